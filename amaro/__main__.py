@@ -1,0 +1,5 @@
+"""`python -m amaro` is the `amaro` command."""
+
+from amaro.cli import main
+
+main()

@@ -1,0 +1,23 @@
+"""The `amaro` command: one typer application, one file a subcommand."""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer(
+    name="amaro",
+    help="Amaro Edge: from a phone's upload to a browser's screen, through a cache of your own.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def root() -> None:
+    """Keep every subcommand a subcommand, even while there is only one."""
+
+
+def main() -> None:
+    """Run the command line; the exit status is 0, 1 (it failed) or 2 (it was asked wrongly)."""
+    app()

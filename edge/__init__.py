@@ -1,0 +1,1 @@
+"""The cache node that serves players: hit path, fills, memory, purge."""

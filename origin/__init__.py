@@ -1,0 +1,1 @@
+"""The source of truth: uploads, catalog, objects, feed fragments."""

@@ -1,0 +1,1 @@
+"""From any upload to CMAF HLS: probe, ladder, encode, package, previews, durable jobs."""
