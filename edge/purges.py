@@ -1,0 +1,242 @@
+"""The page that a node's processes share: one writer appends purges, every worker follows them.
+
+The page is a memory-mapped anonymous file. Its words are aligned and written whole, so a word never
+tears; nothing orders one store against the next, so every record carries its sequence number and a
+checksum over all of itself. A reader that meets a record which is not the one it looks for
+(overwritten, torn, or not visible yet) drops all it holds: always right, and so rare that it may be
+dear.
+"""
+
+from __future__ import annotations
+
+import enum
+import mmap
+import os
+import struct
+import tempfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+VALUE_MAX_BYTES: Final = 16 * 1024
+DETACHED: Final = 2**64 - 1  # a slot's word while no worker holds it: it waits for nothing
+
+_MAGIC: Final = 0x416D61726F500001  # "AmaroP", layout 1
+_EPOCH, _SLOTS = 8, 16  # indices of words: each on a cache line of its own, slots 8 words apart
+_SLOT_WORDS: Final = 8
+_RECORD = struct.Struct("=QQIBBxxI4x")  # sequence, start in the ring, length, kind, soft, checksum
+_RECORD_BODY = struct.Struct("=QQIBB")
+_ATTEMPTS: Final = 64  # reads of a record that is not visible yet; a store takes well below one
+
+
+class PurgeKind(enum.IntEnum):
+    """What a purge names. The values are part of the page's layout."""
+
+    URL = 1  # one resource, all its variants
+    TAG = 2  # everything whose Surrogate-Key holds the value
+    PREFIX = 3  # every URL that begins with the value
+    ALL = 4  # everything; the value is empty
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purge:
+    """One purge. A fill that began at a sequence below this one is touched by it.
+
+    For URL and PREFIX `value` is absolute (`http://host/path`) or, for any host, a path (`/path`);
+    for TAG it is the tag.
+    """
+
+    sequence: int
+    kind: PurgeKind
+    value: bytes = b""
+    soft: bool = False  # stale from now on, instead of gone
+
+
+class PurgePage:
+    """The shared page: `publish` in the supervisor, `since` and `acknowledge` in the workers."""
+
+    def __init__(self, fd: int, *, workers: int, records: int, ring_bytes: int) -> None:
+        """Map `fd`, which this page now owns; the sizes must be those it was created with."""
+        self.fd = fd
+        self.workers = workers
+        self._records = records
+        self._ring_bytes = ring_bytes
+        self._records_at = 8 * (_SLOTS + _SLOT_WORDS * workers)
+        self._ring_at = self._records_at + records * _RECORD.size
+        self._map = mmap.mmap(fd, self._ring_at + ring_bytes)
+        self._words = memoryview(self._map).cast("Q")
+        self._ring_next = 0  # the writer's own: bytes ever written to the ring
+
+    @classmethod
+    def create(
+        cls, *, workers: int, sequence: int = 0, records: int = 4096, ring_bytes: int = 1 << 20
+    ) -> PurgePage:
+        """Return a new page whose last purge was `sequence`, with every slot detached."""
+        if ring_bytes < VALUE_MAX_BYTES or ring_bytes % 8:
+            raise ValueError(f"ring_bytes is a multiple of 8, at least {VALUE_MAX_BYTES}")
+        size = 8 * (_SLOTS + _SLOT_WORDS * workers) + records * _RECORD.size + ring_bytes
+        fd = _anonymous_file()
+        os.ftruncate(fd, size)
+        page = cls(fd, workers=workers, records=records, ring_bytes=ring_bytes)
+        words = page._words
+        words[0], words[1], words[2], words[3] = _MAGIC, workers, records, ring_bytes
+        for worker_no in range(workers):
+            page.detach(worker_no)
+        words[_EPOCH] = sequence
+        return page
+
+    @classmethod
+    def open(cls, fd: int) -> PurgePage:
+        """Return the page behind an inherited descriptor, which it owns from now on."""
+        magic, workers, records, ring_bytes = struct.unpack("=4Q", os.pread(fd, 32, 0))
+        if magic != _MAGIC:
+            raise ValueError("this descriptor is not a purge page of this release")
+        return cls(fd, workers=workers, records=records, ring_bytes=ring_bytes)
+
+    def close(self) -> None:
+        """Unmap the page and close its descriptor; every `epoch_word` must be released before."""
+        self._words.release()
+        self._map.close()
+        os.close(self.fd)
+
+    # every process
+
+    def epoch(self) -> int:
+        """Return the sequence number of the last published purge."""
+        return self._words[_EPOCH]
+
+    def epoch_word(self) -> memoryview:
+        """Return a view whose `[0]` is the epoch: one 8-byte read, for the hit path."""
+        return self._words[_EPOCH : _EPOCH + 1]
+
+    def applied(self, worker_no: int) -> int:
+        """Return the sequence that a worker has applied; DETACHED when there is none."""
+        return self._words[self._slot(worker_no)]
+
+    # a worker
+
+    def since(self, applied: int) -> list[Purge]:
+        """Return the purges after `applied`, oldest first; one hard purge of ALL if any is lost."""
+        epoch = self.epoch()
+        if epoch - applied > self._records:
+            return [Purge(sequence=epoch, kind=PurgeKind.ALL)]
+        purges = []
+        for sequence in range(applied + 1, epoch + 1):
+            purge = self._read(sequence)
+            if purge is None:
+                return [Purge(sequence=epoch, kind=PurgeKind.ALL)]
+            purges.append(purge)
+        return purges
+
+    def acknowledge(self, worker_no: int, sequence: int) -> None:
+        """Say that this worker will start no response with content from before `sequence`."""
+        self._words[self._slot(worker_no)] = sequence
+
+    # the supervisor
+
+    def publish(self, kind: PurgeKind, value: bytes = b"", *, soft: bool = False) -> int:
+        """Append a purge and return its sequence number; only one process may ever call this."""
+        if len(value) > VALUE_MAX_BYTES:
+            raise ValueError(f"a purge names at most {VALUE_MAX_BYTES} bytes")
+        sequence = self.epoch() + 1
+        start = self._ring_next
+        self._ring_next += len(value)
+        self._copy_in(start % self._ring_bytes, value)
+        body = _RECORD_BODY.pack(sequence, start, len(value), kind, soft)
+        checksum = zlib.crc32(value, zlib.crc32(body))
+        record = _RECORD.pack(sequence, start, len(value), kind, soft, checksum)
+        at = self._record_at(sequence)
+        self._map[at : at + _RECORD.size] = record
+        self._words[_EPOCH] = sequence
+        return sequence
+
+    def detach(self, worker_no: int) -> None:
+        """Free the slot of a worker that is gone: what it held is gone with it."""
+        self._words[self._slot(worker_no)] = DETACHED
+
+    def behind(self, sequence: int) -> list[int]:
+        """Return the numbers of the workers that have not applied `sequence` yet."""
+        return [no for no in range(self.workers) if self.applied(no) < sequence]
+
+    # layout
+
+    def _slot(self, worker_no: int) -> int:
+        if not 0 <= worker_no < self.workers:
+            raise IndexError(f"this page has {self.workers} workers, not {worker_no + 1}")
+        return _SLOTS + _SLOT_WORDS * worker_no
+
+    def _record_at(self, sequence: int) -> int:
+        return self._records_at + sequence % self._records * _RECORD.size
+
+    def _read(self, wanted: int) -> Purge | None:
+        """Return the record with this sequence, or None when it is overwritten or stays torn."""
+        at = self._record_at(wanted)
+        for _ in range(_ATTEMPTS):
+            record = self._map[at : at + _RECORD.size]
+            sequence, start, length, kind, soft, checksum = _RECORD.unpack(record)
+            if sequence > wanted:
+                return None
+            if sequence < wanted or length > VALUE_MAX_BYTES:
+                continue
+            value = self._copy_out(start % self._ring_bytes, length)
+            body = _RECORD_BODY.pack(sequence, start, length, kind, soft)
+            if zlib.crc32(value, zlib.crc32(body)) == checksum:
+                return Purge(sequence=wanted, kind=PurgeKind(kind), value=value, soft=bool(soft))
+        return None
+
+    def _copy_in(self, at: int, value: bytes) -> None:
+        fits = min(len(value), self._ring_bytes - at)
+        ring = self._ring_at
+        self._map[ring + at : ring + at + fits] = value[:fits]
+        self._map[ring : ring + len(value) - fits] = value[fits:]
+
+    def _copy_out(self, at: int, length: int) -> bytes:
+        fits = min(length, self._ring_bytes - at)
+        ring = self._ring_at
+        return self._map[ring + at : ring + at + fits] + self._map[ring : ring + length - fits]
+
+
+class PurgeFollower:
+    """A worker's place in the page: it applies what was published and says so."""
+
+    __slots__ = ("_apply", "_page", "_worker_no", "applied", "epoch_word")
+
+    def __init__(self, page: PurgePage, worker_no: int, apply: Callable[[Purge], None]) -> None:
+        """Attach at the page's current sequence: right for a worker that holds nothing yet.
+
+        A supervisor that published just before it could see the slot does not wait for us: by the
+        time that a first fill has an answer to keep, the epoch has long been visible here, and each
+        look-up compares it.
+        """
+        self._page = page
+        self._worker_no = worker_no
+        self._apply = apply
+        self.epoch_word = page.epoch_word()
+        self.applied = page.epoch()
+        page.acknowledge(worker_no, self.applied)
+
+    def catch_up(self) -> int:
+        """Apply every purge published by now and return the last one's sequence number.
+
+        The hit path calls it when `epoch_word[0] != applied`; it is synchronous, so no response
+        starts in between.
+        """
+        while self.epoch_word[0] != self.applied:
+            for purge in self._page.since(self.applied):
+                self._apply(purge)
+                self.applied = purge.sequence
+        self._page.acknowledge(self._worker_no, self.applied)
+        return self.applied
+
+    def detach(self) -> None:
+        """Leave the page: this worker serves nothing any more."""
+        self.epoch_word.release()
+        self._page.detach(self._worker_no)
+
+
+def _anonymous_file() -> int:
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("amaro-purges", os.MFD_CLOEXEC)
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())

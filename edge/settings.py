@@ -1,0 +1,96 @@
+"""Everything that an edge is told: once, at its start, by its operator."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+
+class Address(NamedTuple):
+    """Where a listener binds; port 0 lets the kernel choose."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What bounds one worker, or the node where it says so; reaching a limit is counted."""
+
+    # players
+    keep_alive_s: float = 75.0  # an idle player connection is closed after this
+    head_read_s: float = 10.0  # from the first byte of a request to the end of its head
+    head_max_bytes: int = 32 * KIB  # request line and fields together
+    url_max_bytes: int = 8 * KIB
+    body_max_bytes: int = 64 * MIB  # of a request
+    connections_max: int = 16_384
+    reader_min_bps: int = 8 * KIB  # bytes a second; slower readers are cut when memory is short
+    drain_grace_s: float = 1.0  # `ready` says 503, everything is still served
+    drain_s: float = 20.0  # then responses in flight may finish for this long
+
+    # fills
+    connect_s: float = 3.0
+    first_byte_s: float = 30.0  # from the end of our request to the first byte of the answer
+    idle_s: float = 15.0  # between two reads of one answer
+    upstream_idle_s: float = 30.0  # a pooled upstream connection lives this long unused
+    upstream_connections_max: int = 256
+    upstream_head_max_bytes: int = 64 * KIB
+    fills_max: int = 1_024
+    waiters_max: int = 16_384  # over all fills
+    object_max_bytes: int = 1 * GIB  # larger bodies pass through, unstored
+    uncacheable_max: int = 65_536  # keys remembered as not worth waiting for
+    uncacheable_s: float = 120.0
+
+    # node
+    purge_ack_s: float = 5.0  # a worker that needs longer to apply a purge is named as hanging
+    control_s: float = 2.0  # for one answer of a worker to its supervisor
+    restart_backoff_max_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeSettings:
+    """One edge node. `memory_bytes` is the node's; each worker gets an equal share."""
+
+    listen: Address
+    origin: str  # http://host[:port], no path
+    memory_bytes: int = 512 * MIB
+    workers: int = 1
+    admin: Address | None = None
+    token: str = field(default="", repr=False)  # of the admin listener; never logged
+    region: str = ""
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def worker_memory_bytes(self) -> int:
+        """Return the share of one worker."""
+        return self.memory_bytes // self.workers
+
+    def to_json(self) -> str:
+        """Return the settings as one line, token included: for a worker's private pipe only."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> EdgeSettings:
+        """Return what `to_json` was called on."""
+        return cls.from_mapping(json.loads(text))
+
+    @classmethod
+    def from_mapping(cls, raw: Mapping[str, Any]) -> EdgeSettings:
+        """Return the settings of a decoded `to_json`; an unknown name raises TypeError."""
+        admin = raw["admin"]
+        nested = {
+            "listen": Address(*raw["listen"]),
+            "admin": None if admin is None else Address(*admin),
+            "limits": Limits(**raw["limits"]),
+        }
+        return cls(**{**raw, **nested})
