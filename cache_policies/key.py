@@ -1,0 +1,28 @@
+"""Cache keys: which bytes of a request name the resource that it asks for."""
+
+_DEFAULT_PORT = {b"http": b":80", b"https": b":443"}
+
+
+def normalise(target: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return (access token, path key, CMCD bytes) of a request target.
+
+    The path key is the target without its `CMCD=` query parameters (CTA-5004 §2.1), all else
+    byte for byte. Several CMCD values are joined by "&". The token is b"" until paths carry one.
+    """
+    if b"CMCD=" not in target:
+        return b"", target, b""
+    path, _, query = target.partition(b"?")
+    if query.startswith(b"CMCD=") and b"&" not in query:  # what hls.js sends for a segment
+        return b"", path, query[5:]
+    parts = query.split(b"&")
+    kept = [part for part in parts if not part.startswith(b"CMCD=")]
+    if len(kept) == len(parts):
+        return b"", target, b""
+    cmcd = b"&".join([part[5:] for part in parts if part.startswith(b"CMCD=")])
+    return b"", path + b"?" + b"&".join(kept) if kept else path, cmcd
+
+
+def cache_key(scheme: bytes, host: bytes, path_key: bytes) -> bytes:
+    """Return a resource's primary key; host loses case and default port (RFC 9110 §4.2.3)."""
+    scheme, host = scheme.lower(), host.lower()
+    return scheme + b"://" + host.removesuffix(_DEFAULT_PORT.get(scheme, b"")) + path_key
