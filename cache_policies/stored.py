@@ -2,7 +2,14 @@
 
 from dataclasses import dataclass
 
-from cache_policies.message import Fields
+from cache_policies.dates import parse_date
+from cache_policies.directives import parse_delta, response_directives
+from cache_policies.lifetime import lifetime_s
+from cache_policies.message import Fields, RequestHead, ResponseHead, end_to_end
+from cache_policies.policy import CachePolicy
+from cache_policies.vary import variant_key, vary_names
+
+NEVER_STALE = (b"must-revalidate", b"proxy-revalidate", b"s-maxage")  # RFC 9111 §4.2.4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,3 +45,57 @@ class Stored:
     tags: tuple[bytes, ...] = ()  # of Surrogate-Key
     purge_sequence: int = 0  # the purge log's end when the fill began
     policy_epoch: int = 0
+
+
+def stored_response(
+    request: RequestHead,
+    response: ResponseHead,
+    times: Times,
+    policy: CachePolicy,
+    *,
+    purge_sequence: int = 0,
+) -> Stored:
+    """Return the stored form of a response; whether it may be stored is judge_storing's matter."""
+    directives = response_directives(response)
+    date_wall = parse_date(response.get(b"date"), times.response_wall)
+    if date_wall is None:
+        date_wall = times.response_wall
+    vary = vary_names(response.fields)
+    sie_s = directives.seconds(b"stale-if-error")
+    return Stored(
+        status=response.status,
+        fields=end_to_end(response.fields),
+        date_wall=date_wall,
+        age_s=float(received_age_s(response)),
+        response_wall=times.response_wall,
+        response_mono=times.response_mono,
+        response_delay_s=times.response_delay_s,
+        lifetime_s=lifetime_s(response, directives, date_wall, policy),
+        no_cache=b"no-cache" in directives,
+        must_revalidate=any(name in directives for name in NEVER_STALE),
+        swr_s=float(directives.seconds(b"stale-while-revalidate") or 0),
+        sie_s=policy.stale_if_error_s if sie_s is None else float(sie_s),
+        etag=response.get(b"etag"),
+        last_modified=response.get(b"last-modified"),
+        vary=vary,
+        variant=variant_key(vary, request.fields),
+        length=parse_length(response),
+        tags=tuple(b" ".join(response.all(b"surrogate-key")).split()[: policy.tags_max]),
+        purge_sequence=purge_sequence,
+        policy_epoch=policy.epoch,
+    )
+
+
+def received_age_s(response: ResponseHead) -> int:
+    """Return the Age field in seconds, its first member if several, 0 if junk (RFC 9111 §5.1)."""
+    value = response.get(b"age")
+    return 0 if value is None else parse_delta(value.partition(b",")[0].strip(b" \t")) or 0
+
+
+def parse_length(response: ResponseHead) -> int | None:
+    """Return Content-Length; None when absent, malformed or contradicting itself."""
+    values = set(response.all(b"content-length"))
+    if len(values) != 1:
+        return None
+    value = values.pop()
+    return int(value) if value.isdigit() and len(value) <= 19 else None

@@ -1,0 +1,101 @@
+"""Whether a response may be stored (RFC 9111 §3), and if not, why."""
+
+from dataclasses import dataclass
+
+from cache_policies.directives import Directives, request_directives, response_directives
+from cache_policies.freshness import initial_age_s
+from cache_policies.lifetime import HEURISTICALLY_CACHEABLE, explicit_lifetime_s
+from cache_policies.message import RequestHead, ResponseHead
+from cache_policies.policy import CachePolicy
+from cache_policies.stored import Stored, Times, stored_response
+from cache_policies.vary import ANY, vary_names
+from cache_policies.why import Why
+
+UNDERSTOOD = frozenset(
+    {200, 201, 202, 203, 204, 205, *range(300, 304), 305, 307, 308}
+    | {*range(400, 418), 421, 422, 426, *range(500, 506)}
+)
+"""Status codes whose caching rules are implemented: RFC 9110 §15 without 206 and 304."""
+
+SHARES_AUTHORIZED = (b"must-revalidate", b"public", b"s-maxage")  # RFC 9111 §3.5
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The response may be stored, as `stored`."""
+
+    stored: Stored
+
+    @property
+    def collapsible(self) -> bool:
+        """Whether it may also answer requests that came while it was fetched (RFC 9111 §4)."""
+        stored = self.stored
+        return not stored.no_cache and initial_age_s(stored) < stored.lifetime_s
+
+
+@dataclass(frozen=True, slots=True)
+class NoStore:
+    """The response may not be stored."""
+
+    why: Why
+
+
+def judge_storing(
+    request: RequestHead,
+    response: ResponseHead,
+    times: Times,
+    policy: CachePolicy,
+    *,
+    purge_sequence: int = 0,
+) -> Store | NoStore:
+    """Decide whether a shared cache stores this response; `Store` brings it in its stored form."""
+    directives = response_directives(response)
+    why = _forbidden(request, response, directives, policy)
+    if why is not None:
+        return NoStore(why)
+    stored = stored_response(request, response, times, policy, purge_sequence=purge_sequence)
+    why = _useless(stored, response, directives)
+    return Store(stored) if why is None else NoStore(why)
+
+
+def _forbidden(
+    request: RequestHead, response: ResponseHead, directives: Directives, policy: CachePolicy
+) -> Why | None:
+    """Return what forbids to store, in the order of RFC 9111 §3; None when nothing does."""
+    if request.method != b"GET":
+        return Why.METHOD
+    if policy.request_directives and b"no-store" in request_directives(request):
+        return Why.REQUEST_NO_STORE
+    if response.status == 206 or response.get(b"content-range") is not None:
+        return Why.PARTIAL
+    understood = response.status in UNDERSTOOD
+    if response.status < 200 or response.status == 304:
+        return Why.STATUS
+    if b"must-understand" in directives:  # wins over no-store (RFC 9111 §5.2.2.3)
+        if not understood:
+            return Why.STATUS
+    elif b"no-store" in directives:
+        return Why.NO_STORE
+    if b"private" in directives:  # with a field list too: storing without those fields is optional
+        return Why.PRIVATE
+    if request.get(b"authorization") is not None and not any(
+        name in directives for name in SHARES_AUTHORIZED
+    ):
+        return Why.AUTHORIZATION
+    return Why.VARY_ANY if ANY in vary_names(response.fields) else None
+
+
+def _useless(stored: Stored, response: ResponseHead, directives: Directives) -> Why | None:
+    """Return why a storable response could never be reused, or validated; None when it could."""
+    stated = (
+        b"public" in directives
+        or explicit_lifetime_s(response, directives, stored.date_wall) is not None
+    )
+    if not stated and stored.status not in HEURISTICALLY_CACHEABLE:
+        return Why.NO_FRESHNESS
+    if stored.etag is not None or stored.last_modified is not None:
+        return None
+    if stored.no_cache:
+        return Why.NO_CACHE
+    stale_s = 0.0 if stored.must_revalidate else max(stored.swr_s, stored.sie_s)
+    return None if initial_age_s(stored) < stored.lifetime_s + stale_s else Why.NO_FRESHNESS

@@ -1,0 +1,74 @@
+"""Content negotiation: which requests a stored response answers (RFC 9111 §4.1)."""
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from cache_policies.message import Fields, field_value, list_members
+
+_RANGE = re.compile(
+    rb"(?P<name>[!#$%&'*+\-.^_`|~0-9A-Za-z]+)(?:[ \t]*;[ \t]*[qQ]=(?P<q>[01](?:\.\d{0,3})?))?"
+)
+_ABSENT = b"\0"  # no field value holds NUL
+ANY = b"*"
+
+
+def vary_names(fields: Fields) -> tuple[bytes, ...]:
+    """Return the field names that Vary lists: lower-cased, sorted, once each; (b"*",) if any is."""
+    value = field_value(fields, b"vary")
+    if value is None:
+        return ()
+    names = set(list_members(value.lower()))
+    return (ANY,) if ANY in names else tuple(sorted(names))
+
+
+def variant_key(vary: tuple[bytes, ...], request_fields: Fields) -> bytes:
+    """Return what tells this request's variant from others under the same `vary`; b"" without."""
+    return b"\n".join([selecting_value(name, request_fields) for name in vary])
+
+
+def selecting_value(name: bytes, request_fields: Fields) -> bytes:
+    """Return a field's value for comparison; values of one meaning come out alike."""
+    value = field_value(request_fields, name)
+    if value is None:
+        return _ABSENT
+    normaliser = _NORMALISERS.get(name)
+    return value if normaliser is None else normaliser(value)
+
+
+def _by_preference(value: bytes) -> list[tuple[int, bytes]] | None:
+    """Return [(rank, name)] in the order sent, equal quality sharing a rank; None if malformed.
+
+    The best rank is 1; 0 is for what is refused (q=0).
+    """
+    weights: list[tuple[int, bytes]] = []
+    for member in list_members(value):
+        match = _RANGE.fullmatch(member)
+        if match is None:
+            return None
+        weight = round(float(match["q"] or b"1") * 1000)
+        weights.append((min(weight, 1000), match["name"].lower()))
+    steps = sorted({weight for weight, _ in weights if weight}, reverse=True)
+    ranks = {weight: rank for rank, weight in enumerate(steps, start=1)} | {0: 0}
+    return [(ranks[weight], name) for weight, name in weights]
+
+
+def accept_encoding(value: bytes) -> bytes:
+    """Return Accept-Encoding with its codings in order of preference, names sorted among equals."""
+    ranked = _by_preference(value.replace(b"x-gzip", b"gzip"))
+    return value if ranked is None else _render(sorted(set(ranked)))
+
+
+def accept_language(value: bytes) -> bytes:
+    """Return Accept-Language by preference; among equals the order stays (RFC 9110 §12.5.4)."""
+    ranked = _by_preference(value)
+    return value if ranked is None else _render(sorted(ranked, key=lambda pair: pair[0]))
+
+
+def _render(ranked: list[tuple[int, bytes]]) -> bytes:
+    return b",".join([b"%s;%d" % (name, rank) for rank, name in ranked])
+
+
+_NORMALISERS: Mapping[bytes, Callable[[bytes], bytes]] = MappingProxyType(
+    {b"accept-encoding": accept_encoding, b"accept-language": accept_language}
+)
