@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from amaro.commands.status import status
+from amaro.commands.up import up
+
 app = typer.Typer(
     name="amaro",
     help="Amaro Edge: from a phone's upload to a browser's screen, through a cache of your own.",
@@ -11,11 +14,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-@app.callback()
-def root() -> None:
-    """Keep every subcommand a subcommand, even while there is only one."""
+app.command()(up)
+app.command()(status)
 
 
 def main() -> None:

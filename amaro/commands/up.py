@@ -1,0 +1,112 @@
+"""`amaro up`: the whole stack on one machine, in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from amaro import valkey
+from amaro.ports import PORT_MAX, PortPlan, free_base, plan_ports, taken
+from amaro.progress import Terminal, welcome
+from amaro.services import Site, plan_services
+from amaro.stack import DEFAULT_DATA, StackError, data_dir
+from amaro.supervisor import Supervisor, stack_of
+from amaro.terminal import err, give_up
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from amaro.stack import Service
+
+EDGES_MAX = 16
+
+
+def up(
+    edges: Annotated[
+        int, typer.Option(min=1, max=EDGES_MAX, help="How many edges, one a region.")
+    ] = 2,
+    data: Annotated[
+        Path, typer.Option("--data", metavar="DIR", help="Where everything is kept.")
+    ] = DEFAULT_DATA,
+    port_base: Annotated[
+        int, typer.Option(min=1024, max=PORT_MAX, help="First of the ports in use.")
+    ] = 8080,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 is all.")] = "127.0.0.1",
+) -> None:
+    """Start everything on this machine, print where it is, and stay until Ctrl-C.
+
+    Example: amaro up --edges 2
+
+    A second stack beside the first: amaro up --data /tmp/two --port-base 8100
+    """
+    try:
+        directory = data_dir(data)
+        directory.prepare()
+        with directory.locked():
+            ports = plan_ports(port_base, edges)
+            check_ports(host, ports, port_base, edges)
+            site = Site(
+                data=directory,
+                host=host,
+                ports=ports,
+                token=directory.secret("token"),
+                valkey=valkey.configure(directory),
+            )
+            try:
+                asyncio.run(serve(site))
+            finally:
+                directory.forget_stack()
+    except StackError as error:
+        give_up(str(error))
+
+
+def check_ports(host: str, ports: PortPlan, base: int, edges: int) -> None:
+    """Raise StackError when a port is taken, naming it and a base that is free."""
+    held = taken(host, ports)
+    if not held:
+        return
+    names = ", ".join(f"{port} ({who})" for who, port in held.items())
+    noun = "Port" if len(held) == 1 else "Ports"
+    verb = "is" if len(held) == 1 else "are"
+    free = free_base(host, edges, above=base)
+    advice = f"amaro up --port-base {free}" if free else "amaro up --port-base PORT"
+    raise StackError(
+        f"{noun} {names} on {host} {verb} taken. Choose other ports: {advice} "
+        f'(with make: make up ARGS="--port-base {free or "PORT"}").'
+    )
+
+
+async def serve(site: Site) -> None:
+    """Run the stack until a signal asks us to stop."""
+    plans = plan_services(site)
+    stopping = asyncio.Event()
+    supervisor = Supervisor(plans=plans, record=recorder(site), report=Terminal())
+
+    def end() -> None:
+        if stopping.is_set():
+            supervisor.hurry()
+        else:
+            err.print("\nStopping (once more to stop at once) …")
+        stopping.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, end)
+    began = time.monotonic()
+    await supervisor.run(stopping, lambda: welcome(site, plans, time.monotonic() - began))
+    err.print(f"Stopped. Everything is kept in {escape(str(site.data.root))}.")
+
+
+def recorder(site: Site) -> Callable[[tuple[Service, ...]], None]:
+    """Return the function that keeps `run/stack.json` true."""
+
+    def record(services: tuple[Service, ...]) -> None:
+        site.data.write_stack(stack_of(services, site.token))
+
+    return record

@@ -1,0 +1,80 @@
+"""Which port is whose, and whether it is free."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from typing import Final
+
+REGIONS: Final = ("north", "south")
+PORT_MAX: Final = 65_535
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgePorts:
+    """The two listeners of one edge."""
+
+    region: str
+    public: int
+    admin: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortPlan:
+    """Every TCP port of a stack, counted up from one base."""
+
+    edges: tuple[EdgePorts, ...]
+    origin: int
+    console: int
+    worker: int
+
+    def named(self) -> dict[str, int]:
+        """Return {who listens: port}, lowest port first."""
+        public = {f"edge-{edge.region}": edge.public for edge in self.edges}
+        admin = {f"edge-{edge.region} admin": edge.admin for edge in self.edges}
+        rest = {"origin": self.origin, "console": self.console, "segmenter": self.worker}
+        return public | admin | rest
+
+
+def plan_ports(base: int, edges: int) -> PortPlan:
+    """Return the ports of a stack: public edges first, their admin listeners, then the others."""
+    return PortPlan(
+        edges=tuple(
+            EdgePorts(region=region_of(number), public=base + number, admin=base + edges + number)
+            for number in range(edges)
+        ),
+        origin=base + 2 * edges,
+        console=base + 2 * edges + 1,
+        worker=base + 2 * edges + 2,
+    )
+
+
+def region_of(number: int) -> str:
+    """Return the region code of the edge with this number, counted from 0."""
+    return REGIONS[number] if number < len(REGIONS) else f"region-{number + 1}"
+
+
+def is_free(host: str, port: int) -> bool:
+    """Say whether we could listen there now."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True
+
+
+def taken(host: str, plan: PortPlan) -> dict[str, int]:
+    """Return those of the plan's ports that someone else holds, as {who needs it: port}."""
+    return {who: port for who, port in plan.named().items() if not is_free(host, port)}
+
+
+def free_base(host: str, edges: int, *, above: int) -> int | None:
+    """Return the next base (a multiple of 20) whose ports are all free, or None."""
+    width = 2 * edges + 3
+    for base in range(above - above % 20 + 20, min(above + 4_000, PORT_MAX - width), 20):
+        if not taken(host, plan_ports(base, edges)):
+            return base
+    return None

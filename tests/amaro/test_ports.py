@@ -1,0 +1,42 @@
+"""The port plan."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from amaro.ports import free_base, is_free, plan_ports, region_of, taken
+
+HOST = "127.0.0.1"
+
+
+def test_two_edges() -> None:
+    assert plan_ports(8080, 2).named() == {
+        "edge-north": 8080,
+        "edge-south": 8081,
+        "edge-north admin": 8082,
+        "edge-south admin": 8083,
+        "origin": 8084,
+        "console": 8085,
+        "segmenter": 8086,
+    }
+
+
+@pytest.mark.parametrize("edges", range(1, 17))
+def test_no_port_is_given_twice(edges: int) -> None:
+    ports = list(plan_ports(9000, edges).named().values())
+    assert sorted(ports) == list(range(9000, 9000 + 2 * edges + 3))
+
+
+def test_regions_have_names() -> None:
+    assert [region_of(number) for number in range(4)] == ["north", "south", "region-3", "region-4"]
+
+
+def test_a_taken_port_is_found_and_stepped_over() -> None:
+    with socket.create_server((HOST, 0)) as server:
+        port = server.getsockname()[1]
+        assert not is_free(HOST, port)
+        assert taken(HOST, plan_ports(port, 1))["edge-north"] == port
+        found = free_base(HOST, 2, above=port)
+        assert found is None or port not in plan_ports(found, 2).named().values()
