@@ -6,6 +6,7 @@ import typer
 
 from amaro.commands.status import status
 from amaro.commands.up import up
+from amaro.commands.upload import upload
 
 app = typer.Typer(
     name="amaro",
@@ -16,6 +17,7 @@ app = typer.Typer(
 )
 app.command()(up)
 app.command()(status)
+app.command()(upload)
 
 
 def main() -> None:
