@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from amaro.commands.origin import app as origin
 from amaro.commands.status import status
 from amaro.commands.up import up
-from amaro.commands.upload import upload
 
 app = typer.Typer(
     name="amaro",
@@ -17,7 +17,7 @@ app = typer.Typer(
 )
 app.command()(up)
 app.command()(status)
-app.command()(upload)
+app.add_typer(origin, name="origin")
 
 
 def main() -> None:
