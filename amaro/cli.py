@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from amaro.commands.origin import app as origin
+from amaro.commands import console
 from amaro.commands.status import status
 from amaro.commands.up import up
 
@@ -17,7 +17,7 @@ app = typer.Typer(
 )
 app.command()(up)
 app.command()(status)
-app.add_typer(origin, name="origin")
+app.add_typer(console.app, name="console")
 
 
 def main() -> None:

@@ -1,1 +1,1 @@
-"""Web pages and the small server that hands them out; it talks HTTP to everything else."""
+"""Web pages: feed, watch and upload, and the small server that hands them out."""

@@ -1,0 +1,44 @@
+"""`amaro console serve`: the feed, watch and upload pages."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from amaro.terminal import give_up
+
+app = typer.Typer(help="The web pages: feed, watch and upload.", no_args_is_help=True)
+
+
+@app.callback()
+def root() -> None:
+    """The web pages: feed, watch and upload."""
+
+
+@app.command()
+def serve(
+    edge: Annotated[
+        list[str],
+        typer.Option(metavar="NAME=URL", help="An edge and its region; repeat it. First: default."),
+    ],
+    origin: Annotated[str, typer.Option(metavar="URL", help="Where uploads go.")],
+    listen: Annotated[str, typer.Option(metavar="HOST:PORT")] = "127.0.0.1:8085",
+) -> None:
+    """Serve the pages.
+
+    Example: amaro console serve --edge north=http://127.0.0.1:8080 --origin http://127.0.0.1:8084
+    """
+    from console.assets import MissingScriptsError  # noqa: PLC0415
+    from console.server import serve as serve_console  # noqa: PLC0415
+    from console.settings import SettingsError, console_settings, parse_listen  # noqa: PLC0415
+
+    try:
+        settings = console_settings(edge, origin)
+        host, port = parse_listen(listen)
+    except SettingsError as error:
+        give_up(str(error), status=2)
+    try:
+        serve_console(settings, host=host, port=port)
+    except (MissingScriptsError, OSError) as error:
+        give_up(str(error))

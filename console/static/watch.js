@@ -1,0 +1,87 @@
+// The watch page: plays at once when there is something to play, else says how far it is.
+
+import { card } from "./cards.js";
+import { age, spokenTime } from "./dom.js";
+import { Player } from "./player.js";
+import { edgesFor, fromEdges, region, regionTitle } from "./stack.js";
+import { isFinal, isPlayable, sentenceFor } from "./story_state.js";
+
+const POLL_MS = 1500;
+const MORE = 6;
+const assetId = decodeURIComponent(location.pathname.split("/")[2] ?? "");
+const title = document.getElementById("title");
+const facts = document.getElementById("facts");
+const growing = document.getElementById("growing");
+const stage = document.getElementById("player");
+
+let story = null; // what the origin last said
+let failures = 0;
+let waiting = false; // there was no playlist: the story is not ready, or not there
+
+const player = new Player(stage, {
+  assetId,
+  edges: edgesFor(),
+  autoplay: true,
+  isComplete: () => isFinal(story),
+});
+self.amaroPlayer = player; // for people who look under the bonnet, and for the browser tests
+
+function describe() {
+  title.textContent = story?.title || (story ? "Untitled story" : "A story");
+  document.title = `${title.textContent} · Amaro Than`;
+  const duration = player.video.duration;
+  facts.textContent = [
+    story?.region && `From the ${regionTitle(story.region)}`,
+    story?.first_playable && age(story.first_playable),
+    Number.isFinite(duration) && spokenTime(duration),
+  ]
+    .filter(Boolean)
+    .join(" · ");
+  growing.textContent = sentenceFor(story);
+  growing.hidden = !growing.textContent;
+}
+
+/** Asks for the story's state until nothing can change any more. */
+async function follow() {
+  try {
+    const found = await fromEdges(`/api/assets/${encodeURIComponent(assetId)}`);
+    failures = 0;
+    story = found?.data ?? null;
+    if (story === null && waiting) return missing();
+  } catch {
+    failures += 1; // the video may play all the same: the edges keep it
+  }
+  describe();
+  if (waiting && isPlayable(story)) player.start();
+  if (isFinal(story) && !(waiting && isPlayable(story))) return undefined;
+  return setTimeout(follow, POLL_MS * Math.min(8, 1 + failures));
+}
+
+function missing() {
+  title.textContent = "This story is not here";
+  growing.textContent = "It may have been taken away, or the address is not complete.";
+  growing.hidden = false;
+  stage.dataset.state = "missing";
+}
+
+async function showMore() {
+  const found = await fromEdges(`/feed/${encodeURIComponent(region())}?limit=${MORE + 1}`);
+  const others = (found?.data.stories ?? []).filter((other) => other.asset_id !== assetId).slice(0, MORE);
+  document.getElementById("cards").append(...others.map((other) => card(other, found.edge, { region: region() })));
+  document.getElementById("more").hidden = others.length === 0;
+}
+
+player.addEventListener("playable", describe);
+player.addEventListener("missing", () => {
+  waiting = true;
+  stage.dataset.state = "waiting";
+  describe();
+});
+player.addEventListener("renditions", () => {
+  waiting = false;
+  delete stage.dataset.state;
+  describe();
+});
+player.start();
+follow();
+showMore().catch(() => undefined); // the story itself matters more

@@ -1,1 +1,0 @@
-"""Schema changes, applied in order when an origin or a worker starts."""
