@@ -1,61 +1,103 @@
-"""The line between a supervisor and one worker: a question a line, an answer a line, as JSON."""
+"""The line between a supervisor and one worker: questions and answers, one JSON object a line.
+
+The supervisor asks a worker `sync` (apply what was published, say the sequence number) and
+`counters`. A worker asks its supervisor `invalidate` with a list of cache keys (latin-1 text): the
+answer is the purge's sequence number, once every worker has applied it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import socket
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from itertools import count
+from typing import Any, TypeAlias
 
 LINE_MAX_BYTES = 4 * 1024 * 1024
 
+Answers: TypeAlias = Mapping[str, Callable[[Any], Awaitable[Any]]]  # by question, given its detail
+
 
 async def serve_control(control: socket.socket, answers: Mapping[str, Callable[[], Any]]) -> None:
-    """Answer the supervisor, in a worker; returns when the supervisor is gone.
+    """Answer the supervisor, in a worker that asks nothing itself, until the supervisor is gone."""
 
-    A worker answers `sync` (apply what was published, return the sequence number) and `counters`.
-    The first answer tells the supervisor that this worker serves, so start it once that is so.
-    """
-    reader, writer = await asyncio.open_connection(sock=control, limit=LINE_MAX_BYTES)
-    try:
-        while line := await reader.readline():
-            question = json.loads(line)
-            answer = answers[question["ask"]]()
-            writer.write(json.dumps({"id": question["id"], "answer": answer}).encode() + b"\n")
-            await writer.drain()
-    except ConnectionError:
-        return
-    finally:
-        writer.close()
+    async def answer(of: Callable[[], Any], _detail: Any) -> Any:
+        return of()
+
+    line = await ControlLine.open(
+        control, {name: partial(answer, of) for name, of in answers.items()}
+    )
+    await line.run()
 
 
 class ControlLine:
-    """The supervisor's end. Questions wait for each other, so a limit includes the wait."""
+    """One end of the line. Both ends may ask at any time; `run` carries it."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answers: Answers
+    ) -> None:
         self._reader = reader
         self._writer = writer
-        self._turn = asyncio.Lock()
-        self._last_id = 0
+        self._answers = answers
+        self._asked: dict[int, asyncio.Future[Any]] = {}
+        self._numbers = count(1)
+        self._is_over = False
 
     @classmethod
-    async def open(cls, control: socket.socket) -> ControlLine:
-        """Take over the supervisor's end of a socket pair."""
-        return cls(*await asyncio.open_connection(sock=control, limit=LINE_MAX_BYTES))
+    async def open(cls, control: socket.socket, answers: Answers) -> ControlLine:
+        """Take over a connected socket."""
+        reader, writer = await asyncio.open_connection(sock=control, limit=LINE_MAX_BYTES)
+        return cls(reader, writer, answers)
 
-    async def ask(self, question: str, *, limit_s: float | None) -> Any:
-        """Return the worker's answer. Raises TimeoutError, or ConnectionError when it is gone."""
-        async with asyncio.timeout(limit_s), self._turn:
-            self._last_id += 1
-            asked = {"id": self._last_id, "ask": question}
-            self._writer.write(json.dumps(asked).encode() + b"\n")
-            while line := await self._reader.readline():
-                said = json.loads(line)
-                if said["id"] == self._last_id:  # else: the late answer to a question given up
-                    return said["answer"]
-            raise ConnectionResetError("the worker is gone")
+    async def run(self) -> None:
+        """Carry questions and answers until the other end is gone.
+
+        In a worker, start it once players are served: its first answer says so to the supervisor.
+        """
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                with suppress(ConnectionError):
+                    while line := await self._reader.readline():
+                        self._take(json.loads(line), tasks)
+        finally:
+            self.close()
+
+    async def ask(self, question: str, detail: Any = None, *, limit_s: float | None) -> Any:
+        """Return the other end's answer. Raises TimeoutError, or ConnectionError if it is gone."""
+        if self._is_over:
+            raise ConnectionResetError("the other end is gone")
+        number = next(self._numbers)
+        answer = self._asked[number] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(limit_s):
+                self._write({"id": number, "ask": question, "detail": detail})
+                return await answer
+        finally:
+            del self._asked[number]
 
     def close(self) -> None:
-        """Hang up, which ends the worker."""
+        """Hang up; whoever waits for an answer gets a ConnectionError."""
+        self._is_over = True
         self._writer.close()
+        for answer in self._asked.values():
+            if not answer.done():
+                answer.set_exception(ConnectionResetError("the other end is gone"))
+
+    def _take(self, said: dict[str, Any], tasks: asyncio.TaskGroup) -> None:
+        if "ask" in said:
+            tasks.create_task(self._reply(said))
+            return
+        answer = self._asked.get(said["id"])
+        if answer is not None and not answer.done():  # else: asked with less patience
+            answer.set_result(said["answer"])
+
+    async def _reply(self, said: dict[str, Any]) -> None:
+        answer = await self._answers[said["ask"]](said["detail"])
+        self._write({"id": said["id"], "answer": answer})
+
+    def _write(self, message: dict[str, Any]) -> None:
+        if not self._is_over:
+            self._writer.write(json.dumps(message).encode() + b"\n")

@@ -46,7 +46,7 @@ def hand_over(control: socket.socket, given: Handover) -> None:
 
 
 def adopt(stdin: int = 0) -> tuple[Handover, socket.socket]:
-    """Return what was handed over and the socket for `control.serve_control`.
+    """Return what was handed over and the socket for `control.ControlLine`.
 
     From now on this process dies with its supervisor; it exits here when there is none.
     """

@@ -6,13 +6,13 @@ import asyncio
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from edge.control import ControlLine, serve_control
+from edge.control import Answers, ControlLine
 from edge.handover import Handover, hand_over
 from edge.purges import PurgePage
 from edge.settings import Address, EdgeSettings
@@ -21,42 +21,71 @@ SETTINGS = EdgeSettings(listen=Address("127.0.0.1", 0), origin="http://127.0.0.1
 
 
 @asynccontextmanager
-async def line_to(answers: dict[str, Callable[[], Any]]) -> AsyncIterator[ControlLine]:
-    ours, theirs = socket.socketpair()
-    worker = asyncio.create_task(serve_control(theirs, answers))
-    line = await ControlLine.open(ours)
-    yield line
-    line.close()
-    await worker
+async def two_ends(
+    ours: Answers, theirs: Answers
+) -> AsyncIterator[tuple[ControlLine, ControlLine]]:
+    sockets = socket.socketpair()
+    supervisor = await ControlLine.open(sockets[0], ours)
+    worker = await ControlLine.open(sockets[1], theirs)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(supervisor.run())
+        tasks.create_task(worker.run())
+        yield supervisor, worker
+        worker.close()
 
 
-async def test_questions_are_answered_in_turn() -> None:
-    count = iter(range(100))
-    async with line_to({"sync": lambda: next(count), "counters": lambda: {"hits": 3}}) as line:
-        asked = [line.ask("sync", limit_s=20.0) for _ in range(20)]
-        assert await asyncio.gather(*asked) == list(range(20))
-        assert await line.ask("counters", limit_s=20.0) == {"hits": 3}
+async def echo(detail: Any) -> Any:
+    return detail
+
+
+async def test_both_ends_ask_at_once() -> None:
+    async with two_ends({"invalidate": echo}, {"sync": echo}) as (supervisor, worker):
+        asked = [supervisor.ask("sync", number, limit_s=20.0) for number in range(50)]
+        told = [worker.ask("invalidate", [str(number)], limit_s=20.0) for number in range(50)]
+        assert await asyncio.gather(*asked) == list(range(50))
+        assert await asyncio.gather(*told) == [[str(number)] for number in range(50)]
+
+
+async def test_a_question_may_be_answered_by_asking_back() -> None:
+    lines: list[ControlLine] = []
+
+    async def invalidate(detail: Any) -> Any:
+        return [detail, await lines[0].ask("sync", limit_s=20.0)]
+
+    async def sync(_detail: Any) -> int:
+        return 7
+
+    async with two_ends({"invalidate": invalidate}, {"sync": sync}) as (supervisor, worker):
+        lines.append(supervisor)
+        assert await worker.ask("invalidate", "k", limit_s=20.0) == ["k", 7]
 
 
 async def test_a_late_answer_is_not_taken_for_the_next_one() -> None:
-    ours, theirs = socket.socketpair()
-    line = await ControlLine.open(ours)
-    with pytest.raises(TimeoutError):
-        await line.ask("sync", limit_s=0.01)
-    replies = iter(["late", "right"])
-    worker = asyncio.create_task(serve_control(theirs, {"sync": lambda: next(replies)}))
-    assert await line.ask("sync", limit_s=20.0) == "right"
-    line.close()
-    await worker
+    gate = asyncio.Event()
+
+    async def slow(detail: Any) -> Any:
+        await gate.wait()
+        return detail
+
+    async with two_ends({}, {"sync": slow}) as (supervisor, _):
+        with pytest.raises(TimeoutError):
+            await supervisor.ask("sync", "late", limit_s=0.01)
+        gate.set()
+        assert await supervisor.ask("sync", "right", limit_s=20.0) == "right"
 
 
-async def test_a_worker_that_is_gone_is_a_connection_error() -> None:
-    ours, theirs = socket.socketpair()
-    line = await ControlLine.open(ours)
-    theirs.close()
-    with pytest.raises(ConnectionError):
-        await line.ask("sync", limit_s=20.0)
-    line.close()
+async def test_whoever_waits_for_an_end_that_is_gone_is_told() -> None:
+    sockets = socket.socketpair()
+    line = await ControlLine.open(sockets[0], {})
+    talk = asyncio.create_task(line.run())
+    asked = asyncio.create_task(line.ask("sync", limit_s=20.0))
+    sockets[1].setblocking(False)
+    assert await asyncio.get_running_loop().sock_recv(sockets[1], 1)
+    sockets[1].close()
+    for question in (asked, line.ask("sync", limit_s=20.0)):
+        with pytest.raises(ConnectionError):
+            await question
+    await talk
 
 
 CHILD = """

@@ -1,0 +1,120 @@
+"""The admin listener of a node: purge and status behind a token, metrics and health open."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Protocol
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from edge.orders import BODY_MAX_BYTES, OrderError, PurgeOrder, parse_order
+from edge.receipts import Receipt
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+CONNECTIONS_MAX = 256
+UNAUTHORISED = {"WWW-Authenticate": "Bearer"}
+
+
+class Administered(Protocol):
+    """What the admin listener needs of a node."""
+
+    @property
+    def is_ready(self) -> bool: ...
+    def status(self) -> dict[str, object]: ...
+    async def metrics(self) -> bytes: ...
+    async def purge(self, order: PurgeOrder) -> Receipt: ...
+
+
+def admin_app(node: Administered, token: str) -> Starlette:
+    """Return the application behind `--admin`."""
+
+    async def purge(request: Request) -> Response:
+        try:
+            order = parse_order(await _body(request))
+        except OrderError as error:
+            return JSONResponse({"error": str(error)}, 400)
+        receipt = await node.purge(order)
+        return JSONResponse(receipt.to_mapping(), 200 if receipt.is_complete else 503)
+
+    async def status(_request: Request) -> Response:
+        return JSONResponse(node.status())
+
+    async def metrics(_request: Request) -> Response:
+        return Response(await node.metrics(), media_type="text/plain; version=0.0.4")
+
+    async def live(_request: Request) -> Response:
+        return PlainTextResponse("live\n")
+
+    async def ready(_request: Request) -> Response:
+        if node.is_ready:
+            return PlainTextResponse("ready\n")
+        return PlainTextResponse("not ready\n", 503)
+
+    return Starlette(
+        routes=[
+            Route("/purge", _guarded(purge, token), methods=["POST"]),
+            Route("/status", _guarded(status, token)),
+            Route("/metrics", metrics),
+            Route("/.amaro/live", live),
+            Route("/.amaro/ready", ready),
+        ]
+    )
+
+
+def _guarded(handler: Handler, token: str) -> Handler:
+    """Return the handler behind a token, compared in constant time."""
+    expected = f"Bearer {token}".encode()
+
+    async def guarded(request: Request) -> Response:
+        given = request.headers.get("authorization", "").encode("latin-1")
+        if not token or not hmac.compare_digest(given, expected):
+            why = "want the admin token: Authorization: Bearer TOKEN"
+            return JSONResponse({"error": why}, 401, headers=UNAUTHORISED)
+        return await handler(request)
+
+    return guarded
+
+
+async def _body(request: Request) -> bytes:
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > BODY_MAX_BYTES:
+            raise OrderError(f"at most {BODY_MAX_BYTES} bytes an order")
+    return body
+
+
+class _AdminServer(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield  # the node has its own handlers
+
+
+@asynccontextmanager
+async def serving(app: Starlette, listener: socket.socket) -> AsyncIterator[None]:
+    """Serve the application on a listening socket for as long as the block lasts."""
+    config = uvicorn.Config(
+        app,
+        access_log=False,
+        lifespan="off",
+        limit_concurrency=CONNECTIONS_MAX,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+    server = _AdminServer(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task

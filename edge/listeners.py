@@ -1,0 +1,64 @@
+"""Listening sockets, bound before anything else so that a taken port is said at once."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+from edge.settings import Address
+
+BACKLOG = 4096
+
+_REASONS = {
+    errno.EADDRINUSE: "is taken by another process",
+    errno.EACCES: "needs more rights than this process has",
+    errno.EADDRNOTAVAIL: "is not an address of this machine",
+}
+
+
+class ListenError(Exception):
+    """An address cannot be bound; the message names it and the option that changes it."""
+
+
+def bind(address: Address, *, option: str, count: int = 1) -> list[socket.socket]:
+    """Return `count` sockets that listen on one address and share its connections.
+
+    Two nodes could share a port by accident, as SO_REUSEPORT allows to one user: so the address is
+    first taken without it.
+    """
+    with _listening(address, option, shared=False) as probe:
+        actual = Address(address.host, probe.getsockname()[1])
+    return [_listening(actual, option, shared=True) for _ in range(count)]
+
+
+def bind_another(address: Address, *, option: str) -> socket.socket:
+    """Return one more socket for an address that this process already shares."""
+    return _listening(address, option, shared=True)
+
+
+def bound_to(listener: socket.socket) -> Address:
+    """Return where a socket listens, its port known."""
+    host, port = listener.getsockname()[:2]
+    return Address(host, port)
+
+
+def _listening(address: Address, option: str, *, shared: bool) -> socket.socket:
+    try:
+        family, kind, protocol, _, where = socket.getaddrinfo(
+            address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except socket.gaierror as error:
+        raise ListenError(f"{option} {address}: {error.strerror}") from None
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind(where)
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        reason = _REASONS.get(error.errno or 0, error.strerror)
+        raise ListenError(f"{address} {reason}; choose another with {option}") from None
+    return listener

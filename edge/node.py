@@ -1,0 +1,247 @@
+"""The supervisor of an edge node: N workers that act as one, and the admin listener over them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from edge.admin import admin_app, serving
+from edge.handover import Handover
+from edge.keeper import Keeper, WorkerError, WorkerState
+from edge.listeners import bind, bound_to
+from edge.metrics import NODE_COUNTERS, NODE_GAUGES, Totals, exposition
+from edge.orders import PurgeOrder
+from edge.purges import PurgeKind, PurgePage
+from edge.receipts import Receipt
+from edge.settings import EdgeSettings
+
+log = logging.getLogger("edge.node")
+
+WORKER_COMMAND: Final = (sys.executable, "-m", "edge.worker")
+SOCKET_PATH_MAX: Final = 100  # sun_path holds 108 bytes; ours end in /NNN.sock
+
+
+class Node:
+    """One edge node. It belongs in the main thread: workers die with the thread that forks."""
+
+    def __init__(
+        self,
+        settings: EdgeSettings,
+        *,
+        listeners: Sequence[socket.socket],
+        peer_dir: Path | None,
+        command: Sequence[str] = WORKER_COMMAND,
+    ) -> None:
+        self.settings = settings
+        self.page = PurgePage.create(workers=settings.workers)
+        self.is_draining = False
+        self._totals = Totals(NODE_COUNTERS)
+        self._stopping = asyncio.Event()
+        self._keepers = [
+            Keeper(
+                Handover(
+                    settings=settings,
+                    worker_no=worker_no,
+                    page=self.page,
+                    listener=listener,
+                    peer_dir=peer_dir,
+                ),
+                command,
+                {"invalidate": self._invalidate},
+            )
+            for worker_no, listener in enumerate(listeners)
+        ]
+
+    async def run(self, started: Callable[[], None]) -> None:
+        """Serve until `stop`; raises an ExceptionGroup of WorkerError when one cannot start."""
+        async with asyncio.TaskGroup() as tasks:
+            keeping = [tasks.create_task(keeper.keep()) for keeper in self._keepers]
+            for keeper in self._keepers:
+                await _first(keeper.serving, self._stopping)
+            if not self._stopping.is_set():
+                started()
+            await self._stopping.wait()
+            for keeper in self._keepers:
+                keeper.stop()
+            limits = self.settings.limits
+            patience_s = limits.drain_grace_s + limits.drain_s + limits.control_s
+            _, late = await asyncio.wait(keeping, timeout=patience_s)
+            if late:
+                log.warning("%d workers did not drain in %.0f s, killed", len(late), patience_s)
+                self.kill()
+
+    def stop(self) -> None:
+        """Drain and end; asked twice, end at once."""
+        if self.is_draining:
+            self.kill()
+        self.is_draining = True
+        self._stopping.set()
+
+    def kill(self) -> None:
+        """End every worker at once."""
+        for keeper in self._keepers:
+            keeper.kill()
+
+    @property
+    def is_ready(self) -> bool:
+        """Say whether players should be sent here: some worker serves, and none of it is ending."""
+        return not self.is_draining and any(keeper.serving.is_set() for keeper in self._keepers)
+
+    async def purge(self, order: PurgeOrder) -> Receipt:
+        """Publish an order and return once every worker applied it, or after `purge_ack_s`."""
+        began_mono = time.monotonic()
+        sequence = self.page.epoch()
+        for value in order.values:
+            sequence = self.page.publish(order.kind, value, soft=order.soft)
+        waiting = [asyncio.create_task(self._sync(no)) for no in self.page.behind(sequence)]
+        if waiting:
+            await asyncio.wait(waiting)
+        hanging = tuple(self.page.behind(sequence))
+        return Receipt(
+            sequence=sequence,
+            workers=self.settings.workers - len(hanging),
+            hanging=hanging,
+            took_ms=(time.monotonic() - began_mono) * 1000.0,
+        )
+
+    async def metrics(self) -> bytes:
+        """Return the node's metrics as Prometheus reads them."""
+        serving = [keeper for keeper in self._keepers if keeper.serving.is_set()]
+        limit_s = self.settings.limits.control_s
+        asked = [keeper.ask("counters", limit_s=limit_s) for keeper in serving]
+        said = await asyncio.gather(*asked, return_exceptions=True)
+        self._totals.retire(keeper.pid for keeper in self._keepers if keeper.pid is not None)
+        answers = zip(serving, said, strict=True)
+        sums = self._totals.update(
+            {keeper.pid: of for keeper, of in answers if keeper.pid and isinstance(of, dict)}
+        )
+        own = {
+            "purges": self.page.epoch(),
+            "restarts": sum(keeper.restarts for keeper in self._keepers),
+            "workers": sum(keeper.state is WorkerState.SERVING for keeper in self._keepers),
+            "draining": self.is_draining,
+        }
+        return exposition(NODE_COUNTERS, NODE_GAUGES, sums | own)
+
+    def status(self) -> dict[str, Any]:
+        """Return what `/status` says."""
+        settings = self.settings
+        return {
+            "ready": self.is_ready,
+            "draining": self.is_draining,
+            "region": settings.region,
+            "listen": str(settings.listen),
+            "origin": settings.origin,
+            "pid": os.getpid(),
+            "memory_bytes": settings.memory_bytes,
+            "sequence": self.page.epoch(),
+            "workers": [
+                {
+                    "worker": keeper.worker_no,
+                    "pid": keeper.pid,
+                    "state": keeper.state.value,
+                    "restarts": keeper.restarts,
+                }
+                for keeper in self._keepers
+            ],
+        }
+
+    async def _invalidate(self, keys: list[str]) -> int:
+        """Purge what a worker saw an unsafe method change (RFC 9111 §4.4), in every worker."""
+        values = tuple(key.encode("latin-1") for key in keys)
+        return (await self.purge(PurgeOrder(kind=PurgeKind.URL, values=values))).sequence
+
+    async def _sync(self, worker_no: int) -> None:
+        """Have one worker catch up; one that dies instead is waited for until its slot is free."""
+        keeper = self._keepers[worker_no]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.limits.purge_ack_s):
+                try:
+                    await keeper.ask("sync", limit_s=None)
+                except ConnectionError:
+                    await keeper.gone.wait()
+
+
+async def serve(
+    settings: EdgeSettings,
+    *,
+    started: Callable[[EdgeSettings], None],
+    command: Sequence[str] = WORKER_COMMAND,
+) -> None:
+    """Run a node until SIGTERM or SIGINT; `started` gets the settings with the ports that it has.
+
+    Raises ListenError before any worker is started, and WorkerError when one of them never serves.
+    """
+    with ExitStack() as opened:
+        listeners = bind(settings.listen, option="--listen", count=settings.workers)
+        opened.callback(_close_all, listeners)
+        settings = replace(settings, listen=bound_to(listeners[0]))
+        admin = []
+        if settings.admin is not None:
+            admin = bind(settings.admin, option="--admin")
+            opened.callback(_close_all, admin)
+            settings = replace(settings, admin=bound_to(admin[0]))
+        peer_dir = opened.enter_context(_peer_dir(settings.workers))
+        node = Node(settings, listeners=listeners, peer_dir=peer_dir, command=command)
+        opened.callback(node.page.close)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, node.stop)
+            opened.callback(loop.remove_signal_handler, number)
+        async with AsyncExitStack() as admins:
+            for listener in admin:
+                await admins.enter_async_context(serving(admin_app(node, settings.token), listener))
+            failure = None
+            try:
+                await node.run(partial(started, settings))
+            except* WorkerError as group:
+                failure = group.exceptions[0]
+            if failure is not None:
+                raise failure
+
+
+def _close_all(listeners: Sequence[socket.socket]) -> None:
+    for listener in listeners:
+        listener.close()
+
+
+async def _first(*events: asyncio.Event) -> None:
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
+@contextmanager
+def _peer_dir(workers: int) -> Iterator[Path | None]:
+    """Give a private directory for the workers' sockets; clear those of killed nodes."""
+    if workers == 1:
+        yield None
+        return
+    base = Path(tempfile.gettempdir())
+    if len(str(base)) > SOCKET_PATH_MAX - 40:
+        base = Path("/tmp")  # noqa: S108
+    for left in base.glob(f"amaro-edge-{os.getuid()}-*"):
+        with suppress(ValueError, OSError):
+            if not Path(f"/proc/{int(left.name.split('-')[3])}").exists():
+                shutil.rmtree(left)
+    made = Path(tempfile.mkdtemp(prefix=f"amaro-edge-{os.getuid()}-{os.getpid()}-", dir=base))
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)

@@ -1,0 +1,90 @@
+"""What an operator may ask to be purged, read strictly: a typo must not purge something else."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+from edge.purges import VALUE_MAX_BYTES, PurgeKind
+
+VALUES_MAX: Final = 1_000
+BODY_MAX_BYTES: Final = 1024 * 1024
+
+_URL_SAFE: Final = "".join(map(chr, range(0x21, 0x7F)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeOrder:
+    """One order: a kind and the values it names, each of which becomes one purge."""
+
+    kind: PurgeKind
+    values: tuple[bytes, ...]
+    soft: bool = False
+
+
+class OrderError(ValueError):
+    """The order cannot be followed; the message says what is wanted."""
+
+
+_FORMS: Final = {
+    "url": PurgeKind.URL,
+    "prefix": PurgeKind.PREFIX,
+    "tag": PurgeKind.TAG,
+    "tags": PurgeKind.TAG,
+    "all": PurgeKind.ALL,
+}
+_WANTED: Final = 'want one of {"url": …}, {"prefix": …}, {"tag": …}, {"tags": […]}, {"all": true}'
+
+
+def parse_order(body: bytes) -> PurgeOrder:
+    """Return the order that a JSON body gives; raises OrderError."""
+    try:
+        order = json.loads(body)
+    except ValueError as error:
+        raise OrderError(f"not JSON: {error}") from None
+    if not isinstance(order, dict):
+        raise OrderError(_WANTED)
+    soft = order.pop("soft", False)
+    if not isinstance(soft, bool):
+        raise OrderError('"soft" is true or false')
+    if len(order) != 1 or not order.keys() <= _FORMS.keys():
+        raise OrderError(_WANTED)
+    ((form, value),) = order.items()
+    return PurgeOrder(kind=_FORMS[form], values=_values(form, value), soft=soft)
+
+
+def _values(form: str, value: Any) -> tuple[bytes, ...]:
+    if form == "all":
+        if value is not True:
+            raise OrderError('"all" is true or left out')
+        return (b"",)
+    texts = value if form == "tags" else [value]
+    if not isinstance(texts, list) or not all(isinstance(text, str) and text for text in texts):
+        raise OrderError(f'"{form}" is {"a list of strings" if form == "tags" else "a string"}')
+    if not 0 < len(texts) <= VALUES_MAX:
+        raise OrderError(f'"{form}" holds 1 to {VALUES_MAX} of them')
+    read = _tag if form in ("tag", "tags") else _url
+    return tuple(read(text) for text in texts)
+
+
+def _tag(text: str) -> bytes:
+    if any(char.isspace() for char in text):
+        raise OrderError(f"a tag has no spaces: {text!r}")
+    return _bounded(text.encode())
+
+
+def _url(text: str) -> bytes:
+    """Return a URL as a player's request line has it, so that both meet in one key."""
+    parts = urlsplit(text)
+    is_absolute = parts.scheme in ("http", "https") and bool(parts.netloc)
+    if not is_absolute and not text.startswith("/"):
+        raise OrderError(f"want http://host/path, or /path for any host: {text!r}")
+    return _bounded(quote(text.partition("#")[0], safe=_URL_SAFE).encode())
+
+
+def _bounded(value: bytes) -> bytes:
+    if len(value) > VALUE_MAX_BYTES:
+        raise OrderError(f"at most {VALUE_MAX_BYTES} bytes a value")
+    return value

@@ -1,0 +1,28 @@
+"""A real supervisor over toy workers: `python -m tests.support.toy_node SETTINGS [WORKER-ARG]`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from edge.keeper import WorkerError
+from edge.listeners import ListenError
+from edge.node import serve
+from edge.settings import EdgeSettings
+
+
+def started(settings: EdgeSettings) -> None:
+    print(settings.to_json(), flush=True)
+
+
+def main() -> None:
+    settings = EdgeSettings.from_json(sys.argv[1])
+    command = (sys.executable, "-m", "tests.support.toy_worker", *sys.argv[2:])
+    try:
+        asyncio.run(serve(settings, started=started, command=command))
+    except (ListenError, WorkerError) as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
