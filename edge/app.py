@@ -1,0 +1,117 @@
+"""The slow path as an ASGI app: read the request, have it answered, send the answer."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from cache_policies.message import Fields, RequestHead
+from edge.cycle import Message, Scope
+from edge.delivery import BODILESS, Answer, StoredBody
+from edge.entry import NOT_FOR_PLAYERS
+from edge.errors import DownstreamError, EdgeError
+from edge.exchange import Exchange
+from edge.filling import Asked
+from edge.forwarding import cleaned
+from edge.settings import Limits
+
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class BodyTooLargeError(DownstreamError):
+    """A request body beyond the limit."""
+
+    status = 413
+
+
+class EdgeApp:
+    """Answers what the protocol did not. `is_ready` says whether players should be sent here."""
+
+    def __init__(self, exchange: Exchange, limits: Limits, is_ready: Callable[[], bool]) -> None:
+        self._exchange = exchange
+        self._limits = limits
+        self._is_ready = is_ready
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; an answer that breaks off cuts the connection."""
+        own = self._own(scope["path"])
+        answer = own if own is not None else await self._answer(scope, receive)
+        try:
+            await self._send(scope, answer, send)
+        finally:
+            answer.body.close()
+
+    def _own(self, path: str) -> Answer | None:
+        """The answers that are this edge's own."""
+        if path == "/.amaro/live":
+            return _text(200, b"live\n")
+        if path == "/.amaro/ready":
+            return _text(200, b"ready\n") if self._is_ready() else _text(503, b"draining\n")
+        return None
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+        told = scope["extensions"]["amaro.edge"]
+        peer = told["peer"]
+        fields: Fields = tuple(scope["headers"])
+        request = RequestHead(
+            scope["method"].encode(),
+            scope["scheme"].encode(),
+            told["host"],
+            told["target"],
+            cleaned(fields),
+        )
+        length = told["body_length"]
+        body = None if length == 0 else self._body(receive)
+        client = scope["client"][0].encode() if scope["client"] else b"unknown"
+        try:
+            if length is not None and length > self._limits.body_max_bytes:
+                raise BodyTooLargeError("request-body-too-large")
+            if body is not None and request.method in (b"GET", b"HEAD"):
+                async for _ in body:  # it has no meaning (RFC 9110 §9.3.1): read, not forwarded
+                    pass
+                body = None
+        except EdgeError as error:
+            return _text(error.status, error.detail.encode() + b"\n")
+        asked = Asked(client=client, direct=peer, body=body, body_length=length)
+        return await self._exchange.answer(request, asked)
+
+    async def _body(self, receive: Receive) -> AsyncIterator[bytes]:
+        """The pieces of the request's body as they come, within its limits of size and pace."""
+        total_bytes = 0
+        while True:
+            try:
+                async with asyncio.timeout(self._limits.idle_s):
+                    message = await receive()
+            except TimeoutError:
+                raise DownstreamError("request-body-stalled") from None
+            if message["type"] == "http.disconnect":
+                raise DownstreamError("disconnected")
+            total_bytes += len(message["body"])
+            if total_bytes > self._limits.body_max_bytes:
+                raise BodyTooLargeError("request-body-too-large")
+            if message["body"]:
+                yield message["body"]
+            if not message["more_body"]:
+                return
+
+    async def _send(self, scope: Scope, answer: Answer, send: Send) -> None:
+        told = scope["extensions"]["amaro.edge"]
+        head_only = scope["method"] == "HEAD" or answer.status in BODILESS
+        fields = list(answer.fields)
+        if not told["peer"]:
+            fields = [line for line in fields if line[0] != NOT_FOR_PLAYERS]
+        if answer.length is not None and answer.status not in BODILESS:
+            fields.append((b"content-length", b"%d" % answer.length))
+        await send({"type": "http.response.start", "status": answer.status, "headers": fields})
+        try:
+            while not head_only and (piece := await answer.body.read()):
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        except EdgeError:
+            self._exchange.filler.counters.failed += 1
+            told["cut"]()
+            return
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _text(status: int, text: bytes) -> Answer:
+    fields = ((b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store"))
+    return Answer(status, fields, len(text), StoredBody([text]))

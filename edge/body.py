@@ -1,0 +1,75 @@
+"""A body that grows while it is read: 1 MiB slices, then the pieces of the slice being filled."""
+
+from bisect import bisect_right
+from typing import Final, TypeAlias
+
+SLICE_BYTES: Final = 1 << 20
+_COALESCE_BYTES: Final = (
+    16_384  # smaller pieces are joined, so that a dribbling origin costs little
+)
+
+Piece: TypeAlias = bytes | memoryview
+
+
+class GrowingBody:
+    """Appends on one side, reads at any offset on the other. Only sealing a slice copies bytes."""
+
+    __slots__ = ("_sealed", "_starts", "_tail", "_tail_from", "dropped_bytes", "size")
+
+    def __init__(self) -> None:
+        self._sealed: list[bytes] = []
+        self._tail: list[bytes] = []
+        self._starts: list[int] = []  # offset of each piece of the tail
+        self._tail_from = 0
+        self.dropped_bytes = 0
+        self.size = 0  # bytes appended
+
+    def append(self, piece: bytes) -> None:
+        """Add the next bytes."""
+        tail = self._tail
+        if tail and len(tail[-1]) + len(piece) <= _COALESCE_BYTES:
+            tail[-1] += piece
+        elif piece:
+            self._starts.append(self.size)
+            tail.append(piece)
+        self.size += len(piece)
+        while self.size - self._tail_from >= SLICE_BYTES:
+            self._seal()
+
+    def read(self, offset: int) -> Piece:
+        """What is there from `offset` to the end of its piece or slice; b"" when nothing is yet."""
+        if offset >= self.size:
+            return b""
+        if offset < self.dropped_bytes:
+            raise IndexError("these bytes were dropped")
+        if offset < self._tail_from:
+            number, within = divmod(offset, SLICE_BYTES)
+            held = self._sealed[number]
+        else:
+            number = bisect_right(self._starts, offset) - 1
+            held, within = self._tail[number], offset - self._starts[number]
+        return memoryview(held)[within:] if within else held
+
+    def drop_before(self, offset: int) -> int:
+        """Let go of whole slices that nobody will read again; return how many bytes that freed."""
+        first, last = self.dropped_bytes // SLICE_BYTES, min(offset, self._tail_from) // SLICE_BYTES
+        for number in range(first, last):
+            self._sealed[number] = b""
+            self.dropped_bytes += SLICE_BYTES
+        return max(0, last - first) * SLICE_BYTES
+
+    def slices(self) -> list[bytes]:
+        """The complete body as slices of 1 MiB, the last one shorter."""
+        return [*self._sealed, b"".join(self._tail)] if self._tail else list(self._sealed)
+
+    def _seal(self) -> None:
+        end = self._tail_from + SLICE_BYTES
+        inside = bisect_right(self._starts, end - 1)
+        pieces, rest, starts = self._tail[:inside], self._tail[inside:], self._starts[inside:]
+        over = self._starts[inside - 1] + len(pieces[-1]) - end
+        if over > 0:
+            rest.insert(0, pieces[-1][-over:])
+            starts.insert(0, end)
+            pieces[-1] = pieces[-1][:-over]
+        self._sealed.append(b"".join(pieces))
+        self._tail, self._starts, self._tail_from = rest, starts, end

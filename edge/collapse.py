@@ -1,0 +1,260 @@
+"""Running fills: one fetch of a storable response, shared from byte 0 by all who ask meanwhile."""
+
+import asyncio
+from collections.abc import Iterator
+from enum import Enum
+from typing import Final
+
+from cache_policies.freshness import current_age_s, fresh_until_mono
+from cache_policies.message import RequestHead, ResponseHead
+from cache_policies.stored import Stored
+from cache_policies.vary import variant_key
+from edge.body import SLICE_BYTES, GrowingBody, Piece
+from edge.entry import Entry
+from edge.errors import EdgeError
+from edge.fetch import Response
+from edge.memory import touches
+from edge.purges import Purge, PurgeKind
+
+WINDOW_BYTES: Final = SLICE_BYTES  # ahead of the slowest reader, once a body is not kept whole
+
+
+class Phase(Enum):
+    """How far a fill is. Each names its successors in `NEXT`."""
+
+    ASKED = "asked"  # no head yet
+    KEPT = "kept"  # it may be stored: everybody shares it
+    RELEASED = "released"  # it may not: it is its leader's alone
+    VALIDATED = "validated"  # 304: the stale entry is fresh again
+    COMPLETE = "complete"
+    FAILED = "failed"
+
+
+NEXT: Final = {
+    Phase.ASKED: {Phase.KEPT, Phase.RELEASED, Phase.VALIDATED, Phase.FAILED},
+    Phase.KEPT: {Phase.COMPLETE, Phase.FAILED},
+    Phase.RELEASED: set[Phase](),
+    Phase.VALIDATED: set[Phase](),
+    Phase.COMPLETE: set[Phase](),
+    Phase.FAILED: set[Phase](),
+}
+
+
+class Fill:
+    """One fetch. Its runner appends, its readers follow; all of them live on one loop."""
+
+    def __init__(
+        self,
+        key: bytes,
+        variant: bytes,
+        request: RequestHead,
+        *,
+        sequence: int,
+        stale: Entry | None,
+    ) -> None:
+        self.key = key
+        self.variant = variant
+        self.request = request  # of the leader
+        self.sequence = sequence  # the last purge applied when it began
+        self.stale = stale  # what it revalidates
+        self.phase = Phase.ASKED
+        self.head: ResponseHead | None = None
+        self.stored: Stored | None = None
+        self.response: Response | None = None  # the leader's to read, once released
+        self.error: EdgeError | None = None
+        self.detail = ""  # why it was released
+        self.body = GrowingBody()
+        self.reserved_bytes = 0  # of the memory budget
+        self.exclusive = False  # it may be stored, yet answers only its leader
+        self.windowed = False  # too large to keep whole: it waits for its slowest reader
+        self.readers: set[FillReader] = set()
+        self.leader: FillReader | None = None
+        self._news: list[asyncio.Future[None]] = []
+
+    def answers(self, reader: "FillReader", request: RequestHead) -> bool:
+        """Whether what is being kept may answer this reader's request too."""
+        if reader is self.leader:
+            return True
+        stored = self.stored
+        if stored is None or self.exclusive:
+            return False
+        return variant_key(stored.vary, request.fields) == stored.variant
+
+    @property
+    def joinable(self) -> bool:
+        """Whether a later request may share it from byte 0."""
+        open_to_all = not self.exclusive and not self.windowed
+        return open_to_all and self.phase in (Phase.ASKED, Phase.KEPT)
+
+    def age_s(self, now_mono: float) -> int:
+        """The value of Age for the response that is being kept."""
+        assert self.stored is not None
+        return max(0, int(current_age_s(self.stored, now_mono)))
+
+    def ttl_s(self, now_mono: float) -> int:
+        """Seconds of freshness left to the response that is being kept."""
+        assert self.stored is not None
+        return int((fresh_until_mono(self.stored) - now_mono) // 1)
+
+    # the runner's side
+
+    def enter(self, phase: Phase) -> None:
+        """Move on and tell everybody."""
+        assert phase in NEXT[self.phase], f"{self.phase} never becomes {phase}"
+        self.phase = phase
+        self._tell()
+
+    def fail(self, error: EdgeError) -> None:
+        """End without success, unless it has ended already."""
+        if Phase.FAILED in NEXT[self.phase]:
+            self.error = error
+            self.enter(Phase.FAILED)
+
+    def append(self, piece: bytes) -> None:
+        """Add bytes of the body."""
+        self.body.append(piece)
+        self._tell()
+
+    def slowest(self) -> int:
+        """The offset up to which every reader has read."""
+        return min((reader.offset for reader in self.readers), default=self.body.size)
+
+    async def news(self) -> None:
+        """Wait until something about this fill has changed."""
+        future = asyncio.get_running_loop().create_future()
+        self._news.append(future)
+        await future
+
+    def moved(self) -> None:
+        """A reader went on, or away: the runner may wait for that."""
+        if self.windowed:
+            self._tell()
+
+    def _tell(self) -> None:
+        waiting, self._news = self._news, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+
+class FillReader:
+    """One request's place in a fill; close it when done."""
+
+    __slots__ = ("fill", "offset")
+
+    def __init__(self, fill: Fill, *, leads: bool = False) -> None:
+        self.fill = fill
+        self.offset = 0
+        fill.readers.add(self)
+        if leads:
+            fill.leader = self
+
+    async def head(self) -> Phase:
+        """The phase once the head, or its absence, is known."""
+        while self.fill.phase is Phase.ASKED:
+            await self.fill.news()
+        return self.fill.phase
+
+    async def read(self) -> Piece:
+        """The next bytes, b"" at the true end. Raises what broke the fill."""
+        fill = self.fill
+        while True:
+            piece = fill.body.read(self.offset)
+            if piece:
+                self.offset += len(piece)
+                fill.moved()
+                return piece
+            if fill.phase is Phase.COMPLETE:
+                return b""
+            if fill.error is not None:
+                raise fill.error
+            await fill.news()
+
+    def close(self) -> None:
+        """Leave; a fill that nobody reads may stop."""
+        self.fill.readers.discard(self)
+        self.fill._tell()  # noqa: SLF001 the other half of the fill, in the same file
+
+
+class Fills:
+    """The fills that may be joined, by key and variant."""
+
+    def __init__(self) -> None:
+        self._running: dict[tuple[bytes, bytes], Fill] = {}
+        self._vary: dict[bytes, tuple[bytes, ...]] = {}
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def __iter__(self) -> Iterator[Fill]:
+        return iter(self._running.values())
+
+    def find(self, key: bytes, variant: bytes) -> Fill | None:
+        """The fill that a request for this may join."""
+        fill = self._running.get((key, variant))
+        return fill if fill is not None and fill.joinable else None
+
+    def add(self, fill: Fill) -> None:
+        """Let others join."""
+        self._running[fill.key, fill.variant] = fill
+
+    def vary(self, key: bytes) -> tuple[bytes, ...]:
+        """The selecting field names that a running fill of `key` has shown."""
+        return self._vary.get(key, ())
+
+    def settle(self, fill: Fill) -> None:
+        """Its head is here: those who ask for another variant from now on do not join it."""
+        if fill.stored is None or self._running.get((fill.key, fill.variant)) is not fill:
+            return
+        if fill.stored.vary:
+            self._vary[fill.key] = fill.stored.vary
+        self.discard(fill)
+        fill.variant = fill.stored.variant
+        self._running.setdefault((fill.key, fill.variant), fill)
+
+    def discard(self, fill: Fill) -> None:
+        """Let nobody join any more."""
+        if self._running.get((fill.key, fill.variant)) is fill:
+            del self._running[fill.key, fill.variant]
+
+    def forget_vary(self, key: bytes) -> None:
+        """No fill of `key` runs any more; memory knows what it stored."""
+        self._vary.pop(key, None)
+
+    def apply(self, purge: Purge) -> None:
+        """Requests after a purge never join a fill from before it, if it may be concerned."""
+        for fill in list(self._running.values()):
+            tags = fill.stored.tags if fill.stored is not None else ()
+            unknown = fill.stored is None and purge.kind is PurgeKind.TAG
+            if unknown or touches(purge, fill.key, tags):
+                self.discard(fill)
+
+
+class Uncacheable:
+    """Keys whose last response could not be stored: their requests do not wait for each other."""
+
+    def __init__(self, keys_max: int, lifetime_s: float) -> None:
+        self._keys_max = keys_max
+        self._lifetime_s = lifetime_s
+        self._until: dict[bytes, float] = {}  # in order of remembering
+
+    def remember(self, key: bytes, now_mono: float) -> None:
+        """Do not collapse `key` for a while."""
+        self._until.pop(key, None)
+        self._until[key] = now_mono + self._lifetime_s
+        while len(self._until) > self._keys_max:
+            del self._until[next(iter(self._until))]
+
+    def forget(self, key: bytes) -> None:
+        """A response for `key` was stored after all."""
+        self._until.pop(key, None)
+
+    def __contains__(self, asked: tuple[bytes, float]) -> bool:
+        key, now_mono = asked
+        until = self._until.get(key)
+        if until is None:
+            return False
+        if now_mono < until:
+            return True
+        del self._until[key]
+        return False

@@ -1,0 +1,65 @@
+"""What a worker counts: plain integers, named for operators in one table."""
+
+from typing import Final
+
+COUNTERS: Final[dict[str, tuple[str, dict[str, str], str]]] = {  # attribute: (metric, labels, help)
+    "hits": ("amaro_edge_requests_total", {"result": "hit"}, "Requests by how they were answered"),
+    "slow_hits": ("amaro_edge_requests_total", {"result": "hit-slow"}, ""),
+    "stale_hits": ("amaro_edge_requests_total", {"result": "stale"}, ""),
+    "misses": ("amaro_edge_requests_total", {"result": "miss"}, ""),
+    "revalidated": ("amaro_edge_requests_total", {"result": "revalidated"}, ""),
+    "bypasses": ("amaro_edge_requests_total", {"result": "bypass"}, ""),
+    "own_answers": ("amaro_edge_requests_total", {"result": "own"}, ""),
+    "refused": ("amaro_edge_requests_total", {"result": "refused"}, ""),
+    "failed": ("amaro_edge_requests_total", {"result": "error"}, ""),
+    "fills": ("amaro_edge_fills_total", {}, "Requests sent to an upstream"),
+    "fills_failed": ("amaro_edge_fills_failed_total", {}, "Fills that ended without a response"),
+    "collapsed": ("amaro_edge_collapsed_total", {}, "Requests that shared a running fill"),
+    "released": ("amaro_edge_released_total", {}, "Waiters sent to fetches of their own"),
+    "stored": ("amaro_edge_stored_total", {}, "Responses put into memory"),
+    "evicted": ("amaro_edge_evicted_total", {}, "Entries that made room in memory"),
+    "hit_bytes": ("amaro_edge_body_bytes_total", {"tier": "memory"}, "Body bytes sent to players"),
+    "fill_bytes": ("amaro_edge_body_bytes_total", {"tier": "upstream"}, ""),
+    "readers_cut": ("amaro_edge_readers_cut_total", {}, "Slow readers cut when memory was short"),
+}
+
+GAUGES: Final[dict[str, tuple[str, dict[str, str], str]]] = {
+    "connections": ("amaro_edge_connections", {}, "Open player connections"),
+    "objects": ("amaro_edge_memory_objects", {}, "Entries in memory"),
+    "used_bytes": ("amaro_edge_memory_bytes", {}, "Bytes that count against the memory budget"),
+    "budget_bytes": ("amaro_edge_memory_budget_bytes", {}, "The memory budget"),
+    "fills_running": ("amaro_edge_fills_running", {}, "Fills in progress"),
+}
+
+
+class Counters:
+    """One worker's counts since its start. A serving path adds to an attribute, nothing else."""
+
+    __slots__ = tuple(COUNTERS)
+
+    def __init__(self) -> None:
+        for name in COUNTERS:
+            setattr(self, name, 0)
+
+    hits: int
+    slow_hits: int
+    stale_hits: int
+    misses: int
+    revalidated: int
+    bypasses: int
+    own_answers: int
+    refused: int
+    failed: int
+    fills: int
+    fills_failed: int
+    collapsed: int
+    released: int
+    stored: int
+    evicted: int
+    hit_bytes: int
+    fill_bytes: int
+    readers_cut: int
+
+    def snapshot(self) -> dict[str, int]:
+        """The counts by attribute name."""
+        return {name: getattr(self, name) for name in COUNTERS}

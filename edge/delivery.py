@@ -1,0 +1,231 @@
+"""Answers: what a player gets of a response, and where its body is read from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from http import HTTPStatus
+from typing import Final, Protocol
+
+from cache_policies.cache_status import CacheStatus, render
+from cache_policies.message import Fields, RequestHead, ResponseHead
+from cache_policies.ranges import UNSATISFIABLE, requested_range
+from cache_policies.stored import Stored, parse_length
+from cache_policies.validation import Evaluation, evaluate, not_modified_fields
+from edge.body import SLICE_BYTES, Piece
+from edge.collapse import FillReader
+from edge.entry import VIA, Entry, passed_fields
+from edge.errors import EdgeError, UpstreamError
+from edge.fetch import Response
+
+BODILESS: Final = frozenset({204, 304})
+
+
+class Shape(Enum):
+    """What of a stored response answers a request."""
+
+    WHOLE = "whole"
+    PART = "part"
+    NOT_MODIFIED = "not-modified"
+    UNSATISFIABLE = "unsatisfiable"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A shape, and for a part its bytes, both ends inclusive."""
+
+    shape: Shape
+    first: int = 0
+    last: int = -1
+
+
+WHOLE: Final = Plan(Shape.WHOLE)
+NOT_MODIFIED: Final = Plan(Shape.NOT_MODIFIED)
+OUT_OF_RANGE: Final = Plan(Shape.UNSATISFIABLE)
+
+
+def plan(request: RequestHead, stored: Stored, length: int | None) -> Plan:
+    """Decide what of a stored response, `length` bytes long where that is known, is the answer."""
+    if evaluate(request, stored) is Evaluation.NOT_MODIFIED:
+        return NOT_MODIFIED
+    if length is None:
+        return WHOLE
+    wanted = requested_range(request, stored, length)
+    if wanted is None:
+        return WHOLE
+    return OUT_OF_RANGE if wanted is UNSATISFIABLE else Plan(Shape.PART, *wanted)
+
+
+class Body(Protocol):
+    """Where an answer's bytes come from."""
+
+    async def read(self) -> Piece:
+        """The next bytes, b"" at the true end; raises EdgeError when there is no true end."""
+
+    def close(self) -> None:
+        """Let go of it, read to the end or not."""
+
+
+class NoBody:
+    """An answer without one."""
+
+    async def read(self) -> Piece:
+        """The end."""
+        return b""
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def cut_out(slices: Sequence[bytes], first: int, last: int) -> list[Piece]:
+    """The bytes `first` to `last` (inclusive) of a body in slices, without copying them."""
+    pieces: list[Piece] = []
+    for number in range(first // SLICE_BYTES, last // SLICE_BYTES + 1):
+        start = number * SLICE_BYTES
+        held = slices[number]
+        begin, end = max(first - start, 0), min(last - start + 1, len(held))
+        whole = begin == 0 and end == len(held)
+        pieces.append(held if whole else memoryview(held)[begin:end])
+    return pieces
+
+
+class StoredBody:
+    """Bytes in memory."""
+
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        self._pieces = list(reversed(pieces))
+
+    async def read(self) -> Piece:
+        """The next piece."""
+        return self._pieces.pop() if self._pieces else b""
+
+    def close(self) -> None:
+        """Drop what was not read."""
+        self._pieces.clear()
+
+
+class FillBody:
+    """Bytes of a running fill: all of it, or a part as soon as its bytes are there."""
+
+    def __init__(self, reader: FillReader, first: int = 0, last: int | None = None) -> None:
+        self._reader = reader
+        self._last = last
+        reader.offset = first
+
+    async def read(self) -> Piece:
+        """The next bytes, waiting for them."""
+        if self._last is None:
+            return await self._reader.read()
+        left = self._last + 1 - self._reader.offset
+        if left <= 0:
+            return b""
+        piece = await self._reader.read()
+        if not piece:
+            raise UpstreamError("truncated", "the body ended before the range did")
+        if len(piece) > left:
+            self._reader.offset -= len(piece) - left
+            return memoryview(piece)[:left]
+        return piece
+
+    def close(self) -> None:
+        """Leave the fill."""
+        self._reader.close()
+
+
+class PassedBody:
+    """Bytes of a response that is this player's alone."""
+
+    def __init__(self, response: Response) -> None:
+        self._response = response
+
+    async def read(self) -> Piece:
+        """The next piece, straight from the connection."""
+        return await self._response.read()
+
+    def close(self) -> None:
+        """Give the connection back, or cut it."""
+        self._response.close()
+
+
+@dataclass(slots=True)
+class Answer:
+    """A complete head but for its framing; `length` is None when the end shows only at the end."""
+
+    status: int
+    fields: Fields
+    length: int | None = 0
+    body: Body = field(default_factory=NoBody)
+
+
+def of_stored(entry: Entry, request: RequestHead, says: CacheStatus, now_mono: float) -> Answer:
+    """The answer to `request` from memory."""
+    planned = plan(request, entry.stored, entry.length)
+    about = _about(says, entry.age_s(now_mono))
+    if planned.shape is not Shape.WHOLE:
+        return _partial(planned, entry.stored, entry.length, about, entry.slices)
+    body = NoBody() if request.method == b"HEAD" else StoredBody(entry.slices)
+    return Answer(entry.stored.status, _head(entry.stored.fields, about), entry.length, body)
+
+
+def of_fill(reader: FillReader, request: RequestHead, says: CacheStatus, age_s: int) -> Answer:
+    """The answer to `request` from a fill whose response is being kept."""
+    fill = reader.fill
+    assert fill.stored is not None
+    stored = fill.stored
+    about = _about(says, age_s)
+    planned = plan(request, stored, stored.length)
+    if planned.shape is Shape.WHOLE:
+        length = 0 if stored.status in BODILESS else stored.length
+        fields = _head(stored.fields, about)
+        return Answer(stored.status, fields, length, FillBody(reader))
+    assert stored.length is not None or planned.shape is Shape.NOT_MODIFIED
+    answer = _partial(planned, stored, stored.length or 0, about, None)
+    if planned.shape is Shape.PART:
+        answer.body = FillBody(reader, planned.first, planned.last)
+    else:
+        reader.close()
+    return answer
+
+
+def of_response(
+    response: Response, head: ResponseHead, request: RequestHead, says: CacheStatus
+) -> Answer:
+    """The answer that passes a response on, unstored; it owns the response from now on."""
+    age: Fields = tuple(line for line in head.fields if line[0] == b"age")
+    fields = (*passed_fields(head.fields), *age, (b"cache-status", render(says)))
+    announced = parse_length(head) if request.method == b"HEAD" else response.length
+    return Answer(head.status, fields, announced, PassedBody(response))
+
+
+def of_error(error: EdgeError, says: CacheStatus) -> Answer:
+    """The answer when there is no response to give: a small text."""
+    phrase = HTTPStatus(error.status).phrase
+    text = f"{error.status} {phrase}: {error.detail}\n".encode()
+    fields = (
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"cache-control", b"no-store"),
+        (b"cache-status", render(says)),
+    )
+    return Answer(error.status, fields, len(text), StoredBody([text]))
+
+
+def _partial(
+    planned: Plan, stored: Stored, length: int, about: Fields, slices: Sequence[bytes] | None
+) -> Answer:
+    if planned.shape is Shape.NOT_MODIFIED:
+        return Answer(304, _head(not_modified_fields(stored.fields), about))
+    if planned.shape is Shape.UNSATISFIABLE:
+        fields = ((b"content-range", b"bytes */%d" % length), (b"via", VIA), *about)
+        return Answer(416, fields)
+    where = (b"content-range", b"bytes %d-%d/%d" % (planned.first, planned.last, length))
+    answer = Answer(206, _head(stored.fields, (where, *about)), planned.last - planned.first + 1)
+    if slices is not None:
+        answer.body = StoredBody(cut_out(slices, planned.first, planned.last))
+    return answer
+
+
+def _about(says: CacheStatus, age_s: int) -> Fields:
+    return ((b"age", b"%d" % age_s), (b"cache-status", render(says)))
+
+
+def _head(fields: Fields, about: Fields) -> Fields:
+    return (*passed_fields(fields), *about)

@@ -1,0 +1,37 @@
+"""What can break an exchange, and what the player is told."""
+
+from typing import ClassVar
+
+
+class EdgeError(Exception):
+    """Root of the edge's errors; `detail` is the word that Cache-Status and the metrics use."""
+
+    status: ClassVar[int] = 500
+
+    def __init__(self, detail: str, message: str = "") -> None:
+        super().__init__(message or detail)
+        self.detail = detail
+
+
+class UpstreamError(EdgeError):
+    """The origin, or the peer asked in its place, gave no usable response."""
+
+    status = 502
+
+
+class UpstreamTimeoutError(UpstreamError):
+    """The origin took longer than the limit named by `detail`."""
+
+    status = 504
+
+
+class RefusedError(EdgeError):
+    """A limit of this node refuses the request for now."""
+
+    status = 503
+
+
+class DownstreamError(EdgeError):
+    """The player went away, or its request body ended early."""
+
+    status = 400

@@ -1,0 +1,226 @@
+"""The life of a request that is not a plain hit: look up, collapse, fetch, store, deliver."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from cache_policies.cache_status import CacheStatus, Forward
+from cache_policies.freshness import may_serve_on_error
+from cache_policies.invalidation import invalidated_keys
+from cache_policies.key import cache_key, normalise
+from cache_policies.message import RequestHead
+from cache_policies.reuse import Verdict, may_reuse, only_if_cached
+from cache_policies.vary import variant_key
+from cache_policies.why import Reuse, Why
+from edge.collapse import Fill, FillReader, Phase
+from edge.delivery import Answer, of_error, of_fill, of_response, of_stored
+from edge.entry import Entry
+from edge.errors import EdgeError, RefusedError, UpstreamTimeoutError
+from edge.filling import SERVER_ERRORS, Asked, Filler
+from edge.tasks import Tasks
+
+_ORIGINS_OWN: Final = frozenset({b"if-match", b"if-unmodified-since"})  # RFC 9111 §4.3.2
+_REUSABLE: Final = frozenset({Reuse.FRESH, Reuse.STALE_WHILE_REVALIDATE, Reuse.STALE_ALLOWED})
+
+
+def passes(request: RequestHead) -> Forward | None:
+    """Why a request goes to the origin whatever is stored; None when the cache may answer it."""
+    if request.method not in (b"GET", b"HEAD"):
+        return Forward.METHOD
+    return Forward.BYPASS if any(name in _ORIGINS_OWN for name, _ in request.fields) else None
+
+
+@dataclass(slots=True)
+class Ask:
+    """One request on its way through the exchange."""
+
+    key: bytes
+    request: RequestHead
+    asked: Asked
+    entry: Entry | None = None  # what is stored for it
+    why: Forward = Forward.URI_MISS
+    alone: bool = False  # it does not wait for another's fill
+
+
+@dataclass(kw_only=True, slots=True)
+class Exchange:
+    """Answers requests; one per worker."""
+
+    filler: Filler
+    tasks: Tasks
+    catch_up: Callable[[], int]  # applies published purges, returns the last one's number
+    invalidate: Callable[
+        [bytes], None
+    ]  # tells the node that what is stored under a key is doubtful
+
+    async def answer(self, request: RequestHead, asked: Asked) -> Answer:
+        """The answer to one request. Its body must be closed, read to the end or not."""
+        forward = passes(request)
+        try:
+            if forward is not None:
+                return await self._pass(request, asked, forward)
+            path_key = normalise(request.target)[1]
+            ask = Ask(cache_key(request.scheme, request.host, path_key), request, asked)
+            ask.alone = request.get(b"authorization") is not None
+            while (answer := await self._attempt(ask)) is None:
+                pass  # what it waited for was another's alone, or another variant
+        except EdgeError as error:
+            self.filler.counters.failed += 1
+            return of_error(error, CacheStatus(forward=forward or ask.why, detail=error.detail))
+        return answer
+
+    async def _attempt(self, ask: Ask) -> Answer | None:
+        """Look up, else follow a fill; None when that fill was not for this request."""
+        sequence = self.catch_up()
+        ask.entry = self.filler.memory.find(ask.key, ask.request.fields)
+        if ask.entry is not None:
+            verdict = may_reuse(ask.request, ask.entry.stored, self.filler.policy, time.monotonic())
+            if verdict.reuse in _REUSABLE:
+                return self._hit(ask, ask.entry, verdict, sequence)
+            ask.why = _forward_of(verdict)
+        if only_if_cached(ask.request):
+            raise UpstreamTimeoutError("only-if-cached")
+        if ask.entry is None and self._not_for_a_fill(ask):
+            return await self._pass(ask.request, ask.asked, ask.why)
+        reader = self._follow(ask, sequence)
+        try:
+            answer = await self._of_fill(ask, reader)
+        except BaseException:
+            reader.close()
+            raise
+        if answer is None:
+            reader.close()
+        return answer
+
+    def _not_for_a_fill(self, ask: Ask) -> bool:
+        """Whether asking for the whole would be wrong: HEAD, or a part of what is not stored."""
+        if ask.request.method == b"HEAD":
+            return True
+        known = (ask.key, time.monotonic()) in self.filler.uncacheable
+        ask.alone = ask.alone or known
+        return known and ask.request.get(b"range") is not None
+
+    def _hit(self, ask: Ask, entry: Entry, verdict: Verdict, sequence: int) -> Answer:
+        """Serve what is stored; if it is stale, have it validated beside that."""
+        counters = self.filler.counters
+        detail = None
+        if verdict.reuse is Reuse.FRESH:
+            counters.slow_hits += 1
+        else:
+            counters.stale_hits += 1
+            detail = verdict.why.value
+        if verdict.reuse is Reuse.STALE_WHILE_REVALIDATE:
+            self._revalidate(ask, entry, sequence)
+        now_mono = time.monotonic()
+        says = CacheStatus(ttl_s=entry.ttl_s(now_mono), detail=detail)
+        return of_stored(entry, ask.request, says, now_mono)
+
+    def _revalidate(self, ask: Ask, entry: Entry, sequence: int) -> None:
+        fills = self.filler.fills
+        variant = entry.stored.variant
+        if fills.find(ask.key, variant) is None:
+            request = replace(ask.request, method=b"GET")
+            self._begin(Fill(ask.key, variant, request, sequence=sequence, stale=entry), ask.asked)
+
+    def _follow(self, ask: Ask, sequence: int) -> FillReader:
+        """Join the fill that runs for this request, or begin one."""
+        filler = self.filler
+        vary = filler.memory.vary(ask.key) or filler.fills.vary(ask.key)
+        variant = variant_key(vary, ask.request.fields)
+        stale = ask.entry
+        alone = ask.alone or (stale is not None and stale.stored.no_cache)
+        running = None if alone else filler.fills.find(ask.key, variant)
+        if running is not None:
+            return FillReader(running)
+        request = replace(ask.request, method=b"GET")
+        fill = Fill(ask.key, variant, request, sequence=sequence, stale=stale)
+        reader = FillReader(fill, leads=True)
+        self._begin(fill, ask.asked, alone=alone)
+        return reader
+
+    def _begin(self, fill: Fill, asked: Asked, *, alone: bool = False) -> None:
+        if len(self.tasks) >= self.filler.limits.fills_max:
+            raise RefusedError("fills-max")
+        if not alone:
+            self.filler.fills.add(fill)
+        self.tasks.start(self.filler.run(fill, asked))
+
+    async def _of_fill(self, ask: Ask, reader: FillReader) -> Answer | None:
+        """What a fill's outcome means for one of its readers."""
+        fill, leads = reader.fill, reader.fill.leader is reader
+        phase = await reader.head()
+        if self._better_stale(ask, fill):
+            assert ask.entry is not None
+            return self._stale_if_error(ask, ask.entry, reader)
+        if phase is Phase.FAILED:
+            assert fill.error is not None
+            raise fill.error
+        if phase is Phase.RELEASED:
+            ask.alone = True
+            return await self._of_released(ask, reader) if leads else None
+        if not leads:
+            self.filler.counters.collapsed += 1
+        status = 304 if phase is Phase.VALIDATED else fill.head.status if fill.head else None
+        now_mono = time.monotonic()
+        says = CacheStatus(forward=ask.why, forward_status=status, collapsed=not leads)
+        if phase is Phase.VALIDATED:
+            assert fill.stale is not None
+            self.filler.counters.revalidated += 1
+            reader.close()
+            says = replace(says, ttl_s=fill.stale.ttl_s(now_mono))
+            return of_stored(fill.stale, ask.request, says, now_mono)
+        if not fill.answers(reader, ask.request):
+            ask.alone = fill.exclusive
+            return None
+        self.filler.counters.misses += 1
+        assert fill.stored is not None
+        says = replace(says, stored=not fill.windowed, ttl_s=fill.ttl_s(now_mono))
+        return of_fill(reader, ask.request, says, fill.age_s(now_mono))
+
+    async def _of_released(self, ask: Ask, reader: FillReader) -> Answer:
+        """The leader's own answer; a part is asked for anew, since the fill asked for the whole."""
+        fill, response, head = reader.fill, reader.fill.response, reader.fill.head
+        assert response is not None
+        assert head is not None
+        reader.close()
+        if ask.request.get(b"range") is not None or ask.request.method == b"HEAD":
+            response.close()
+            return await self._pass(ask.request, ask.asked, ask.why)
+        self.filler.counters.misses += 1
+        says = CacheStatus(forward=ask.why, forward_status=head.status, detail=fill.detail)
+        return of_response(response, head, ask.request, says)
+
+    def _better_stale(self, ask: Ask, fill: Fill) -> bool:
+        """Whether the stale entry is a better answer than the error that the fill got."""
+        broken = fill.phase is Phase.FAILED or (
+            fill.head is not None and fill.head.status in SERVER_ERRORS
+        )
+        if not broken or ask.entry is None:
+            return False
+        return may_serve_on_error(ask.entry.stored, time.monotonic())
+
+    def _stale_if_error(self, ask: Ask, entry: Entry, reader: FillReader) -> Answer:
+        fill = reader.fill
+        if fill.leader is reader and fill.response is not None:
+            fill.response.close()
+        reader.close()
+        self.filler.counters.stale_hits += 1
+        now_mono = time.monotonic()
+        why = Why.STALE_IF_ERROR.value
+        says = CacheStatus(ttl_s=entry.ttl_s(now_mono), detail=why)
+        return of_stored(entry, ask.request, says, now_mono)
+
+    async def _pass(self, request: RequestHead, asked: Asked, forward: Forward) -> Answer:
+        """Ask the origin for this player alone, and store nothing."""
+        self.filler.counters.bypasses += 1
+        received = await self.filler.fetch(b"", request, replace(asked, direct=True))
+        self.catch_up()
+        for key in invalidated_keys(request, received.head):
+            self.invalidate(key)
+        says = CacheStatus(forward=forward, forward_status=received.head.status)
+        return of_response(received.response, received.head, request, says)
+
+
+def _forward_of(verdict: Verdict) -> Forward:
+    return Forward.REQUEST if verdict.why.value.startswith("request-") else Forward.STALE

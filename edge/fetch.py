@@ -1,0 +1,378 @@
+"""The fill client: HTTP/1.1 to an origin or a peer, pooled, streaming, byte for byte."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+from urllib.parse import unquote, urlsplit
+
+from cache_policies.message import Fields
+from edge.errors import EdgeError, UpstreamError, UpstreamTimeoutError
+from edge.responses import ResponseReader
+from edge.settings import Limits
+
+WINDOW_BYTES: Final = 262_144  # read ahead of the consumer before reading pauses
+IDEMPOTENT: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """Where to connect: `http://host:port`, `https://host:port` or `unix:/path`."""
+
+    url: str
+    host: str = field(init=False)
+    port: int = field(init=False)
+    path: str | None = field(init=False)  # of a Unix socket
+    tls: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme == "unix" and parts.path:
+            path, host = unquote(parts.path), "localhost"
+        elif parts.scheme in ("http", "https") and parts.hostname:
+            path, host = None, parts.hostname
+        else:
+            raise ValueError(f"not an upstream: {self.url!r} (want http://host:port or unix:/path)")
+        tls = parts.scheme == "https"
+        set_once = object.__setattr__
+        set_once(self, "host", host)
+        set_once(self, "path", path)
+        set_once(self, "tls", tls)
+        set_once(self, "port", 0 if path else parts.port or (443 if tls else 80))
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """One request as it goes on the wire; `fields` hold everything but the body's framing."""
+
+    method: bytes
+    target: bytes
+    fields: Fields
+    body: AsyncIterator[bytes] | None = None
+    body_length: int | None = None  # None with a body: chunked
+
+    def head(self) -> bytes:
+        lines = [self.method + b" " + self.target + b" HTTP/1.1"]
+        lines += [name + b": " + value for name, value in self.fields]
+        if self.body is not None and self.body_length is not None:
+            lines.append(b"content-length: %d" % self.body_length)
+        elif self.body is not None:
+            lines.append(b"transfer-encoding: chunked")
+        return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+class Response(Protocol):
+    """A response whose head has arrived and whose body is being read."""
+
+    status: int
+    fields: Fields
+    length: int | None  # of the body, when the head tells
+
+    async def read(self) -> bytes:
+        """The next piece, b"" at the true end; raises UpstreamError when it was cut off."""
+
+    def close(self) -> None:
+        """Give the connection back, or drop it if the body was not read to its end."""
+
+
+class FillClient:
+    """Fetches from upstreams over pooled connections; one per worker, used from its loop only."""
+
+    def __init__(self, limits: Limits, tls: ssl.SSLContext | None = None) -> None:
+        self._limits = limits
+        self._tls = tls
+        self._idle: dict[Upstream, list[Connection]] = {}
+        self._open: set[Connection] = set()
+
+    async def fetch(self, upstream: Upstream, fetch: Fetch) -> Response:
+        """The response to `fetch` once its head is here. Raises UpstreamError."""
+        reusable = fetch.method in IDEMPOTENT and fetch.body is None
+        pooled = self._take(upstream) if reusable else None
+        if pooled is not None:
+            try:
+                return await pooled.exchange(fetch)
+            except StaleConnectionError:
+                pass  # it died before the first byte of an answer: once more, on a new one
+        connection = await self._connect(upstream)
+        return await connection.exchange(fetch)
+
+    def close(self) -> None:
+        """Drop every connection."""
+        for connection in list(self._open):
+            connection.abort()
+        self._idle.clear()
+
+    def give_back(self, connection: "Connection") -> None:
+        """Keep a connection whose exchange has ended cleanly for the next fetch."""
+        idle = self._idle.setdefault(connection.upstream, [])
+        if len(idle) >= self._limits.upstream_connections_max:
+            connection.abort()
+            return
+        idle.append(connection)
+        connection.idle_from(self._limits.upstream_idle_s)
+
+    def forget(self, connection: "Connection") -> None:
+        """A connection is gone; called once for each."""
+        self._open.discard(connection)
+        idle = self._idle.get(connection.upstream)
+        if idle is not None and connection in idle:
+            idle.remove(connection)
+
+    def _take(self, upstream: Upstream) -> "Connection | None":
+        idle = self._idle.get(upstream)
+        while idle:
+            connection = idle.pop()
+            if connection.usable():
+                return connection
+        return None
+
+    async def _connect(self, upstream: Upstream) -> "Connection":
+        loop = asyncio.get_running_loop()
+
+        def make() -> Connection:
+            return Connection(self, upstream, self._limits)
+
+        try:
+            async with asyncio.timeout(self._limits.connect_s):
+                if upstream.path is not None:
+                    _, connection = await loop.create_unix_connection(make, upstream.path)
+                elif upstream.tls:
+                    context = self._tls or ssl.create_default_context()
+                    _, connection = await loop.create_connection(
+                        make, upstream.host, upstream.port, ssl=context
+                    )
+                else:
+                    _, connection = await loop.create_connection(make, upstream.host, upstream.port)
+        except TimeoutError:
+            raise UpstreamTimeoutError(
+                "connect-timeout", f"{upstream.url}: no connection"
+            ) from None
+        except OSError as error:
+            raise UpstreamError("connect-refused", f"{upstream.url}: {error}") from error
+        self._open.add(connection)
+        return connection
+
+
+class StaleConnectionError(UpstreamError):
+    """A reused connection died before any byte of a response."""
+
+
+class Connection(asyncio.Protocol):
+    """One connection to an upstream: one exchange at a time, reading no further than its window."""
+
+    def __init__(self, client: FillClient, upstream: Upstream, limits: Limits) -> None:
+        self.upstream = upstream
+        self._client = client
+        self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport
+        self._reader = ResponseReader(b"GET", limits.upstream_head_max_bytes)
+        self._active = False
+        self._served = 0
+        self._lost = False
+        self._reading_paused = False
+        self._writable: asyncio.Future[None] | None = None
+        self._wakeup: asyncio.Future[None] | None = None
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._sender: asyncio.Task[None] | None = None
+        self.status = 0
+        self.fields: Fields = ()
+        self.length: int | None = None
+
+    # The exchange, as its one user sees it.
+
+    async def exchange(self, fetch: Fetch) -> Response:
+        """Send `fetch` and wait for the head of its response."""
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
+        self._active = True
+        self._reader = ResponseReader(fetch.method, self._limits.upstream_head_max_bytes)
+        try:
+            self._transport.write(fetch.head())
+            if fetch.body is not None:
+                self._sender = self._loop.create_task(self._send_body(fetch))
+            await self._await_head()
+        except BaseException:
+            self.abort()
+            raise
+        head = self._reader
+        self.status, self.fields, self.length = head.status, head.fields, head.length
+        return self
+
+    async def _await_head(self) -> None:
+        limit_s = self._limits.first_byte_s
+        try:
+            while not self._reader.has_head:
+                await self._progress(None if self._sender is not None else limit_s)
+                if self._sender is not None and self._sender.done():
+                    self._sender_result()
+        except TimeoutError:
+            raise UpstreamTimeoutError(
+                "first-byte-timeout", f"{self.upstream.url}: no response in {limit_s} s"
+            ) from None
+
+    async def read(self) -> bytes:
+        """The next piece of the body, b"" at its true end; raises UpstreamError when cut off."""
+        reader = self._reader
+        while True:
+            if reader.pieces:
+                piece = reader.take()
+                if self._reading_paused and reader.held_bytes <= WINDOW_BYTES // 2:
+                    self._reading_paused = False
+                    self._transport.resume_reading()
+                return piece
+            if reader.complete:
+                self.close()
+                return b""
+            try:
+                await self._progress(self._limits.idle_s)
+            except TimeoutError:
+                self.abort()
+                raise UpstreamTimeoutError(
+                    "idle-timeout", f"{self.upstream.url}: the body stalled"
+                ) from None
+            except UpstreamError:
+                self.abort()
+                raise
+
+    def close(self) -> None:
+        """End the exchange: back to the pool after a complete response, else cut."""
+        if not self._active:
+            return
+        reader = self._reader
+        sending = self._sender is not None and not self._sender.done()
+        if reader.complete and reader.keep_alive and not sending and not self._lost:
+            self._active = False
+            self._sender = None
+            self._served += 1
+            if self._reading_paused:
+                self._reading_paused = False
+                self._transport.resume_reading()
+            self._client.give_back(self)
+        else:
+            self.abort()
+
+    def abort(self) -> None:
+        """Cut the connection now."""
+        self._active = False
+        if self._sender is not None:
+            self._sender.cancel()
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        self._transport.abort()
+
+    def usable(self) -> bool:
+        """Whether an idle connection may carry another exchange."""
+        return not self._lost and not self._transport.is_closing()
+
+    def idle_from(self, limit_s: float) -> None:
+        """Close this idle connection after `limit_s` seconds without use."""
+        self._idle_timer = self._loop.call_later(limit_s, self.abort)
+
+    async def _progress(self, limit_s: float | None) -> None:
+        """Wait for news; raises TimeoutError, or UpstreamError once the connection died."""
+        if self._reader.error is not None:
+            raise self._reader.error
+        if self._lost:
+            raise self._cut_off()
+        self._wakeup = self._loop.create_future()
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._wakeup
+        finally:
+            self._wakeup = None
+
+    def _cut_off(self) -> UpstreamError:
+        if self._served and not self._reader.has_bytes:
+            return StaleConnectionError("connection-lost", "a pooled connection was closed")
+        if not self._reader.has_head:
+            return UpstreamError(
+                "connection-lost", f"{self.upstream.url}: closed without an answer"
+            )
+        return UpstreamError("truncated", f"{self.upstream.url}: the body was cut off")
+
+    # The request body.
+
+    async def _send_body(self, fetch: Fetch) -> None:
+        assert fetch.body is not None
+        left = fetch.body_length
+        async for piece in fetch.body:
+            if not piece:
+                continue
+            if left is None:
+                self._transport.writelines([b"%x\r\n" % len(piece), piece, b"\r\n"])
+            else:
+                left -= len(piece)
+                self._transport.write(piece)
+            while self._writable is not None:
+                await asyncio.wait_for(asyncio.shield(self._writable), self._limits.idle_s)
+        if left is None:
+            self._transport.write(b"0\r\n\r\n")
+        self._loop.call_later(self._limits.first_byte_s, self._body_unanswered, self._reader)
+        self._wake()
+
+    def _body_unanswered(self, reader: ResponseReader) -> None:
+        if self._active and self._reader is reader and not reader.has_head:
+            reader.error = UpstreamTimeoutError(
+                "first-byte-timeout", f"{self.upstream.url}: silent"
+            )
+            self._wake()
+
+    def _sender_result(self) -> None:
+        sender = self._sender
+        if sender is None or sender.cancelled() or self._reader.has_head:
+            return
+        error = sender.exception()
+        if isinstance(error, EdgeError):
+            raise error
+        if isinstance(error, TimeoutError):
+            raise UpstreamTimeoutError("idle-timeout", f"{self.upstream.url}: takes no body")
+        if error is not None:
+            raise error
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        if not self._active:  # an answer nobody asked for
+            self.abort()
+            return
+        reader = self._reader
+        reader.feed(data)
+        if reader.held_bytes > WINDOW_BYTES and not self._reading_paused:
+            self._reading_paused = True
+            self._transport.pause_reading()
+        self._wake()
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost = True
+        self._reader.end_of_stream(clean=exc is None)
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        if self._sender is not None:
+            self._sender.cancel()
+        self.resume_writing()
+        self._client.forget(self)
+        self._wake()
+
+    def pause_writing(self) -> None:
+        if self._writable is None:
+            self._writable = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        if self._writable is not None:
+            with suppress(asyncio.InvalidStateError):
+                self._writable.set_result(None)
+            self._writable = None
+
+    def _wake(self) -> None:
+        if self._wakeup is not None and not self._wakeup.done():
+            self._wakeup.set_result(None)

@@ -1,0 +1,219 @@
+"""Runs one fill: ask upstream, judge the head, keep or release, store what is whole."""
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final
+
+from cache_policies.message import Fields, RequestHead, ResponseHead
+from cache_policies.policy import CachePolicy
+from cache_policies.stored import Times
+from cache_policies.storing import NoStore, Store, judge_storing
+from cache_policies.validation import conditional_fields, freshen
+from cache_policies.why import Why
+from edge.collapse import WINDOW_BYTES, Fill, Fills, Phase, Uncacheable
+from edge.counters import Counters
+from edge.entry import Entry
+from edge.errors import UpstreamError
+from edge.fetch import Fetch, FillClient, Response
+from edge.forwarding import forwarded_fields, received_head, unconditional
+from edge.memory import Memory
+from edge.settings import Limits
+from edge.upstreams import Upstreams
+
+ABANDONED_BYTES_MAX: Final = 64 << 20  # left to fetch of a body that nobody waits for any more
+_OF_THIS_REQUEST: Final = frozenset({Why.METHOD, Why.REQUEST_NO_STORE, Why.AUTHORIZATION})
+SERVER_ERRORS: Final = frozenset({500, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks for a fill, beside what."""
+
+    client: bytes = b"unknown"  # address
+    direct: bool = False  # ask the origin itself: a peer asks, or nothing could be shared
+    body: AsyncIterator[bytes] | None = None
+    body_length: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A response whose body is still to be read, and when its head came."""
+
+    response: Response
+    head: ResponseHead
+    times: Times
+
+
+@dataclass(kw_only=True, slots=True)
+class Filler:
+    """Everything a fill needs; one per worker."""
+
+    client: FillClient
+    upstreams: Upstreams
+    memory: Memory
+    fills: Fills
+    uncacheable: Uncacheable
+    policy: CachePolicy
+    limits: Limits
+    counters: Counters
+
+    async def fetch(self, key: bytes, request: RequestHead, asked: Asked) -> Received:
+        """The response of the first upstream that gives one. Raises UpstreamError."""
+        routes = self.upstreams.of(key, direct=asked.direct)
+        for route in routes:
+            fields = forwarded_fields(request, asked.client, peer=route.peer)
+            fetch = Fetch(request.method, request.target, fields, asked.body, asked.body_length)
+            self.counters.fills += 1
+            sent_mono = time.monotonic()
+            try:
+                response = await self.client.fetch(route.upstream, fetch)
+            except UpstreamError:
+                self.counters.fills_failed += 1
+                if route is routes[-1] or asked.body is not None:
+                    raise
+                continue
+            now_mono, now_wall = time.monotonic(), time.time()
+            head = received_head(response.status, response.fields, now_wall, peer=route.peer)
+            delay_s = now_mono - sent_mono
+            times = Times(response_wall=now_wall, response_mono=now_mono, response_delay_s=delay_s)
+            return Received(response, head, times)
+        raise UpstreamError("no-upstream", "nobody to ask")
+
+    async def run(self, fill: Fill, asked: Asked) -> None:
+        """See `fill` through to its end, whatever that is; only the fill itself hears of it."""
+        try:
+            received = await self._ask(fill, asked)
+            if received is not None:
+                await self._keep_or_release(fill, received)
+        except UpstreamError as error:
+            fill.fail(error)
+        finally:
+            self.fills.discard(fill)
+            self.fills.forget_vary(fill.key)
+            self._unreserve(fill, fill.reserved_bytes)
+            fill.fail(UpstreamError("fill-ended", "this edge is shutting down"))
+
+    async def _ask(self, fill: Fill, asked: Asked) -> Received | None:
+        """The response to fill with; None when it validated the stale entry instead."""
+        whole = unconditional(fill.request.fields)
+        stale = fill.stale
+        if stale is not None:
+            fields: Fields = (*whole, *conditional_fields(stale.stored))
+            received = await self.fetch(fill.key, _with(fill.request, fields), asked)
+            if received.head.status != 304:
+                return received
+            received.response.close()
+            if self._freshened(fill, stale, received):
+                fill.enter(Phase.VALIDATED)
+                return None
+            self.memory.remove(stale)
+        received = await self.fetch(fill.key, _with(fill.request, whole), asked)
+        if received.head.status == 304:
+            received.response.close()
+            raise UpstreamError("protocol-error", "a 304 to a request without conditions")
+        return received
+
+    def _freshened(self, fill: Fill, stale: Entry, received: Received) -> bool:
+        fresh = freshen(
+            stale.stored,
+            received.head,
+            received.times,
+            self.policy,
+            purge_sequence=fill.sequence,
+        )
+        if fresh is None:
+            return False
+        if not self.memory.purged_since(fill.sequence, fill.key, stale.stored.tags):
+            stale.freshen(fresh)
+        return True
+
+    async def _keep_or_release(self, fill: Fill, received: Received) -> None:
+        response, fill.head = received.response, received.head
+        judged = judge_storing(
+            fill.request,
+            received.head,
+            received.times,
+            self.policy,
+            purge_sequence=fill.sequence,
+        )
+        length = response.length
+        too_large = length is not None and not self._fits(length)
+        if isinstance(judged, NoStore) or too_large:
+            why = judged.why if isinstance(judged, NoStore) else None
+            fill.detail = why.value if why is not None else "object-too-large"
+            if why not in _OF_THIS_REQUEST and received.head.status not in SERVER_ERRORS:
+                self.uncacheable.remember(fill.key, received.times.response_mono)
+            self._release(fill, response)
+            return
+        assert isinstance(judged, Store)
+        fill.stored = judged.stored
+        fill.exclusive = not judged.collapsible
+        self.uncacheable.forget(fill.key)
+        self.fills.settle(fill)
+        fill.enter(Phase.KEPT)
+        try:
+            await self._follow(fill, response)
+        finally:
+            response.close()
+
+    def _fits(self, length: int) -> bool:
+        return length <= min(self.limits.object_max_bytes, self.memory.budget_bytes // 2)
+
+    def _release(self, fill: Fill, response: Response) -> None:
+        """Give the response to the one whose request it answers; the others ask for their own."""
+        stale = fill.stale
+        if stale is not None and fill.head is not None and fill.head.status < 500:
+            self.memory.remove(stale)  # the origin now says something else
+        self.counters.released += len(fill.readers - {fill.leader})
+        if fill.leader in fill.readers:
+            fill.response = response
+        else:
+            response.close()
+        fill.enter(Phase.RELEASED)
+
+    async def _follow(self, fill: Fill, response: Response) -> None:
+        """Append the body until its end, and store it when it is whole and still wanted."""
+        while piece := await response.read():
+            self.counters.fill_bytes += len(piece)
+            fill.reserved_bytes += len(piece)
+            fits = self.memory.reserve(len(piece)) and self._fits(fill.body.size + len(piece))
+            fill.append(piece)
+            if not fits and not fill.windowed:
+                fill.windowed = True
+                self.fills.discard(fill)
+            if not fill.readers and self._not_worth_finishing(fill):
+                raise UpstreamError("abandoned", "nobody waits for the rest")
+            await self._room(fill)
+        if not fill.windowed:
+            self._store(fill)
+        fill.enter(Phase.COMPLETE)
+
+    def _not_worth_finishing(self, fill: Fill) -> bool:
+        assert fill.stored is not None
+        length = fill.stored.length
+        return fill.windowed or length is None or length - fill.body.size > ABANDONED_BYTES_MAX
+
+    async def _room(self, fill: Fill) -> None:
+        """Let the slowest reader catch up when the body is not kept whole."""
+        while fill.windowed and fill.readers:
+            self._unreserve(fill, fill.body.drop_before(fill.slowest()))
+            if fill.body.size - fill.slowest() <= WINDOW_BYTES:
+                return
+            await fill.news()
+
+    def _store(self, fill: Fill) -> None:
+        assert fill.stored is not None
+        if self.memory.purged_since(fill.sequence, fill.key, fill.stored.tags):
+            return
+        self._unreserve(fill, fill.reserved_bytes)
+        if self.memory.store(Entry(fill.key, fill.stored, fill.body.slices())):
+            self.counters.stored += 1
+
+    def _unreserve(self, fill: Fill, freed_bytes: int) -> None:
+        fill.reserved_bytes -= freed_bytes
+        self.memory.release(freed_bytes)
+
+
+def _with(request: RequestHead, fields: Fields) -> RequestHead:
+    return RequestHead(request.method, request.scheme, request.host, request.target, fields)

@@ -1,0 +1,85 @@
+"""What of a request reaches an upstream, and what of its response counts as received."""
+
+from email.utils import formatdate
+from typing import Final
+
+from cache_policies.message import Fields, RequestHead, ResponseHead, end_to_end
+from edge.entry import IDENTITY, VIA
+
+HOP: Final = b"amaro-hop"  # marks a fill that one worker asks of another; trusted on their socket
+
+_CONDITIONS: Final = frozenset(
+    {
+        b"if-match",
+        b"if-modified-since",
+        b"if-none-match",
+        b"if-range",
+        b"if-unmodified-since",
+        b"range",
+    }
+)
+_FRAMING: Final = frozenset({b"content-length", b"expect", b"host", HOP})
+UNTRUSTED: Final = frozenset(  # a player may not say who it is, nor what it really asked
+    {
+        b"forwarded",
+        b"true-client-ip",
+        b"x-client-ip",
+        b"x-cluster-client-ip",
+        b"x-forwarded-for",
+        b"x-forwarded-host",
+        b"x-forwarded-port",
+        b"x-forwarded-prefix",
+        b"x-forwarded-proto",
+        b"x-forwarded-scheme",
+        b"x-forwarded-server",
+        b"x-host",
+        b"x-http-method",
+        b"x-http-method-override",
+        b"x-method-override",
+        b"x-original-host",
+        b"x-original-url",
+        b"x-real-ip",
+        b"x-rewrite-url",
+    }
+)
+
+
+def cleaned(fields: Fields) -> Fields:
+    """The end-to-end fields of a player's request that an origin may see."""
+    return tuple(line for line in end_to_end(fields) if line[0] not in UNTRUSTED | _FRAMING)
+
+
+def unconditional(fields: Fields) -> Fields:
+    """The fields of a request for the whole, current representation."""
+    return tuple(line for line in fields if line[0] not in _CONDITIONS)
+
+
+def forwarded_fields(request: RequestHead, client: bytes, *, peer: bool) -> Fields:
+    """The fields to send upstream; a peer gets them as the origin would, and the hop marker."""
+    own: Fields = ((b"host", request.host),)
+    if peer:
+        return (*own, *request.fields, (HOP, b"1"))
+    return (
+        *own,
+        *request.fields,
+        (b"via", VIA),
+        (b"x-forwarded-for", client),
+        (b"x-forwarded-proto", request.scheme),
+    )
+
+
+def received_head(status: int, fields: Fields, now_wall: float, *, peer: bool) -> ResponseHead:
+    """A response head as it is judged and passed on: end-to-end fields, and a Date in any case."""
+    kept = end_to_end(fields)
+    if peer:  # it has already said what this edge will say again
+        kept = tuple(line for line in kept if not _said_by_peer(line))
+    if not any(name == b"date" for name, _ in kept):  # RFC 9110 §6.6.1
+        kept = (*kept, (b"date", formatdate(now_wall, usegmt=True).encode()))
+    return ResponseHead(status, kept)
+
+
+def _said_by_peer(line: tuple[bytes, bytes]) -> bool:
+    name, value = line
+    return (name == b"via" and value == VIA) or (
+        name == b"cache-status" and value.startswith(IDENTITY)
+    )

@@ -1,0 +1,156 @@
+"""Request heads: what is refused, what the hit path may answer, what only the slow path can."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from cache_policies.key import cache_key
+from cache_policies.message import Fields, RequestHead
+from cache_policies.vary import variant_key
+from edge.forwarding import HOP, UNTRUSTED, cleaned
+
+TAIL_KEPT_BYTES_MAX: Final = 4096  # of the field lines that a connection remembers
+METHODS: Final = frozenset(
+    {b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"PROPFIND", b"REPORT"}
+)
+
+SLOW: Final = UNTRUSTED | {  # a request with one of these fields goes the slow way
+    b"authorization",
+    b"cache-control",
+    b"content-length",
+    b"expect",
+    b"if-match",
+    b"if-unmodified-since",
+    b"pragma",
+    b"proxy-connection",
+    b"transfer-encoding",
+    b"upgrade",
+    HOP,
+}
+SELECTING: Final = frozenset({b"if-modified-since", b"if-none-match", b"if-range", b"range"})
+
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+_TARGET = re.compile(rb"/[^\x00-\x20\x7f#]*")
+_ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp]s?://([^/?#@]*)([/?].*)?")
+
+
+class RefusedHeadError(Exception):
+    """A request head that nobody may answer; `status` is all that its sender gets."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+def is_target(target: bytes) -> bool:
+    """Whether `target` is in origin form, without a fragment or anything unprintable."""
+    return _TARGET.fullmatch(target) is not None
+
+
+def read_fields(tail: bytes) -> Fields:
+    """The field lines of a head that the parser accepted; `tail` is all after its first line."""
+    fields = []
+    for line in tail.split(b"\r\n"):
+        if line:
+            name, colon, value = line.partition(b":")
+            if not colon or line[0] in b" \t":
+                raise RefusedHeadError(400, "folded-field")
+            fields.append((name.lower(), value.strip(b" \t")))
+    return tuple(fields)
+
+
+@dataclass(slots=True)
+class Facts:
+    """What the field lines of a request say; the same bytes always say the same."""
+
+    tail: bytes  # those bytes, from the end of the request line on
+    fields: Fields
+    host: bytes
+    scheme: bytes
+    version: bytes
+    keep_alive: bool
+    plain: bool  # the hit path may answer a GET or HEAD with them
+    selecting: bool  # they ask for a part, or whether anything changed
+    prefix: bytes  # of the cache key
+    request: RequestHead  # for decisions that do not read the target
+    _variants: dict[tuple[bytes, ...], bytes] = field(default_factory=dict)
+
+    def variant(self, vary: tuple[bytes, ...]) -> bytes:
+        """The variant that they select under `vary`."""
+        known = self._variants.get(vary)
+        if known is None:
+            known = self._variants[vary] = variant_key(vary, cleaned(self.fields))
+        return known
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What frames the field lines of a request: its first line, and where it arrived."""
+
+    method: bytes
+    version: bytes  # b"1.0" or b"1.1"
+    scheme: bytes
+    server: bytes  # the authority that stands in for an absent Host of HTTP/1.0
+
+
+def read_facts(tail: bytes, fields: Fields, context: Context) -> Facts:
+    """The facts of a head. Raises RefusedHeadError where RFC 9112 §3.2 demands it."""
+    version, scheme = context.version, context.scheme
+    hosts = [value for name, value in fields if name == b"host"]
+    if len(hosts) > 1 or (not hosts and version != b"1.0"):
+        raise RefusedHeadError(400, "host")
+    host = hosts[0] if hosts else context.server
+    if _HOST.fullmatch(host) is None:
+        raise RefusedHeadError(400, "host")
+    names = {name for name, _ in fields}
+    if b"transfer-encoding" in names:
+        codings = [value.lower() for name, value in fields if name == b"transfer-encoding"]
+        if codings != [b"chunked"] or version == b"1.0":
+            raise RefusedHeadError(400, "transfer-encoding")
+    options = {
+        option.strip(b" \t").lower()
+        for name, value in fields
+        if name == b"connection"
+        for option in value.split(b",")
+    }
+    keep_alive = b"close" not in options and (version == b"1.1" or b"keep-alive" in options)
+    plain = version == b"1.1" and names.isdisjoint(SLOW) and options <= {b"", b"keep-alive"}
+    return Facts(
+        tail=tail,
+        fields=fields,
+        host=host,
+        scheme=scheme,
+        version=version,
+        keep_alive=keep_alive,
+        plain=plain,
+        selecting=not names.isdisjoint(SELECTING),
+        prefix=cache_key(scheme, host, b""),
+        request=RequestHead(context.method, scheme, host, b"", fields),
+    )
+
+
+def origin_form(method: bytes, target: bytes, facts: Facts) -> bytes:
+    """The request target to key and forward: as sent, or the path of an absolute form."""
+    if is_target(target):
+        return target
+    if target == b"*" and method == b"OPTIONS":
+        return target
+    absolute = _ABSOLUTE.fullmatch(target)
+    if absolute is None or absolute[1].lower() != facts.host.lower():
+        raise RefusedHeadError(400, "target")
+    path = absolute[2] or b"/"
+    path = path if path.startswith(b"/") else b"/" + path
+    if not is_target(path):
+        raise RefusedHeadError(400, "target")
+    return path
+
+
+def body_length(facts: Facts) -> int | None:
+    """The length of the request's body in bytes, 0 without one, None when it is chunked."""
+    for name, value in facts.fields:
+        if name == b"transfer-encoding":
+            return None
+        if name == b"content-length":
+            return int(value)
+    return 0

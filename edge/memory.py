@@ -1,0 +1,236 @@
+"""The memory tier: stored responses by key and variant within a byte budget, and their purges."""
+
+import sys
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from cache_policies.key import cache_key, normalise
+from cache_policies.lru import Lru
+from cache_policies.message import Fields
+from cache_policies.vary import variant_key
+from edge.entry import Entry
+from edge.purges import Purge, PurgeKind
+
+VARIANTS_MAX: Final = 64  # of one resource; the oldest makes room
+PURGES_REMEMBERED: Final = 1024  # a fill older than the oldest of these counts as purged
+_WATCHED_BYTES: Final = 65_536  # smaller slices are copied into the transport, nobody holds them
+
+
+@dataclass(slots=True)
+class Variants:
+    """The stored responses of a resource whose responses vary."""
+
+    vary: tuple[bytes, ...]
+    entries: dict[bytes, Entry] = field(default_factory=dict)
+
+
+def touches(purge: Purge, key: bytes, tags: Iterable[bytes]) -> bool:
+    """Whether `purge` names the response stored under `key` with `tags`."""
+    match purge.kind:
+        case PurgeKind.ALL:
+            return True
+        case PurgeKind.TAG:
+            return purge.value in tags
+        case PurgeKind.URL:
+            return _compared(key, purge.value) == url_key(purge.value)
+        case PurgeKind.PREFIX:
+            return _compared(key, purge.value).startswith(purge.value)
+
+
+def url_key(url: bytes) -> bytes:
+    """The key of an absolute URL, or the path part of one for a path."""
+    scheme, found, rest = url.partition(b"://")
+    if not found or url.startswith(b"/"):
+        return normalise(url)[1]
+    host, _, path = rest.partition(b"/")
+    return cache_key(scheme, host, normalise(b"/" + path)[1])
+
+
+def _compared(key: bytes, value: bytes) -> bytes:
+    """The part of `key` that a purge's value names: only the path where it is one."""
+    return key[key.index(b"/", key.index(b"://") + 3) :] if value.startswith(b"/") else key
+
+
+class Memory:
+    """What this worker has stored. Only the worker's own loop may call it."""
+
+    def __init__(self, budget_bytes: int) -> None:
+        self.budget_bytes = budget_bytes
+        self.index: dict[bytes, Entry | Variants] = {}
+        self.fill_bytes = 0  # of bodies that are still arriving
+        self.held_bytes = 0  # evicted, but a sender still has them
+        self.evictions = 0
+        self._lru: Lru[Entry] = Lru(budget_bytes)
+        self._tagged: dict[bytes, set[Entry]] = {}
+        self._held: list[bytes] = []
+        self._purges: deque[Purge] = deque(maxlen=PURGES_REMEMBERED)
+        self._forgotten_sequence = 0  # purges up to here are no longer remembered
+
+    def __len__(self) -> int:
+        return len(self._lru)
+
+    @property
+    def used_bytes(self) -> int:
+        """Everything that counts against the budget."""
+        return self._lru.used_bytes + self.fill_bytes + self.held_bytes
+
+    # look-up
+
+    def vary(self, key: bytes) -> tuple[bytes, ...]:
+        """The selecting field names known for `key`."""
+        found = self.index.get(key)
+        return found.vary if type(found) is Variants else ()
+
+    def find(self, key: bytes, fields: Fields) -> Entry | None:
+        """The stored response that this request selects, fresh or not."""
+        found = self.index.get(key)
+        if type(found) is Variants:
+            found = found.entries.get(variant_key(found.vary, fields))
+        if found is not None:
+            assert isinstance(found, Entry)
+            found.mark = 1
+        return found
+
+    # storing
+
+    def store(self, entry: Entry) -> bool:
+        """Keep an entry in place of the one it replaces; False when it does not fit."""
+        self._make_room(entry.size_bytes)
+        if entry.size_bytes + self.fill_bytes + self.held_bytes > self.budget_bytes:
+            return False
+        replaced = self._variant(entry)
+        if replaced is not None:
+            self.remove(replaced)
+        self._insert(entry)
+        for _, victim in self._lru.admit(entry.id, entry):
+            self._drop(victim)
+            self.evictions += 1
+        for tag in entry.stored.tags:
+            self._tagged.setdefault(tag, set()).add(entry)
+        return True
+
+    def holds(self, entry: Entry) -> bool:
+        """Whether `entry` is still stored."""
+        return self._variant(entry) is entry
+
+    def remove(self, entry: Entry) -> None:
+        """Forget an entry; senders that have its body keep it until they are done."""
+        if self._lru.remove(entry.id) is not None:
+            self._drop(entry)
+
+    def reserve(self, piece_bytes: int) -> bool:
+        """Count bytes of an arriving body, evicting for them; False when nothing more fits."""
+        self.fill_bytes += piece_bytes
+        if self.used_bytes > self.budget_bytes:
+            self._make_room(0)
+        return self.used_bytes <= self.budget_bytes
+
+    def release(self, piece_bytes: int) -> None:
+        """Stop counting bytes that were reserved."""
+        self.fill_bytes -= piece_bytes
+
+    def _make_room(self, wanted_bytes: int) -> None:
+        self.sweep_held()
+        elsewhere = self.fill_bytes + self.held_bytes + wanted_bytes
+        if self._lru.used_bytes + elsewhere > self.budget_bytes:
+            for _, victim in self._lru.shrink(max(0, self.budget_bytes - elsewhere)):
+                self._drop(victim)
+                self.evictions += 1
+
+    def sweep_held(self) -> None:
+        """Stop counting evicted bodies that their last sender has let go of."""
+        if self._held:
+            # list, loop variable and argument are three references; a sender is a fourth
+            self._held = [data for data in self._held if sys.getrefcount(data) > 3]
+            self.held_bytes = sum(map(len, self._held))
+
+    def _variant(self, entry: Entry) -> Entry | None:
+        found = self.index.get(entry.key)
+        if type(found) is Variants:
+            return (
+                found.entries.get(entry.stored.variant) if found.vary == entry.stored.vary else None
+            )
+        return found if isinstance(found, Entry) and not entry.stored.vary else None
+
+    def _insert(self, entry: Entry) -> None:
+        found = self.index.get(entry.key)
+        vary = entry.stored.vary
+        if type(found) is Variants and found.vary != vary:
+            for other in list(found.entries.values()):
+                self.remove(other)
+            found = None
+        elif isinstance(found, Entry) and vary:
+            self.remove(found)
+            found = None
+        if not vary:
+            self.index[entry.key] = entry
+            return
+        if found is None:
+            found = self.index[entry.key] = Variants(vary)
+        assert type(found) is Variants
+        if len(found.entries) >= VARIANTS_MAX:
+            self.remove(next(iter(found.entries.values())))
+            self.index[entry.key] = found
+        found.entries[entry.stored.variant] = entry
+
+    def _drop(self, entry: Entry) -> None:
+        """Take an entry that eviction has let go of out of the index and the tags."""
+        found = self.index.get(entry.key)
+        if found is entry:
+            del self.index[entry.key]
+        elif type(found) is Variants and found.entries.get(entry.stored.variant) is entry:
+            del found.entries[entry.stored.variant]
+            if not found.entries:
+                del self.index[entry.key]
+        for tag in entry.stored.tags:
+            tagged = self._tagged.get(tag)
+            if tagged is not None:
+                tagged.discard(entry)
+                if not tagged:
+                    del self._tagged[tag]
+        for data in entry.slices:
+            if len(data) >= _WATCHED_BYTES and sys.getrefcount(data) > 3:
+                self._held.append(data)
+                self.held_bytes += len(data)
+
+    # purging
+
+    def apply(self, purge: Purge, now_mono: float) -> int:
+        """Carry out a purge; return how many entries it touched."""
+        if len(self._purges) == PURGES_REMEMBERED:
+            self._forgotten_sequence = self._purges[0].sequence
+        self._purges.append(purge)
+        touched = self._touched(purge)
+        for entry in touched:
+            if purge.soft:
+                entry.expire(now_mono)
+            else:
+                self.remove(entry)
+        return len(touched)
+
+    def purged_since(self, sequence: int, key: bytes, tags: Iterable[bytes]) -> bool:
+        """Whether what was asked for after purge `sequence` has been purged since."""
+        if sequence < self._forgotten_sequence:
+            return True
+        return any(
+            purge.sequence > sequence and touches(purge, key, tags) for purge in self._purges
+        )
+
+    def _touched(self, purge: Purge) -> list[Entry]:
+        if purge.kind is PurgeKind.TAG:
+            return list(self._tagged.get(purge.value, ()))
+        if purge.kind is PurgeKind.URL and not purge.value.startswith(b"/"):
+            return self._entries(self.index.get(url_key(purge.value)))
+        return [
+            entry
+            for key, found in self.index.items()
+            if touches(purge, key, ())
+            for entry in self._entries(found)
+        ]
+
+    def _entries(self, found: Entry | Variants | None) -> list[Entry]:
+        if found is None:
+            return []
+        return [found] if isinstance(found, Entry) else list(found.entries.values())

@@ -1,0 +1,478 @@
+"""A player's connection: plain hits are answered here, at once; all else goes to the app.
+
+The whole of what this project touches of uvicorn and httptools' request side is in this file and in
+`cycle.py`. The parser is only ever given one message at a time, so pipelined requests wait as
+bytes, at most one read of them, and are answered in order by construction.
+"""
+
+import asyncio
+from time import monotonic
+from typing import Any, Final
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from cache_policies.key import normalise
+from edge.counters import Counters
+from edge.cycle import Cycle
+from edge.delivery import Shape, cut_out, plan
+from edge.entry import Entry
+from edge.heads import (
+    METHODS,
+    TAIL_KEPT_BYTES_MAX,
+    Context,
+    Facts,
+    RefusedHeadError,
+    body_length,
+    is_target,
+    origin_form,
+    read_facts,
+    read_fields,
+)
+from edge.memory import Memory, Variants
+from edge.purges import PurgeFollower
+from edge.settings import Limits
+
+JOINED_BYTES_MAX: Final = 16_384  # head and body leave as one bytes object up to here
+_REFUSALS: Final = {
+    400: b"Bad Request",
+    408: b"Request Timeout",
+    413: b"Content Too Large",
+    414: b"URI Too Long",
+    431: b"Request Header Fields Too Large",
+    501: b"Not Implemented",
+    503: b"Service Unavailable",
+}
+
+
+class Shared:
+    """What all connections of one worker share."""
+
+    __slots__ = ("counters", "follower", "limits", "memory", "peers")
+
+    def __init__(
+        self,
+        *,
+        memory: Memory,
+        follower: PurgeFollower,
+        counters: Counters,
+        limits: Limits,
+        peers: bool = False,
+    ) -> None:
+        self.memory = memory
+        self.follower = follower
+        self.counters = counters
+        self.limits = limits
+        self.peers = peers  # these connections come from other workers of this node
+
+
+class EdgeProtocol(HttpToolsProtocol):
+    """One connection. `shared` comes with the class: see `bind`."""
+
+    shared: Shared
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.parser = httptools.HttpRequestParser(_Sink(self))
+        self._facts: Facts | None = None  # of the last plain head here
+        self._busy = False  # a response is on its way, or writes are paused: nothing is read
+        self._in_body = False
+        self._body_left: int | None = 0  # bytes to come; None while chunked
+        self._last_bytes = b""  # of a chunked body, to see its end across two reads
+        self._unread = b""  # bytes of later requests, or of a head that is not complete
+        self._ending = False
+        self._quiet_since = 0.0
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._paused_at = 0.0
+        self._paused_bytes = 0
+
+    # connection
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._quiet_since = monotonic()
+        self._arm(self.shared.limits.keep_alive_s)
+        if len(self.connections) > self.shared.limits.connections_max:
+            self._refuse(RefusedHeadError(503, "connections-max"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.connections.discard(self)
+        self._unset_keepalive_if_required()
+        self._disarm_head()
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnect()  # type: ignore[attr-defined]
+        self.cycle = None  # type: ignore[assignment]
+        self.flow.resume_writing()
+        self._busy = True
+        self._unread = b""
+        self.parser = None  # type: ignore[assignment]
+        if exc is None:
+            self.transport.close()
+
+    def shutdown(self) -> None:
+        """Drain: answer what has been asked, then close."""
+        self._ending = True
+        if self._responding():
+            self.cycle.keep_alive = False
+        elif not self._unread:
+            self.transport.close()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._busy = True
+        self._paused_at = monotonic()
+        self._paused_bytes = self.transport.get_write_buffer_size()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._busy = self._responding()
+        self._quiet_since = monotonic()
+        if not self._busy:
+            self._resume()
+
+    def reads_slower_than(self, bps: float, now_mono: float) -> bool:
+        """Whether a player has been taking less than `bps` bytes a second for two seconds."""
+        elapsed_s = now_mono - self._paused_at
+        if not self.flow.write_paused or elapsed_s < 2.0:
+            return False
+        taken = self._paused_bytes - self.transport.get_write_buffer_size()
+        return taken < bps * elapsed_s
+
+    # bytes in
+
+    def data_received(self, data: bytes) -> None:
+        facts = self._facts
+        # A player's field lines seldom change from one request to the next. Those that the parser
+        # accepted once on this connection are known by their bytes: 4 us instead of 11 for a hit.
+        if facts is not None and not self._busy and not self._unread and data.endswith(facts.tail):
+            line = data[: -len(facts.tail)]
+            if (
+                line.startswith(b"GET /")
+                and line.endswith(b" HTTP/1.1")
+                and not self._in_body
+                and self._hit(line[4:-9], facts)
+            ):
+                return
+        if self._unread:
+            data = self._unread + data
+            self._unread = b""
+        self._advance(data)
+
+    def _advance(self, data: bytes) -> None:
+        """Go through bytes one message at a time, as far as responses allow."""
+        while data:
+            if self._in_body:
+                data = self._feed_body(data)
+            elif self._busy:
+                self._unread = data
+                self.flow.pause_reading()
+                return
+            else:
+                if data.startswith(b"\r\n"):  # RFC 9112 §2.2
+                    data = data[2:]
+                    continue
+                end = data.find(b"\r\n\r\n") + 4
+                if end == 3 or end > self.shared.limits.head_max_bytes:
+                    self._incomplete(data)
+                    return
+                self._disarm_head()
+                try:
+                    self._feed_head(data[:end])
+                except RefusedHeadError as refusal:
+                    self._refuse(refusal)
+                    return
+                data = data[end:]
+        if self._ending and not self._busy and not self._in_body:
+            self.transport.close()
+
+    def _incomplete(self, data: bytes) -> None:
+        """Keep the beginning of a head, within its limits of size and time."""
+        limits = self.shared.limits
+        line_end = data.find(b"\r\n")
+        url_bytes = (len(data) if line_end < 0 else line_end) - 16
+        if url_bytes > limits.url_max_bytes:
+            self._refuse(RefusedHeadError(414, "url-too-long"))
+        elif len(data) >= limits.head_max_bytes:
+            self._refuse(RefusedHeadError(431, "head-too-large"))
+        else:
+            self._unread = data
+            if self._head_timer is None:
+                self._head_timer = self.loop.call_later(limits.head_read_s, self._head_late)
+
+    def _feed_head(self, head: bytes) -> None:
+        """Validate one complete head and answer it, or begin to."""
+        line, _, fields = head.partition(b"\r\n")
+        if len(line) > self.shared.limits.url_max_bytes + 16:
+            raise RefusedHeadError(414, "url-too-long")
+        self._in_body = True
+        upgrade = False
+        try:
+            self.parser.feed_data(head)
+        except httptools.HttpParserUpgrade:
+            upgrade = True
+        except httptools.HttpParserInvalidMethodError:
+            raise RefusedHeadError(501, "method") from None
+        except httptools.HttpParserError:
+            raise RefusedHeadError(400, "syntax") from None
+        method = self.parser.get_method()
+        version = self.parser.get_http_version().encode()
+        if method not in METHODS:
+            raise RefusedHeadError(501, "method")
+        if version not in (b"1.1", b"1.0"):
+            raise RefusedHeadError(400, "version")
+        scheme = b"https" if self.scheme == "https" else b"http"
+        context = Context(method, version, scheme, self._server_name())
+        facts = read_facts(head[len(line) :], read_fields(fields), context)
+        target = origin_form(method, line.split(b" ")[1], facts)
+        if upgrade:  # refused by passing over it; what would follow is not HTTP any more
+            facts.keep_alive = facts.plain = False
+        self._body_left = 0 if upgrade else body_length(facts)
+        self._in_body = self._body_left != 0
+        self._last_bytes = b""
+        if facts.plain and not self.shared.peers and method in (b"GET", b"HEAD"):
+            keep = method == b"GET" and len(facts.tail) <= TAIL_KEPT_BYTES_MAX
+            self._facts = facts if keep else None
+            if self._hit(target, facts):
+                return
+        self._begin(method, target, facts)
+
+    def _feed_body(self, data: bytes) -> bytes:
+        """Give the parser bytes up to the end of this request at most; return the rest."""
+        left = self._body_left
+        end = self._chunked_end(data) if left is None else min(left, len(data))
+        try:
+            self.parser.feed_data(data[:end])
+        except httptools.HttpParserError:
+            self._in_body = False
+            self.transport.abort() if self._responding() else self._refuse(
+                RefusedHeadError(400, "body")
+            )
+            return b""
+        if left is not None:
+            self._body_left = left - end
+        return data[end:]
+
+    def _chunked_end(self, data: bytes) -> int:
+        """Where in `data` the next empty line ends: a chunked body can end nowhere else."""
+        across = (self._last_bytes + data[:3]).find(b"\r\n\r\n")
+        if across >= 0:
+            end = across + 4 - len(self._last_bytes)
+        else:
+            within = data.find(b"\r\n\r\n")
+            end = len(data) if within < 0 else within + 4
+        self._last_bytes = (self._last_bytes + data[max(0, end - 3) : end])[-3:]
+        return end
+
+    # the hit path
+
+    def _hit(self, target: bytes, facts: Facts) -> bool:
+        """Answer from memory, if that is all it takes; everything a hit does is in here."""
+        shared = self.shared
+        follower = shared.follower
+        if follower.epoch_word[0] != follower.applied:
+            follower.catch_up()
+        if b"CMCD=" in target:
+            if not is_target(target):
+                return False
+            target = normalise(target)[1]
+        entry = shared.memory.index.get(facts.prefix + target)
+        if type(entry) is Variants:
+            entry = entry.entries.get(facts.variant(entry.vary))
+        if entry is None:
+            return False
+        now = monotonic()
+        if now >= entry.fresh_until:  # type: ignore[union-attr]
+            return False
+        assert type(entry) is Entry
+        entry.mark = 1
+        counters = shared.counters
+        counters.hits += 1
+        self._quiet_since = now
+        if facts.selecting or facts.request.method == b"HEAD":
+            self._part(entry, facts, now)
+            return True
+        head = entry.hit_head(now)
+        length = entry.length
+        counters.hit_bytes += length
+        if length <= JOINED_BYTES_MAX:
+            self.transport.write(head + entry.slices[0] if length else head)
+        else:
+            self.transport.writelines([head, *entry.slices])
+        return True
+
+    def _part(self, entry: Entry, facts: Facts, now: float) -> None:
+        """A hit that asks for less than the whole."""
+        planned = plan(facts.request, entry.stored, entry.length)
+        shape, transport = planned.shape, self.transport
+        if shape is Shape.NOT_MODIFIED:
+            transport.write(entry.not_modified_head(now))
+        elif shape is Shape.UNSATISFIABLE:
+            transport.write(entry.unsatisfiable_head(now))
+        elif shape is Shape.PART:
+            pieces = cut_out(entry.slices, planned.first, planned.last)
+            self.shared.counters.hit_bytes += planned.last - planned.first + 1
+            transport.writelines([entry.partial_head(now, planned.first, planned.last), *pieces])
+        elif facts.request.method == b"HEAD":
+            transport.write(entry.hit_head(now))
+        else:
+            self.shared.counters.hit_bytes += entry.length
+            transport.writelines([entry.hit_head(now), *entry.slices])
+
+    # the slow path
+
+    def _begin(self, method: bytes, target: bytes, facts: Facts) -> None:
+        """Hand the request to the app."""
+        path, _, query = target.partition(b"?")
+        expects = any(n == b"expect" and v.lower() == b"100-continue" for n, v in facts.fields)
+        cycle = Cycle(
+            self,
+            method=method,
+            http_10=facts.version == b"1.0",
+            keep_alive=facts.keep_alive and not self._ending,
+            expects=expects and facts.version == b"1.1",
+        )
+        if not self._in_body:
+            cycle.end_of_body()
+        scope = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": facts.version.decode(),
+            "method": method.decode(),
+            "scheme": facts.scheme.decode(),
+            "path": path.decode("latin-1"),
+            "raw_path": path,
+            "query_string": query,
+            "root_path": "",
+            "headers": list(facts.fields),
+            "server": self.server,
+            "client": self.client,
+            "state": {},
+            "extensions": {
+                "amaro.edge": {
+                    "target": target,
+                    "host": facts.host,
+                    "peer": self.shared.peers,
+                    "body_length": self._body_left,
+                    "cut": cycle.cut,
+                }
+            },
+        }
+        self.cycle = cycle  # type: ignore[assignment]
+        self._busy = True
+        task = self.loop.create_task(cycle.run(self.app, scope))
+        cycle.task = task
+        self.tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.logger.error("a request broke the app", exc_info=error)
+
+    def _responding(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        self.cycle = None  # type: ignore[assignment]
+        if self.transport.is_closing():
+            return
+        self._quiet_since = monotonic()
+        self._busy = self.flow.write_paused
+        if not self._busy:
+            # not from within the response's own task: a deep pipeline would recurse
+            self.loop.call_soon(self._resume)
+
+    def _resume(self) -> None:
+        """Go on with what was read while a response was on its way."""
+        if self._busy or self.transport.is_closing():
+            return
+        data, self._unread = self._unread, b""
+        if data:
+            self._advance(data)
+        if not self._busy:
+            self.flow.resume_reading()
+            if self._ending and not self._unread:
+                self.transport.close()
+
+    # refusals and time
+
+    def _refuse(self, refusal: RefusedHeadError) -> None:
+        self.shared.counters.refused += 1
+        text = refusal.reason.encode() + b"\n"
+        self.transport.write(
+            b"HTTP/1.1 %d %b\r\ncontent-type: text/plain; charset=utf-8\r\n"
+            b"content-length: %d\r\nconnection: close\r\n\r\n%b"
+            % (refusal.status, _REFUSALS[refusal.status], len(text), text)
+        )
+        self._busy = True
+        self._unread = b""
+        self.transport.close()
+
+    def _server_name(self) -> bytes:
+        if self.server is None:
+            return b"localhost"
+        host, port = self.server
+        return f"{host}:{port}".encode() if port else b"localhost"
+
+    def _head_late(self) -> None:
+        self._head_timer = None
+        if not self._busy and not self.transport.is_closing():
+            self._refuse(RefusedHeadError(408, "head-too-slow"))
+
+    def _disarm_head(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _arm(self, after_s: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(
+            after_s, self.timeout_keep_alive_handler
+        )
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection that has been quiet for too long; one timer serves many requests."""
+        if self.transport.is_closing():
+            return
+        limit_s = self.shared.limits.keep_alive_s
+        quiet_s = monotonic() - self._quiet_since
+        if self._busy or self._unread:
+            self._arm(limit_s)
+        elif quiet_s >= limit_s:
+            self.transport.close()
+        else:
+            self._arm(limit_s - quiet_s)
+
+    # from the parser
+
+    def on_body(self, body: bytes) -> None:
+        if self._responding():
+            self.cycle.feed(body)  # type: ignore[attr-defined]
+
+    def on_message_complete(self) -> None:
+        self._in_body = False
+        if self._responding():
+            self.cycle.end_of_body()  # type: ignore[attr-defined]
+
+
+class _Sink:
+    """What the parser calls. Not the connection itself: without `on_header` and `on_url` the parser
+    makes no objects of fields, it only validates them (2 us a head)."""
+
+    def __init__(self, protocol: EdgeProtocol) -> None:
+        self.on_body = protocol.on_body
+        self.on_message_complete = protocol.on_message_complete
+
+
+def bind(shared: Shared) -> type[EdgeProtocol]:
+    """The protocol class for uvicorn's `http=`, with what its connections share."""
+    return type("BoundEdgeProtocol", (EdgeProtocol,), {"shared": shared})

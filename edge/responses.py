@@ -1,0 +1,124 @@
+"""An HTTP/1.1 response read from bytes in any chunking: head, pieces, and whether it is whole."""
+
+from collections import deque
+
+import httptools
+
+from cache_policies.message import Fields
+from edge.errors import UpstreamError
+
+BODILESS = frozenset({204, 304})
+
+
+class ResponseReader:
+    """Folds the bytes of one final response; 1xx are skipped. `error` says what broke it."""
+
+    def __init__(self, method: bytes, head_bytes_max: int) -> None:
+        self._method = method
+        self._head_bytes_left = head_bytes_max
+        self._parser = httptools.HttpResponseParser(self)
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._until_close = False
+        self._received = 0
+        self.status = 0
+        self.fields: Fields = ()
+        self.length: int | None = None
+        self.has_bytes = False
+        self.has_head = False
+        self.complete = False
+        self.keep_alive = False
+        self.error: UpstreamError | None = None
+        self.pieces: deque[bytes] = deque()
+        self.held_bytes = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes of the connection."""
+        self.has_bytes = True
+        if self.complete:  # more than was asked for: never reuse such a connection
+            self.keep_alive = False
+            return
+        if self.error is not None:
+            return
+        if not self.has_head:
+            self._head_bytes_left -= len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self.error = UpstreamError("protocol-error", "the upstream switched protocols unasked")
+        except httptools.HttpParserError as error:
+            if not self.complete:
+                self.error = UpstreamError("protocol-error", f"not HTTP/1.1: {error}")
+            self.keep_alive = False
+        if not self.has_head and self._head_bytes_left < 0 and self.error is None:
+            self.error = UpstreamError("head-too-large", "the response head exceeds its limit")
+
+    def end_of_stream(self, *, clean: bool) -> None:
+        """The connection has ended; only a body that is delimited by that is now complete."""
+        self.keep_alive = False
+        if self._until_close and clean and self.error is None:
+            self.complete = True
+
+    def take(self) -> bytes:
+        """The oldest piece not yet taken."""
+        piece = self.pieces.popleft()
+        self.held_bytes -= len(piece)
+        return piece
+
+    # httptools callbacks
+
+    def on_message_begin(self) -> None:
+        if self.complete:
+            self.keep_alive = False
+            return
+        self._fields = []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self.has_head:  # after it, trailers: they are dropped (RFC 9110 §6.5.1)
+            self._fields.append((name.lower(), value.strip(b" \t")))
+
+    def on_headers_complete(self) -> None:
+        if self.complete:
+            return
+        status = self._parser.get_status_code()
+        if 100 <= status < 200:
+            return
+        coding = [value.lower() for name, value in self._fields if name == b"transfer-encoding"]
+        if coding and coding != [b"chunked"]:
+            self.error = UpstreamError("protocol-error", "a transfer coding that nobody offered")
+            return
+        lengths = [value for name, value in self._fields if name == b"content-length"]
+        self.status = status
+        self.fields = tuple(self._fields)
+        self.has_head = True
+        self.keep_alive = self._parser.should_keep_alive()
+        if self._method == b"HEAD" or status in BODILESS:
+            self.length = 0
+            self.complete = True
+            # httptools waits for the body that a HEAD response only announces
+            self.keep_alive = self.keep_alive or (
+                self._parser.get_http_version() == "1.1"
+                and b"close" not in b",".join(self._values(b"connection")).lower()
+            )
+        elif coding:
+            self.length = None
+        elif lengths:
+            self.length = int(lengths[0])
+        else:
+            self._until_close = True
+
+    def on_body(self, body: bytes) -> None:
+        if not self.complete:
+            self._received += len(body)
+            self.held_bytes += len(body)
+            self.pieces.append(body)
+
+    def on_message_complete(self) -> None:
+        if not self.has_head or self.complete or self._until_close:
+            return
+        if self.length is not None and self._received != self.length:
+            self.error = UpstreamError("truncated", "the body is not as long as announced")
+            return
+        self.complete = True
+
+    def _values(self, name: bytes) -> list[bytes]:
+        return [value for field, value in self.fields if field == name]

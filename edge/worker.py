@@ -1,0 +1,213 @@
+"""One worker of an edge node: composes the data path and serves until it is told to stop."""
+
+import asyncio
+import gc
+import signal
+import socket
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+import uvloop
+
+from cache_policies.policy import CachePolicy
+from edge.app import EdgeApp
+from edge.collapse import Fills, Uncacheable
+from edge.control import serve_control
+from edge.counters import Counters
+from edge.exchange import Exchange
+from edge.fetch import FillClient
+from edge.filling import Filler
+from edge.handover import Handover, adopt
+from edge.memory import Memory
+from edge.protocol import EdgeProtocol, Shared, bind
+from edge.purges import Purge, PurgeFollower, PurgeKind
+from edge.tasks import Tasks
+from edge.upstreams import OriginOnly, Upstreams
+
+GC_YOUNG: Final = 20_000  # allocations between two passes over the newest objects only
+
+
+class Worker:
+    """All objects of one worker, and how it starts, drains and ends."""
+
+    def __init__(self, given: Handover, upstreams: Upstreams) -> None:
+        settings = given.settings
+        limits = settings.limits
+        self.settings = settings
+        self.counters = Counters()
+        self.memory = Memory(settings.worker_memory_bytes)
+        self.fills = Fills()
+        self.tasks = Tasks()
+        self.client = FillClient(limits)
+        self.follower = PurgeFollower(given.page, given.worker_no, self.apply)
+        self.is_draining = False
+        filler = Filler(
+            client=self.client,
+            upstreams=upstreams,
+            memory=self.memory,
+            fills=self.fills,
+            uncacheable=Uncacheable(limits.uncacheable_max, limits.uncacheable_s),
+            policy=CachePolicy(),
+            limits=limits,
+            counters=self.counters,
+        )
+        exchange = Exchange(
+            filler=filler,
+            tasks=self.tasks,
+            catch_up=self.follower.catch_up,
+            invalidate=self.invalidate,
+        )
+        self.app = EdgeApp(exchange, limits, lambda: not self.is_draining)
+
+    def apply(self, purge: Purge) -> None:
+        """Carry out a published purge."""
+        self.memory.apply(purge, time.monotonic())
+        self.fills.apply(purge)
+
+    def invalidate(self, key: bytes) -> None:
+        """An unsafe request has changed what is behind `key` (RFC 9111 §4.4)."""
+        self.apply(Purge(sequence=self.follower.applied, kind=PurgeKind.URL, value=key))
+
+    def protocol(self, *, peers: bool = False) -> type[EdgeProtocol]:
+        """The protocol class of one listener."""
+        shared = Shared(
+            memory=self.memory,
+            follower=self.follower,
+            counters=self.counters,
+            limits=self.settings.limits,
+            peers=peers,
+        )
+        return bind(shared)
+
+    def snapshot(self) -> dict[str, int]:
+        """The counters and gauges, by name."""
+        self.counters.evicted = self.memory.evictions
+        return self.counters.snapshot() | {
+            "objects": len(self.memory),
+            "used_bytes": self.memory.used_bytes,
+            "budget_bytes": self.memory.budget_bytes,
+            "fills_running": len(self.tasks),
+        }
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server whose signals are the worker's business."""
+
+    def __init__(self, worker: Worker, *, peers: bool = False) -> None:
+        limits = worker.settings.limits
+        super().__init__(
+            uvicorn.Config(
+                worker.app,
+                http=worker.protocol(peers=peers),
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=False,
+                timeout_graceful_shutdown=max(1, int(limits.drain_s)),
+                backlog=4096,
+            )
+        )
+
+        self.serving = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Open the listeners, then say so."""
+        await super().startup(sockets)
+        self.serving.set()
+
+    async def run_on(self, sockets: list[socket.socket]) -> None:
+        """Serve on these sockets until `should_exit`, then drain."""
+        await self._serve(sockets)
+
+
+async def run_worker(
+    given: Handover,
+    *,
+    control: socket.socket | None = None,
+    upstreams: Upstreams | None = None,
+    started: Callable[[], None] | None = None,
+) -> None:
+    """Serve players on the listener until SIGTERM, SIGINT or the supervisor's end, then drain."""
+    worker = Worker(given, upstreams or OriginOnly(given.settings.origin))
+    servers = {Server(worker): given.listener}
+    if given.peer_dir is not None:
+        servers[Server(worker, peers=True)] = _peer_socket(given.peer_dir, given.worker_no)
+    loop = asyncio.get_running_loop()
+    drain = partial(_drain, worker, list(servers))
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, drain)
+    quiet_collector()
+    try:
+        async with asyncio.TaskGroup() as group:
+            serving = [group.create_task(each.run_on([on])) for each, on in servers.items()]
+            for server in servers:
+                await server.serving.wait()
+            if started is not None:
+                started()
+            asking = None
+            if control is not None:
+                answers = {"sync": worker.follower.catch_up, "counters": worker.snapshot}
+                asking = group.create_task(_answer_supervisor(control, answers, drain))
+            await asyncio.wait(serving)
+            if asking is not None:
+                asking.cancel()
+    finally:
+        await worker.tasks.close()
+        worker.client.close()
+        worker.follower.detach()
+
+
+def quiet_collector() -> None:
+    """Keep the cyclic collector off the serving path: no pass ever walks the stored entries.
+
+    What exists now is frozen; young objects are still collected, the oldest generation never is.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_YOUNG, 20, 1_000_000)
+
+
+def _drain(worker: Worker, servers: list[Server]) -> None:
+    """Say `ready` no more, serve on for the grace period, then finish what runs."""
+    if worker.is_draining:
+        return
+    worker.is_draining = True
+
+    def stop() -> None:
+        for server in servers:
+            server.should_exit = True
+
+    asyncio.get_running_loop().call_later(worker.settings.limits.drain_grace_s, stop)
+
+
+async def _answer_supervisor(
+    control: socket.socket, answers: dict[str, Callable[[], Any]], drain: Callable[[], None]
+) -> None:
+    await serve_control(control, answers)
+    drain()  # the supervisor hung up
+
+
+def _peer_socket(peer_dir: Path, worker_no: int) -> socket.socket:
+    path = peer_dir / f"{worker_no}.sock"
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    listener.listen(4096)
+    listener.setblocking(False)
+    return listener
+
+
+def main() -> None:
+    """Run as a child of the node's supervisor."""
+    given, control = adopt()
+    uvloop.run(run_worker(given, control=control))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,271 @@
+"""An edge worker inside the test's own loop, an origin that follows a script, and a raw client."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from edge.handover import Handover
+from edge.purges import PurgeKind, PurgePage
+from edge.settings import MIB, Address, EdgeSettings, Limits
+from edge.upstreams import OriginOnly
+from edge.worker import Server, Worker
+
+PATIENCE_S = 25.0
+
+
+@dataclass(slots=True)
+class Asked:
+    """A request as the origin got it."""
+
+    method: str
+    target: bytes
+    fields: list[tuple[str, bytes]]
+    body: bytes = b""
+
+    def get(self, name: str) -> bytes | None:
+        return next((value for key, value in self.fields if key == name), None)
+
+
+@dataclass(slots=True)
+class Got:
+    """A response as the client got it; `whole` is False when it was cut off."""
+
+    status: int
+    fields: list[tuple[str, bytes]]
+    body: bytes
+    whole: bool = True
+    version: bytes = b"HTTP/1.1"
+
+    def get(self, name: str) -> bytes | None:
+        return next((value for key, value in self.fields if key == name), None)
+
+    @property
+    def says(self) -> str:
+        return (self.get("cache-status") or b"").decode()
+
+
+Script = Callable[[Asked, asyncio.StreamWriter], Awaitable[None]]
+
+
+def response(
+    body: bytes = b"", *lines: str, status: str = "200 OK", length: int | None = None
+) -> bytes:
+    """A response as bytes; `lines` are its field lines beside Content-Length."""
+    size = len(body) if length is None else length
+    head = "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {size}", *lines])
+    return head.encode("latin-1") + b"\r\n\r\n" + body
+
+
+async def read_head(reader: asyncio.StreamReader) -> tuple[bytes, list[tuple[str, bytes]]]:
+    raw = await reader.readuntil(b"\r\n\r\n")
+    first, *lines = raw[:-4].split(b"\r\n")
+    fields = []
+    for line in lines:
+        name, _, value = line.partition(b":")
+        fields.append((name.decode("latin-1").lower(), value.strip()))
+    return first, fields
+
+
+async def read_chunked(reader: asyncio.StreamReader) -> bytes:
+    body = b""
+    while True:
+        size = int((await reader.readline()).split(b";")[0], 16)
+        if size == 0:
+            while (await reader.readline()).strip():
+                pass
+            return body
+        body += (await reader.readexactly(size + 2))[:-2]
+
+
+class Origin:
+    """A server that does what `script` says, and remembers what it was asked."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.asked: list[Asked] = []
+        self.connections = 0
+        self._server: asyncio.Server
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 20)
+
+    async def stop(self) -> None:
+        self._server.close()
+        for writer in list(self._writers):
+            writer.transport.abort()
+        await self._server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self._writers.add(writer)
+        try:
+            while True:
+                first, fields = await read_head(reader)
+                method, target, _ = first.split(b" ")
+                asked = Asked(method.decode(), target, fields)
+                length = asked.get("content-length")
+                if length is not None:
+                    asked.body = await reader.readexactly(int(length))
+                elif asked.get("transfer-encoding") is not None:
+                    asked.body = await read_chunked(reader)
+                self.asked.append(asked)
+                await self.script(asked, writer)
+                await writer.drain()
+                if writer.is_closing():
+                    return
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            self._writers.discard(writer)
+            writer.close()
+
+
+class Client:
+    """One raw connection to an edge."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    def send(self, data: bytes) -> None:
+        self.writer.write(data)
+
+    async def read(self, *, head_only: bool = False) -> Got:
+        """The next response, whole or as far as it came."""
+        async with asyncio.timeout(PATIENCE_S):
+            first, fields = await read_head(self.reader)
+            version, status, *_ = first.split(b" ")
+            got = Got(int(status), fields, b"", version=version)
+            length = got.get("content-length")
+            if head_only or got.status in (204, 304) or got.status < 200:
+                return got
+            try:
+                if length is not None:
+                    got.body = await self.reader.readexactly(int(length))
+                elif got.get("transfer-encoding") == b"chunked":
+                    got.body = await read_chunked(self.reader)
+                else:
+                    got.body = await self.reader.read(-1)
+            except asyncio.IncompleteReadError as error:
+                got.body, got.whole = error.partial, False
+            except (ConnectionError, ValueError):
+                got.whole = False
+            return got
+
+    async def get(self, target: str, *lines: str, method: str = "GET") -> Got:
+        head = "\r\n".join([f"{method} {target} HTTP/1.1", "Host: edge.test", *lines])
+        self.send(head.encode("latin-1") + b"\r\n\r\n")
+        return await self.read(head_only=method == "HEAD")
+
+    async def is_closed(self) -> bool:
+        """Whether the edge ends the connection within the test's patience."""
+        async with asyncio.timeout(PATIENCE_S):
+            try:
+                return await self.reader.read(1) == b""
+            except ConnectionError:
+                return True
+
+    async def close(self) -> None:
+        self.writer.close()
+        with suppress(ConnectionError):
+            await self.writer.wait_closed()
+
+
+@dataclass(slots=True)
+class Edge:
+    """A running worker and its only listener."""
+
+    worker: Worker
+    page: PurgePage
+    server: Server
+    port: int
+    clients: list[Client] = field(default_factory=list)
+
+    async def client(self) -> Client:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 24)
+        client = Client(reader, writer)
+        self.clients.append(client)
+        return client
+
+    async def get(self, target: str, *lines: str, method: str = "GET") -> Got:
+        """One request on a connection of its own."""
+        client = await self.client()
+        try:
+            return await client.get(target, *lines, method=method)
+        finally:
+            await client.close()
+
+    def purge(self, kind: PurgeKind, value: bytes = b"", *, soft: bool = False) -> None:
+        """Publish a purge and see it applied, as the supervisor would."""
+        self.page.publish(kind, value, soft=soft)
+        self.worker.follower.catch_up()
+
+
+@asynccontextmanager
+async def running_edge(
+    origin_url: str, *, memory_bytes: int = 64 * MIB, **limits: Any
+) -> AsyncIterator[Edge]:
+    """An edge in front of `origin_url`; `limits` replace those of its settings."""
+    limits.setdefault("drain_grace_s", 0.0)
+    limits.setdefault("drain_s", 2.0)
+    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    listener.setblocking(False)
+    port = listener.getsockname()[1]
+    page = PurgePage.create(workers=1)
+    given = Handover(
+        settings=EdgeSettings(
+            listen=Address("127.0.0.1", port),
+            origin=origin_url,
+            memory_bytes=memory_bytes,
+            limits=Limits(**limits),
+        ),
+        worker_no=0,
+        page=page,
+        listener=listener,
+        peer_dir=None,
+    )
+    worker = Worker(given, OriginOnly(origin_url))
+    server = Server(worker)
+    serving = asyncio.create_task(server.run_on([listener]))
+    await server.serving.wait()
+    edge = Edge(worker, page, server, port)
+    try:
+        yield edge
+    finally:
+        for client in edge.clients:
+            await client.close()
+        server.should_exit = True
+        await serving
+        await worker.tasks.close()
+        worker.client.close()
+        worker.follower.detach()
+        page.close()
+
+
+@asynccontextmanager
+async def running_origin(script: Script) -> AsyncIterator[Origin]:
+    origin = Origin(script)
+    await origin.start()
+    try:
+        yield origin
+    finally:
+        await origin.stop()
+
+
+@asynccontextmanager
+async def edge_and_origin(
+    script: Script, *, memory_bytes: int = 64 * MIB, **limits: Any
+) -> AsyncIterator[tuple[Edge, Origin]]:
+    async with (
+        running_origin(script) as origin,
+        running_edge(origin.url, memory_bytes=memory_bytes, **limits) as edge,
+    ):
+        yield edge, origin
