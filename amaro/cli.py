@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from amaro.commands import console
+from amaro.commands.origin import app as origin
 from amaro.commands.status import status
 from amaro.commands.up import up
 
@@ -17,6 +18,7 @@ app = typer.Typer(
 )
 app.command()(up)
 app.command()(status)
+app.add_typer(origin, name="origin")
 app.add_typer(console.app, name="console")
 
 

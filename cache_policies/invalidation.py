@@ -1,6 +1,6 @@
 """Which stored responses an unsafe request makes doubtful (RFC 9111 §4.4)."""
 
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from cache_policies.key import cache_key, normalise
 from cache_policies.message import RequestHead, ResponseHead
@@ -34,10 +34,13 @@ def _same_origin_target(base: str, reference: str) -> bytes | None:
     """Return the request target of a reference that stays at the base's origin, else None."""
     try:
         here, there = urlsplit(base), urlsplit(urljoin(base, reference))
-        same = (here.scheme, here.hostname, here.port) == (there.scheme, there.hostname, there.port)
     except ValueError:
         return None
-    if not same:
+    if _origin(here) != _origin(there):
         return None
     target = there.path or "/"
     return f"{target}?{there.query}".encode("latin-1") if there.query else target.encode("latin-1")
+
+
+def _origin(url: SplitResult) -> bytes:
+    return cache_key(url.scheme.encode("latin-1"), url.netloc.encode("latin-1"), b"")

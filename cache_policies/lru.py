@@ -39,9 +39,10 @@ class Lru(Generic[Entry]):
         victims = [(key, replaced)] if (replaced := self.remove(key)) is not None else []
         if entry.size_bytes > self.budget_bytes:
             return [*victims, (key, entry)]
+        victims += self.shrink(self.budget_bytes - entry.size_bytes)
         self._queue[key] = entry
         self.used_bytes += entry.size_bytes
-        return victims + self.shrink(self.budget_bytes)
+        return victims
 
     def remove(self, key: bytes) -> Entry | None:
         """Forget an entry and return it; None when it is not here."""

@@ -1,0 +1,107 @@
+"""`amaro origin serve`: uploads, playlists, segments and the feed, from one data directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from amaro.services import REDIS_VARIABLE
+from amaro.stack import StackError
+from amaro.target import TokenFileOption, given_token
+from amaro.terminal import give_up
+
+app = typer.Typer(
+    help="The source of truth: uploads, catalog, objects, feed.", no_args_is_help=True
+)
+
+MIB = 1 << 20
+UPLOADS = "Upload limits"
+
+
+@app.callback()
+def root() -> None:
+    """Keep `serve` a subcommand, even while it is the only one."""
+
+
+@app.command()
+def serve(  # noqa: PLR0913, PLR0917
+    listen: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Where to listen; port 0 is any free one.")
+    ] = "127.0.0.1:8084",
+    data: Annotated[
+        Path, typer.Option(metavar="DIR", help="Catalog, objects and uploads in progress.")
+    ] = Path(".amaro/origin"),
+    catalog: Annotated[
+        str | None, typer.Option(metavar="URL", help="SQLAlchemy URL instead of SQLite in DIR.")
+    ] = None,
+    store: Annotated[
+        str | None, typer.Option(metavar="URL", help="s3://bucket/prefix instead of DIR/objects.")
+    ] = None,
+    jobs: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where accepted uploads go as durable jobs.")
+    ] = None,
+    redis: Annotated[
+        str | None,
+        typer.Option(metavar="URL", envvar=REDIS_VARIABLE, help="Valkey for live progress."),
+    ] = None,
+    edge_admin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="URL", help="Admin listener of an edge to purge; may be repeated."),
+    ] = None,
+    region: Annotated[
+        str, typer.Option(metavar="CODE", help="Region of uploads that name none.")
+    ] = "north",
+    token_file: TokenFileOption = None,
+    upload_max_mib: Annotated[
+        int, typer.Option(min=1, help="Largest upload.", rich_help_panel=UPLOADS)
+    ] = 4096,
+    uploads_per_client: Annotated[
+        int, typer.Option(min=1, help="At a time, by address.", rich_help_panel=UPLOADS)
+    ] = 8,
+    disk_free_mib: Annotated[
+        int, typer.Option(min=0, help="Stays free on the disk.", rich_help_panel=UPLOADS)
+    ] = 1024,
+    upload_expires_h: Annotated[
+        float,
+        typer.Option(min=0.001, help="Unfinished uploads go after.", rich_help_panel=UPLOADS),
+    ] = 24.0,
+) -> None:
+    """Serve uploads (tus), playlists, segments and the feed.
+
+    Example: amaro origin serve --listen 127.0.0.1:8084 --data .amaro/origin
+    """
+    from origin.serving import run  # noqa: PLC0415
+    from origin.settings import OriginSettings, UploadLimits  # noqa: PLC0415
+
+    try:
+        host, port = parse_listen(listen)
+        token = given_token(token_file)
+    except StackError as error:
+        give_up(str(error))
+    settings = OriginSettings(
+        data=data,
+        catalog_url=catalog,
+        store_url=store,
+        jobs_url=jobs,
+        redis_url=redis,
+        edge_admin_urls=tuple(edge_admin or ()),
+        token=token,
+        default_region=region,
+        limits=UploadLimits(
+            size_max_bytes=upload_max_mib * MIB,
+            uploads_per_client_max=uploads_per_client,
+            disk_free_min_bytes=disk_free_mib * MIB,
+            expire_s=upload_expires_h * 3600.0,
+        ),
+    )
+    run(settings, host=host, port=port)
+
+
+def parse_listen(text: str) -> tuple[str, int]:
+    """Return (host, port) of HOST:PORT or [HOST]:PORT; StackError says what is wrong."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        raise StackError(f"--listen {text}: give it as HOST:PORT, for example 127.0.0.1:8084.")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,114 @@
+"""`/api/assets/{asset_id}`: what has become of an upload, and how to stop it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import Response
+
+from origin import names
+from origin.delivery import refuse
+from origin.responses import CORS, CacheClass
+from origin.states import ENDED, WATCHABLE, Signal, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
+
+    from origin.catalog import AssetView, Catalog
+    from origin.edges import Edges
+    from origin.progress import ProgressReader
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class AssetsApi:
+    """Reads and cancels assets."""
+
+    catalog: Catalog
+    progress: ProgressReader
+    edges: Edges
+    token: str | None
+    clock: Callable[[], float]
+
+    async def show(self, request: Request) -> Response:
+        """Answer a GET or HEAD for one asset."""
+        asset_id = request.path_params["asset_id"]
+        asset = None
+        if names.ASSET_ID.fullmatch(asset_id):
+            asset = await asyncio.to_thread(self.catalog.asset, asset_id)
+        if asset is None:
+            return refuse(404, "There is no such video.")
+        heard = None if asset.state in ENDED else await self.progress.read(asset_id)
+        return _json(describe(asset, heard))
+
+    async def cancel(self, request: Request) -> Response:
+        """Answer an operator's POST: stop the work and withdraw what was published."""
+        if not _is_authorised(request.headers.get("authorization"), self.token):
+            challenge = {"www-authenticate": 'Bearer realm="amaro"'}
+            return refuse(401, "Cancelling needs the admin token.", headers=challenge)
+        asset_id = request.path_params["asset_id"]
+        changed = await asyncio.to_thread(self.cancel_asset, asset_id)
+        if changed is None:
+            return refuse(404, "There is no such video.")
+        if changed is not State.CANCELLED:
+            return refuse(409, f"The video is {changed}: there is nothing to cancel.")
+        asset = await asyncio.to_thread(self.catalog.asset, asset_id)
+        return _json({} if asset is None else describe(asset, None))
+
+    def cancel_asset(self, asset_id: str) -> State | None:
+        """Cancel the asset's job and purge it everywhere; return its state afterwards."""
+        now_wall = self.clock()
+        states = self.catalog.signal(asset_id, Signal.CANCELLED, now_wall=now_wall)
+        if states is None:
+            return None
+        before, now_state = states
+        if before in WATCHABLE and now_state is State.CANCELLED:
+            region = self.catalog.region(asset_id) or ""
+            tags = (names.asset_tag(asset_id), names.feed_tag(region))
+            self.catalog.request_purges(self.edges.purges(tags, now_wall=now_wall))
+            self.edges.flush(now_wall=now_wall)
+        return now_state
+
+
+def describe(asset: AssetView, heard: tuple[str, float] | None) -> dict[str, Any]:
+    """Return an asset as the API shows it; `heard` is the worker's (stage, fraction)."""
+    if asset.state in ENDED:
+        stage, fraction = str(asset.state), 1.0 if asset.state is State.COMPLETE else 0.0
+    else:
+        stage, fraction = heard or (asset.stage, 0.0)
+    return {
+        "asset_id": asset.asset_id,
+        "state": asset.state,
+        "stage": stage,
+        "fraction": fraction,
+        "error": asset.error,
+        "region": asset.region,
+        "title": asset.title,
+        "playback": f"/v/{asset.asset_id}/main.m3u8" if asset.state in WATCHABLE else None,
+        "renditions": [
+            {"name": name, "width": width, "height": height, "bandwidth": bandwidth}
+            for name, width, height, bandwidth in asset.renditions
+        ],
+        "uploaded": asset.uploaded,
+        "first_playable": asset.first_playable,
+        "complete": asset.complete,
+    }
+
+
+def _json(content: dict[str, Any]) -> Response:
+    headers = {**CORS, "cache-control": CacheClass.PRIVATE.value}
+    return Response(json.dumps(content), headers=headers, media_type="application/json")
+
+
+def _is_authorised(authorization: str | None, token: str | None) -> bool:
+    if token is None or authorization is None:
+        return False
+    scheme, _, given = authorization.partition(" ")
+    return scheme.lower() == "bearer" and secrets.compare_digest(
+        given.strip().encode(), token.encode()
+    )

@@ -1,0 +1,77 @@
+"""The body of one request in batches, until it ends, stalls, or is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from starlette.types import Receive
+
+BATCH_BYTES: Final = 1 << 20  # held in memory per running upload, and written in one go
+
+
+class Ending(Enum):
+    """Why no more bytes come."""
+
+    WHOLE = "whole"
+    GONE = "gone"  # the client closed the connection
+    IDLE = "idle"  # it sent nothing for too long
+    STOPPED = "stopped"  # another request wants the upload
+
+
+class BodyReader:
+    """Reads only as fast as its batches are taken: that is the back-pressure."""
+
+    def __init__(self, receive: Receive, *, idle_s: float) -> None:
+        self._receive = receive
+        self._idle_s = idle_s
+        self._waiting: asyncio.Timeout | None = None
+        self._stopped = False
+        self.ending: Ending | None = None  # None while more may come
+        self.released = asyncio.Event()  # set by the writer once it is done with the upload
+
+    def is_over(self) -> bool:
+        """Say whether no more bytes come."""
+        return self.ending is not None
+
+    def stop(self) -> None:
+        """End the body now; what has arrived is still handed over."""
+        self._stopped = True
+        if self._waiting is not None:
+            self._waiting.reschedule(0.0)
+
+    async def batches(self) -> AsyncIterator[list[bytes]]:
+        """Yield lists of pieces of about BATCH_BYTES together; `ending` is set after the last."""
+        pieces: list[bytes] = []
+        size = 0
+        while not self.is_over():
+            piece = await self._next()
+            if piece:
+                pieces.append(piece)
+                size += len(piece)
+            if size >= BATCH_BYTES or (self.is_over() and pieces):
+                yield pieces
+                pieces, size = [], 0
+
+    async def _next(self) -> bytes:
+        if self._stopped:
+            self.ending = Ending.STOPPED
+            return b""
+        try:
+            async with asyncio.timeout(self._idle_s) as self._waiting:
+                message = await self._receive()
+        except TimeoutError:
+            self.ending = Ending.STOPPED if self._stopped else Ending.IDLE
+            return b""
+        finally:
+            self._waiting = None
+        if message["type"] == "http.disconnect":
+            self.ending = Ending.GONE
+            return b""
+        if not message.get("more_body", False):
+            self.ending = Ending.WHOLE
+        body: bytes = message.get("body", b"")
+        return body

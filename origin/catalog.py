@@ -1,0 +1,310 @@
+"""What the origin knows about assets: short transactions over SQL. Called from threads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy.orm import Session
+
+from origin.cursor import Position
+from origin.database import reading
+from origin.states import WATCHABLE, Signal, State, after, may_publish
+from origin.tables import Asset, FeedChange, PendingPurge, Rendition, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from segmenter.publication import PublishedRendition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredResource:
+    """A mutable name as it will be served: the object behind it and its validators."""
+
+    name: str
+    object_key: str
+    content_type: str
+    etag: str
+    last_modified: float
+    may_grow: bool
+    encodings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetView:
+    """An asset with its renditions, as the API and the feed show it."""
+
+    asset_id: str
+    region: str
+    title: str
+    state: State
+    stage: str
+    error: str | None
+    duration_s: float | None
+    width: int | None
+    height: int | None
+    poster: str | None
+    uploaded: float | None
+    first_playable: float | None
+    complete: float | None
+    renditions: tuple[tuple[str, int, int, int], ...] = ()  # (name, width, height, bandwidth)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedFacts:
+    """What a publication changes: everything that is mutable about its asset."""
+
+    duration_s: float
+    width: int
+    height: int
+    poster: str | None
+    complete: bool
+    resources: Sequence[StoredResource]
+    renditions: Sequence[PublishedRendition]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purge:
+    """A tag that an edge still has to forget."""
+
+    edge: str
+    tag: str
+    sequence: str
+    requested: float
+
+
+class Catalog:
+    """Queries about assets, their resources and what edges must forget. Thread-safe."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._reading = reading(engine)
+        self._is_postgresql = engine.dialect.name == "postgresql"
+
+    def asset(self, asset_id: str) -> AssetView | None:
+        """Return the asset with its renditions, best last."""
+        with Session(self._reading) as session:
+            row = session.get(Asset, asset_id)
+            if row is None:
+                return None
+            renditions = session.scalars(
+                sa.select(Rendition)
+                .where(Rendition.asset_id == asset_id)
+                .order_by(Rendition.position)
+            )
+            return _view(row, tuple((r.name, r.width, r.height, r.bandwidth) for r in renditions))
+
+    def state(self, asset_id: str) -> State | None:
+        """Return the asset's state, None when there is no such asset."""
+        with Session(self._reading) as session:
+            state = session.scalar(sa.select(Asset.state).where(Asset.asset_id == asset_id))
+            return None if state is None else State(state)
+
+    def resource(self, asset_id: str, name: str) -> tuple[StoredResource | None, str | None]:
+        """Return (the resource, its asset's region); a cancelled asset has no resources."""
+        with Session(self._reading) as session:
+            asset = session.get(Asset, asset_id)
+            if asset is None:
+                return None, None
+            row = session.get(Resource, (asset_id, name))
+            if row is None or State(asset.state) not in WATCHABLE:
+                return None, asset.region
+            return _stored(row), asset.region
+
+    def feed(
+        self, region: str, *, after: Position | None, limit: int
+    ) -> tuple[list[AssetView], float]:
+        """Return (up to `limit` watchable assets of a region after a position, last change)."""
+        stories = sa.select(Asset).where(
+            Asset.region == region,
+            Asset.first_playable.is_not(None),
+            Asset.state.in_(sorted(WATCHABLE)),
+        )
+        if after is not None:
+            place = sa.tuple_(Asset.first_playable, Asset.asset_id)
+            stories = stories.where(place < sa.tuple_(after.published, after.asset_id))
+        newest_first = (Asset.first_playable.desc(), Asset.asset_id.desc())
+        with Session(self._reading) as session:
+            changed = session.scalar(
+                sa.select(FeedChange.changed).where(FeedChange.region == region)
+            )
+            rows = session.scalars(stories.order_by(*newest_first).limit(limit))
+            return [_view(row) for row in rows], changed or 0.0
+
+    def signal(
+        self, asset_id: str, signal: Signal, *, now_wall: float, error: str | None = None
+    ) -> tuple[State, State] | None:
+        """Fold a signal into an asset's state; return (before, after), None when unknown."""
+        with Session(self._engine) as session, session.begin():
+            asset = session.get(Asset, asset_id, with_for_update=True)
+            if asset is None:
+                return None
+            before = State(asset.state)
+            now_state = after(before, signal)
+            asset.state = now_state
+            if error is not None and before not in {State.CANCELLED, State.COMPLETE}:
+                asset.error = error
+            if before in WATCHABLE and now_state not in WATCHABLE:
+                self._touch_feed(session, asset.region, now_wall)
+            return before, now_state
+
+    def set_stage(self, asset_id: str, stage: str) -> None:
+        """Note what the worker does now, for when the lossy progress is gone; starts a job."""
+        with Session(self._engine) as session, session.begin():
+            asset = session.get(Asset, asset_id, with_for_update=True)
+            if asset is not None:
+                asset.stage = stage[:64]
+                asset.state = after(State(asset.state), Signal.STARTED)
+
+    def publish(
+        self,
+        asset_id: str,
+        facts: PublishedFacts,
+        *,
+        purges: Sequence[Purge],
+        now_wall: float,
+    ) -> bool:
+        """Flip everything mutable about an asset in one transaction; False when it has ended."""
+        with Session(self._engine) as session, session.begin():
+            asset = session.get(Asset, asset_id, with_for_update=True)
+            if asset is None or not may_publish(State(asset.state)):
+                return False
+            signal = Signal.FINISHED if facts.complete else Signal.PUBLISHED
+            asset.state = after(State(asset.state), signal)
+            asset.duration_s = facts.duration_s
+            asset.width, asset.height, asset.poster = facts.width, facts.height, facts.poster
+            asset.first_playable = asset.first_playable or now_wall
+            if facts.complete:
+                asset.complete = asset.complete or now_wall
+                asset.stage = State.COMPLETE
+            self._replace_resources(session, asset_id, facts.resources)
+            session.execute(sa.delete(Rendition).where(Rendition.asset_id == asset_id))
+            for position, rendition in enumerate(facts.renditions):
+                session.add(_rendition(asset_id, position, rendition))
+            self._touch_feed(session, asset.region, now_wall)
+            self._request_purges(session, purges)
+            return True
+
+    def request_purges(self, purges: Sequence[Purge]) -> None:
+        """Remember tags that edges must forget, whatever happens to this process."""
+        with Session(self._engine) as session, session.begin():
+            self._request_purges(session, purges)
+
+    def pending_purges(self, *, limit: int) -> list[Purge]:
+        """Return the oldest purges that no edge has acknowledged."""
+        with Session(self._reading) as session:
+            rows = session.scalars(
+                sa.select(PendingPurge).order_by(PendingPurge.requested).limit(limit)
+            )
+            return [
+                Purge(edge=r.edge, tag=r.tag, sequence=r.sequence, requested=r.requested)
+                for r in rows
+            ]
+
+    def acknowledge_purges(self, purges: Sequence[Purge]) -> None:
+        """Forget purges that were carried out; one that was asked for again meanwhile stays."""
+        if not purges:
+            return
+        done = [(purge.edge, purge.tag, purge.sequence) for purge in purges]
+        row = sa.tuple_(PendingPurge.edge, PendingPurge.tag, PendingPurge.sequence)
+        with Session(self._engine) as session, session.begin():
+            session.execute(sa.delete(PendingPurge).where(row.in_(done)))
+
+    def region(self, asset_id: str) -> str | None:
+        """Return the region whose feed shows the asset."""
+        with Session(self._reading) as session:
+            return session.scalar(sa.select(Asset.region).where(Asset.asset_id == asset_id))
+
+    def _replace_resources(
+        self, session: Session, asset_id: str, resources: Sequence[StoredResource]
+    ) -> None:
+        rows = session.scalars(sa.select(Resource).where(Resource.asset_id == asset_id))
+        old = {row.name: row for row in rows}
+        for row in old.values():
+            session.delete(row)
+        session.flush()
+        for new in resources:
+            before = old.get(new.name)
+            # The same bytes keep their date: a publication that changes nothing changes nothing.
+            same = before is not None and before.etag == new.etag
+            session.add(
+                Resource(
+                    asset_id=asset_id,
+                    name=new.name,
+                    object_key=new.object_key,
+                    content_type=new.content_type,
+                    etag=new.etag,
+                    last_modified=before.last_modified if before and same else new.last_modified,
+                    may_grow=new.may_grow,
+                    encodings=" ".join(new.encodings),
+                )
+            )
+
+    def _request_purges(self, session: Session, purges: Sequence[Purge]) -> None:
+        for purge in purges:
+            new: dict[str, str | float] = {"sequence": purge.sequence, "requested": purge.requested}
+            self._upsert(session, PendingPurge, {"edge": purge.edge, "tag": purge.tag}, new)
+
+    def _touch_feed(self, session: Session, region: str, now_wall: float) -> None:
+        self._upsert(session, FeedChange, {"region": region}, {"changed": now_wall})
+
+    def _upsert(
+        self,
+        session: Session,
+        table: type[FeedChange | PendingPurge],
+        key: dict[str, str],
+        values: dict[str, str | float],
+    ) -> None:
+        insert = insert_postgresql if self._is_postgresql else insert_sqlite
+        statement = insert(table).values(**key, **values)
+        session.execute(
+            statement.on_conflict_do_update(index_elements=list(key), set_=dict(values))
+        )
+
+
+def _view(row: Asset, renditions: tuple[tuple[str, int, int, int], ...] = ()) -> AssetView:
+    return AssetView(
+        asset_id=row.asset_id,
+        region=row.region,
+        title=row.title,
+        state=State(row.state),
+        stage=row.stage,
+        error=row.error,
+        duration_s=row.duration_s,
+        width=row.width,
+        height=row.height,
+        poster=row.poster,
+        uploaded=row.uploaded,
+        first_playable=row.first_playable,
+        complete=row.complete,
+        renditions=renditions,
+    )
+
+
+def _stored(row: Resource) -> StoredResource:
+    return StoredResource(
+        name=row.name,
+        object_key=row.object_key,
+        content_type=row.content_type,
+        etag=row.etag,
+        last_modified=row.last_modified,
+        may_grow=row.may_grow,
+        encodings=tuple(row.encodings.split()),
+    )
+
+
+def _rendition(asset_id: str, position: int, rendition: PublishedRendition) -> Rendition:
+    return Rendition(
+        asset_id=asset_id,
+        name=rendition.name,
+        position=position,
+        width=rendition.width,
+        height=rendition.height,
+        bandwidth=rendition.bandwidth,
+        average_bandwidth=rendition.average_bandwidth,
+        codecs=rendition.codecs,
+    )

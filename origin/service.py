@@ -1,0 +1,133 @@
+"""Builds an origin, or a publisher for a worker, from settings; owns what must be closed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from origin.app import build_app
+from origin.appending import Appending
+from origin.assets_api import AssetsApi
+from origin.bodies import Bodies, kernel_boot_id
+from origin.catalog import Catalog
+from origin.chores import Chores, Jobs
+from origin.database import open_engine, sqlite_url
+from origin.edges import Edges
+from origin.feed import Feed
+from origin.playback import Playback
+from origin.progress import ProgressReader, ProgressWriter
+from origin.publisher import CatalogPublisher
+from origin.store import Objects, open_objects
+from origin.tus import Tus
+from origin.upload_ledger import UploadLedger
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    import sqlalchemy as sa
+    from starlette.types import ASGIApp
+
+    from origin.settings import OriginSettings
+
+DISK_THREADS = 16
+
+
+@asynccontextmanager
+async def open_app(settings: OriginSettings, jobs: Jobs | None) -> AsyncIterator[ASGIApp]:
+    """Yield the origin's application, to be run on the current event loop."""
+    loop = asyncio.get_running_loop()
+    wake = asyncio.Event()
+    clock = time.time
+    progress = ProgressReader(settings.redis_url)
+    with ExitStack() as stack:
+        engine = await asyncio.to_thread(_engine, settings)
+        stack.callback(engine.dispose)
+        disk = stack.enter_context(ThreadPoolExecutor(DISK_THREADS, "disk"))
+        catalog, objects = Catalog(engine), _objects(settings)
+        ledger, bodies = UploadLedger(engine), Bodies(settings.data / "uploads")
+        edges = _edges(settings, catalog)
+        stack.callback(edges.close)
+        appending = Appending(
+            ledger=ledger,
+            bodies=bodies,
+            limits=settings.limits,
+            boot_id=kernel_boot_id(),
+            clock=clock,
+            disk=disk,
+            accepted=partial(_wake, loop, wake),
+        )
+        assets = AssetsApi(
+            catalog=catalog, progress=progress, edges=edges, token=settings.token, clock=clock
+        )
+        tus = Tus(
+            ledger=ledger,
+            bodies=bodies,
+            appending=appending,
+            limits=settings.limits,
+            default_region=settings.default_region,
+            clock=clock,
+            random=os.urandom,
+            cancel=assets.cancel_asset,
+        )
+        chores = Chores(
+            ledger=ledger,
+            bodies=bodies,
+            objects=objects,
+            appending=appending,
+            edges=edges,
+            jobs=jobs,
+            wake=wake,
+            clock=clock,
+        )
+        yield build_app(
+            playback=Playback(catalog=catalog, objects=objects, clock=clock),
+            feed=Feed(catalog=catalog, objects=objects, clock=clock),
+            assets=assets,
+            tus=tus,
+            chores=chores,
+        )
+        await progress.aclose()
+
+
+@contextmanager
+def open_publisher(settings: OriginSettings) -> Iterator[CatalogPublisher]:
+    """Yield the publisher that a segmenter worker hands its results to."""
+    engine = _engine(settings)
+    try:
+        catalog = Catalog(engine)
+        publisher = CatalogPublisher(
+            catalog=catalog,
+            objects=_objects(settings),
+            edges=_edges(settings, catalog),
+            writer=ProgressWriter(settings.redis_url),
+            scratch=settings.data / "sources",
+            clock=time.time,
+        )
+        try:
+            yield publisher
+        finally:
+            publisher.close()
+    finally:
+        engine.dispose()
+
+
+def _wake(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
+    loop.call_soon_threadsafe(event.set)
+
+
+def _engine(settings: OriginSettings) -> sa.Engine:
+    settings.data.mkdir(parents=True, exist_ok=True)
+    return open_engine(settings.catalog_url or sqlite_url(settings.data / "catalog.sqlite"))
+
+
+def _objects(settings: OriginSettings) -> Objects:
+    return open_objects(settings.store_url or settings.data / "objects")
+
+
+def _edges(settings: OriginSettings, catalog: Catalog) -> Edges:
+    return Edges(catalog=catalog, admin_urls=settings.edge_admin_urls, token=settings.token)

@@ -1,0 +1,53 @@
+"""How long a response stays fresh: explicit before heuristic, the stricter of two."""
+
+import pytest
+
+from cache_policies.directives import response_directives
+from cache_policies.lifetime import lifetime_s
+from cache_policies.policy import CachePolicy
+from tests.support.responses import NOW_WALL, response
+from tests.support.table import table
+
+
+@pytest.mark.parametrize(
+    "case",
+    table("""
+    status  response                                 lifetime_s  source
+    200     cc: max-age=60                           60          9111 §5.2.2.1
+    200     cc: max-age=60, s-maxage=10              10          9111 §4.2.1
+    200     cc: s-maxage=90 | expires: @5            90          9111 §4.2.1
+    200     cc: max-age=60 | expires: @5             60          9111 §5.3
+    200     cc: max-age=x | expires: @50             0           9111 §4.2.1
+    200     cc: public | expires: @50                50          9111 §4.2.1
+    200     expires: @50                             50          9111 §5.3
+    200     expires: @-50                            0           9111 §5.3
+    200     expires: @50 | expires: @20              20          9111 §4.2.1
+    200     expires: @50 | expires: 0                0           9111 §4.2.1
+    200     expires: 0                               0           9111 §5.3
+    200     expires:                                 0           9111 §5.3
+    200     expires: @9999999999                     2147483648  9111 §1.2.2
+    200     cc: max-age=9 | cdn-cc: max-age=70       70          9213 §2.2
+    200     cdn-cc: max-age=70, s-maxage=80          80          9213 §2.2
+    200     expires: @50 | cdn-cc: public            0           9213 §2.2
+    200     last-modified: @-1000                    100         9111 §4.2.2
+    200     last-modified: @-99999999                86400       9111 §4.2.2
+    200     last-modified: @1000                     0           9111 §4.2.2
+    200     last-modified: yesterday                 0           9111 §4.2.2
+    200     last-modified: @-1000 | set-cookie: a=1  0           no guess for a cookie
+    404     last-modified: @-1000                    100         9110 §15.1
+    302     last-modified: @-1000                    0           9111 §4.2.2
+    302     last-modified: @-1000 | cc: public       100         9111 §4.2.2
+    200     -                                        0           9111 §4.2
+    """),
+    ids=str,
+)
+def test_lifetime(case):
+    head = response(case["response"], status=int(case["status"]))
+    found_s = lifetime_s(head, response_directives(head), NOW_WALL, CachePolicy())
+    assert found_s == pytest.approx(float(case["lifetime_s"]), abs=0.9)
+
+
+def test_an_operator_may_turn_guessing_off():
+    head = response("last-modified: @-1000")
+    policy = CachePolicy(heuristic_fraction=0.0)
+    assert lifetime_s(head, response_directives(head), NOW_WALL, policy) == 0.0

@@ -1,0 +1,95 @@
+"""Single byte ranges, and the condition under which they hold."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cache_policies.ranges import UNSATISFIABLE, requested_range, single_range
+from tests.support.responses import request, stored
+from tests.support.table import table
+
+
+@pytest.mark.parametrize(
+    "case",
+    table("""
+    range                            length  part           source
+    bytes=0-4                        10      0-4            9110 §14.1.2
+    bytes=0-0                        10      0-0            9110 §14.1.2
+    bytes=4-                         10      4-9            9110 §14.1.2
+    bytes=0-                         10      0-9            9110 §14.1.2
+    bytes=8-99                       10      8-9            9110 §14.1.2
+    bytes=8-99999999999999999999999  10      8-9            9110 §14.1.2
+    bytes=-3                         10      7-9            9110 §14.1.2
+    bytes=-99                        10      0-9            9110 §14.1.2
+    bytes=-99999999999999999999999   10      0-9            9110 §14.1.2
+    bytes=-0                         10      unsatisfiable  9110 §14.1.2
+    bytes=10-                        10      unsatisfiable  9110 §14.1.2
+    bytes=99999999999999999999999-   10      unsatisfiable  9110 §14.1.2
+    bytes=0-                         0       unsatisfiable  9110 §14.1.2
+    bytes=-5                         0       whole          no Content-Range can say it
+    bytes=007-8                      10      7-8            9110 §14.1.2
+    BYTES=1-2                        10      1-2            9110 §14.1 units have no case
+    bytes= 1-2                       10      1-2            9110 §14.1.1 a list
+    bytes=,1-2,                      10      1-2            9110 §5.6.1.2
+    bytes=1-2,4-5                    10      whole          9110 §14.2 may be ignored
+    bytes=2-1                        10      whole          9110 §14.1.1 invalid
+    bytes=-                          10      whole          9110 §14.1.1 invalid
+    bytes=                           10      whole          9110 §14.1.1 invalid
+    bytes                            10      whole          9110 §14.1.1 invalid
+    bytes=a-b                        10      whole          9110 §14.1.1 invalid
+    bytes=1 -2                       10      whole          9110 §14.1.1 invalid
+    bytes=+1-2                       10      whole          9110 §14.1.1 invalid
+    seconds=1-2                      10      whole          9110 §14.2 unknown unit
+    """),
+    ids=str,
+)
+def test_single_range(case):
+    part = single_range(case["range"].encode(), int(case["length"]))
+    named = {None: "whole", UNSATISFIABLE: "unsatisfiable"}
+    assert (named[part] if part in named else "{}-{}".format(*part)) == case["part"]
+
+
+@given(st.integers(0, 50), st.integers(0, 50), st.integers(0, 40))
+def test_a_part_is_what_slicing_gives(first, last, length):
+    body = bytes(range(length))
+    part = single_range(b"bytes=%d-%d" % (first, last), length)
+    if first > last:
+        assert part is None
+    elif first >= length:
+        assert part is UNSATISFIABLE
+    else:
+        assert body[part[0] : part[1] + 1] == body[first : last + 1]
+
+
+@given(st.binary(max_size=30).map(lambda tail: b"bytes=" + tail), st.integers(0, 30))
+def test_junk_never_raises_and_a_part_lies_within(value, length):
+    part = single_range(value, length)
+    if isinstance(part, tuple):
+        assert 0 <= part[0] <= part[1] < length
+
+
+@pytest.mark.parametrize(
+    "case",
+    table("""
+    request                             stored                        part   source
+    range: bytes=1-2                    -                             1-2    9110 §14.2
+    -                                   etag: "a"                     whole  9110 §14.2
+    range: bytes=1-2 | if-range: "a"    etag: "a"                     1-2    9110 §13.1.5
+    range: bytes=1-2 | if-range: "b"    etag: "a"                     whole  9110 §13.1.5
+    range: bytes=1-2 | if-range: "a"    -                             whole  9110 §13.1.5
+    range: bytes=1-2 | if-range: W/"a"  etag: W/"a"                   whole  9110 §13.1.5 strong
+    range: bytes=1-2 | if-range: @-60   last-modified: @-60           1-2    9110 §13.1.5
+    range: bytes=1-2 | if-range: @-30   last-modified: @-60           whole  9110 §13.1.5 exact
+    range: bytes=1-2 | if-range: @0     last-modified: @0 | date: @0  whole  9110 §8.8.2.2 weak
+    range: bytes=1-2 | if-range: junk   last-modified: junk           whole  9110 §13.1.5
+    """),
+    ids=str,
+)
+def test_requested_range(case):
+    part = requested_range(request(case["request"]), stored(case["stored"]), 10)
+    assert part == (None if case["part"] == "whole" else (1, 2))
+
+
+def test_a_range_counts_for_get_of_a_200_only():
+    assert requested_range(request("range: bytes=1-2", method="HEAD"), stored(), 10) is None
+    assert requested_range(request("range: bytes=1-2"), stored(status=404), 10) is None
