@@ -6,7 +6,6 @@ from hishel import CacheMiss, CacheOptions, Headers, Request, Response, StoreAnd
 from hishel._core._spec import get_freshness_lifetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.responses import NOW_WALL, POLICY, TIMES, http_date
 
 from cache_policies.directives import request_directives, response_directives
 from cache_policies.lifetime import lifetime_s
@@ -14,6 +13,7 @@ from cache_policies.message import RequestHead, ResponseHead
 from cache_policies.storing import UNDERSTOOD, NoStore, judge_storing
 from cache_policies.vary import vary_names
 from cache_policies.why import Why
+from tests.support.responses import NOW_WALL, POLICY, TIMES, http_date
 
 DIRECTIVES = st.sampled_from(
     [
