@@ -8,6 +8,7 @@ from amaro.commands import console
 from amaro.commands.origin import app as origin
 from amaro.commands.status import status
 from amaro.commands.up import up
+from amaro.commands.upload import upload
 
 app = typer.Typer(
     name="amaro",
@@ -18,6 +19,7 @@ app = typer.Typer(
 )
 app.command()(up)
 app.command()(status)
+app.command()(upload)
 app.add_typer(origin, name="origin")
 app.add_typer(console.app, name="console")
 

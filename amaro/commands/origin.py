@@ -26,7 +26,7 @@ def root() -> None:
 
 
 @app.command()
-def serve(  # noqa: PLR0913, PLR0917
+def serve(
     listen: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Where to listen; port 0 is any free one.")
     ] = "127.0.0.1:8084",
