@@ -194,12 +194,11 @@ class Catalog:
         with Session(self._engine) as session, session.begin():
             self._request_purges(session, purges)
 
-    def pending_purges(self, *, limit: int) -> list[Purge]:
-        """Return the oldest purges that no edge has acknowledged."""
+    def pending_purges(self, edge: str, *, limit: int) -> list[Purge]:
+        """Return the oldest purges that an edge has not acknowledged."""
+        mine = sa.select(PendingPurge).where(PendingPurge.edge == edge)
         with Session(self._reading) as session:
-            rows = session.scalars(
-                sa.select(PendingPurge).order_by(PendingPurge.requested).limit(limit)
-            )
+            rows = session.scalars(mine.order_by(PendingPurge.requested).limit(limit))
             return [
                 Purge(edge=r.edge, tag=r.tag, sequence=r.sequence, requested=r.requested)
                 for r in rows
@@ -213,6 +212,16 @@ class Catalog:
         row = sa.tuple_(PendingPurge.edge, PendingPurge.tag, PendingPurge.sequence)
         with Session(self._engine) as session, session.begin():
             session.execute(sa.delete(PendingPurge).where(row.in_(done)))
+
+    def drop_purges(self, *, edges: Sequence[str], before_wall: float) -> int:
+        """Give up purges older than an instant or for edges that are no longer ours."""
+        lost = sa.or_(PendingPurge.requested < before_wall, PendingPurge.edge.not_in(edges))
+        with Session(self._engine) as session, session.begin():
+            return len(
+                session.scalars(
+                    sa.delete(PendingPurge).where(lost).returning(PendingPurge.tag)
+                ).all()
+            )
 
     def region(self, asset_id: str) -> str | None:
         """Return the region whose feed shows the asset."""

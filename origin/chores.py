@@ -115,6 +115,7 @@ class Chores:
         for name in self.bodies.strays(older_than_wall=now_wall - STRAY_S)[:BATCH_MAX]:
             if self.ledger.find(name) is None:
                 self.bodies.remove(name)
+        self.edges.give_up_old(now_wall=now_wall)
         return removed
 
     def _submit(self, jobs: Jobs, asset_id: str) -> None:

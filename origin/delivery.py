@@ -47,11 +47,15 @@ class Delivery(Response):
         super().__init__(status_code=status, headers=headers)
         self._source = source
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        """Send the head with the first piece in hand, so that a lost object is still a 404."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the head with the first piece in hand, so that a removed object is still a 404."""
         objects, key, first, last = self._source
         end = min(first + PIECE_BYTES - 1, last)
-        piece = await objects.read(key, first, end)
+        try:
+            piece = await objects.read(key, first, end)
+        except FileNotFoundError:
+            await refuse(404, "The object was removed.")(scope, receive, send)
+            return
         start = {"type": "http.response.start", "status": self.status_code}
         await send({**start, "headers": self.raw_headers})
         while end < last:
