@@ -78,6 +78,7 @@ class Appending:
             self._record(record.asset_id, offset, trusted=True)
         now_wall = self.clock()
         if offset == record.length and self.ledger.complete(record.asset_id, now_wall=now_wall):
+            self.accepted()
             return replace(record, offset=offset, completed=now_wall)
         return replace(record, offset=offset)
 

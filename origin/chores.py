@@ -102,9 +102,15 @@ class Chores:
         if self.jobs is None:
             return 0
         waiting = self.ledger.to_submit(limit=BATCH_MAX)
+        handed = 0
         for asset_id in waiting:
-            self._submit(self.jobs, asset_id)
-        return len(waiting)
+            try:
+                self._submit(self.jobs, asset_id)
+            except TROUBLE:  # of this one; the others need not wait for it
+                log.exception("%s: no job yet, trying again in %s s", asset_id, SUBMIT_EVERY_S)
+            else:
+                handed += 1
+        return handed
 
     def expire_all(self) -> int:
         """Remove uploads that nobody continued, and files that no record knows."""

@@ -14,6 +14,7 @@ from origin.conditions import http_date
 from origin.delivery import refuse
 from origin.responses import TUS_CORS, CacheClass
 from origin.states import State
+from origin.upload_ledger import Begun
 from origin.uploads import BODY_TYPE, TUS_VERSION, Append, Creation, Refusal, Usage
 
 if TYPE_CHECKING:
@@ -202,7 +203,8 @@ class Tus:
         if isinstance(judged, Creation):
             self.bodies.create(asset_id)  # first the file: a crash leaves a stray, never a hole
             expires = now_wall + self.limits.expire_s
-            self.ledger.create(asset_id, judged, client=client, now_wall=now_wall, expires=expires)
+            begun = Begun(client=client, boot_id=self.appending.boot_id, expires=expires)
+            self.ledger.create(asset_id, judged, begun, now_wall=now_wall)
         return judged
 
     def _lock(self, asset_id: str) -> Locked | Refusal:

@@ -30,6 +30,15 @@ class UploadRecord:
     submitted: float | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """Who began an upload, under which run of the kernel, and when it is given up."""
+
+    client: str
+    boot_id: str
+    expires: float
+
+
 class UploadLedger:
     """Uploads and the assets that begin with them. Thread-safe."""
 
@@ -37,9 +46,7 @@ class UploadLedger:
         self._engine = engine
         self._reading = reading(engine)
 
-    def create(
-        self, asset_id: str, creation: Creation, *, client: str, now_wall: float, expires: float
-    ) -> None:
+    def create(self, asset_id: str, creation: Creation, begun: Begun, *, now_wall: float) -> None:
         """Begin an upload and its asset."""
         with Session(self._engine) as session, session.begin():
             session.add(
@@ -55,14 +62,14 @@ class UploadLedger:
             session.add(
                 Upload(
                     asset_id=asset_id,
-                    client=client,
+                    client=begun.client,
                     length=creation.length,
                     offset=0,
-                    boot_id="",
+                    boot_id=begun.boot_id,
                     upload_metadata=creation.metadata,
                     created=now_wall,
                     touched=now_wall,
-                    expires=expires,
+                    expires=begun.expires,
                 )
             )
 
