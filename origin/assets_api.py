@@ -90,6 +90,7 @@ def describe(asset: AssetView, heard: tuple[str, float] | None) -> dict[str, Any
         "region": asset.region,
         "title": asset.title,
         "playback": f"/v/{asset.asset_id}/main.m3u8" if asset.state in WATCHABLE else None,
+        "poster": None if asset.poster is None else f"/v/{asset.asset_id}/{asset.poster}",
         "renditions": [
             {"name": name, "width": width, "height": height, "bandwidth": bandwidth}
             for name, width, height, bandwidth in asset.renditions

@@ -10,7 +10,9 @@ const STEP_S = 5;
 const LEAP_S = 10;
 
 export class Controls {
-  thumbnails = [];
+  /** Gives the cues of the thumbnail track; asked for when somebody first touches the seek bar. */
+  askThumbnails = async () => [];
+  #thumbnails = null; // null: not asked for
   #root;
   #video;
   #quality;
@@ -124,6 +126,7 @@ export class Controls {
     on(this.#root, "pointermove pointerdown focusin", () => this.#awake());
     on(this.#root, "pointerleave", () => this.#sleep());
     on(this.#root, "keydown", (event) => this.#onKey(event));
+    on(p.seek, "pointerenter pointerdown focus", () => this.#wantThumbnails());
     on(p.seek, "input", () => this.#scrub());
     on(p.seek, "change", () => this.#endScrub());
     on(p.seek, "pointermove", (event) => this.#showPreview(this.#timeAt(event.clientX)));
@@ -199,9 +202,16 @@ export class Controls {
     return along * (Number.isFinite(this.#video.duration) ? this.#video.duration : 0);
   }
 
+  async #wantThumbnails() {
+    if (this.#thumbnails !== null || this.#video.readyState === 0) return;
+    this.#thumbnails = [];
+    const cues = await this.askThumbnails().catch(() => []);
+    this.#thumbnails = cues.length ? cues : null; // not there yet: the next touch asks again
+  }
+
   #showPreview(time) {
     const { preview, picture, pictureTime, seek } = this.#parts;
-    const cue = this.thumbnails.length ? cueAt(this.thumbnails, time) : null;
+    const cue = this.#thumbnails?.length ? cueAt(this.#thumbnails, time) : null;
     preview.hidden = seek.disabled;
     pictureTime.textContent = clock(time);
     picture.hidden = !cue;

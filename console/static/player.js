@@ -61,7 +61,7 @@ export class Player extends EventTarget {
     this.video.disableRemotePlayback = true; // ManagedMediaSource asks for it
     this.#controls = new Controls(root, this.video, { title, quality: this, retry: () => this.retry() });
     this.video.addEventListener("error", () => this.#onVideoError());
-    this.video.addEventListener("loadedmetadata", () => this.dispatchEvent(new Event("playable")));
+    this.video.addEventListener("loadedmetadata", () => this.#onMetadata(root));
   }
 
   get url() {
@@ -73,6 +73,11 @@ export class Player extends EventTarget {
     if (Hls.isSupported()) this.#startHls(position);
     else if (this.video.canPlayType("application/vnd.apple.mpegurl")) this.#startNative(position);
     else this.#controls.showError(SENTENCES.unsupported, false);
+  }
+
+  /** The picture before the first frame; of sound alone, the picture throughout. */
+  set poster(url) {
+    if (!this.video.poster) this.video.poster = url;
   }
 
   destroy() {
@@ -127,25 +132,27 @@ export class Player extends EventTarget {
   }
 
   #onManifest() {
-    const base = this.url.replace("main.m3u8", "thumbnails.vtt");
     this.#abort.abort(); // what an earlier start still polls
     this.#abort = new AbortController();
     const { signal } = this.#abort;
-    const refreshThumbnails = () =>
-      loadThumbnails(base, signal).then((cues) => (this.#controls.thumbnails = cues), () => undefined);
-    refreshThumbnails();
+    const track = this.url.replace("main.m3u8", "thumbnails.vtt");
+    this.#controls.askThumbnails = () => loadThumbnails(track, signal);
     if (this.#autoplay) this.video.play().catch(() => undefined); // not allowed: the big button stays
     this.#autoplay = false;
     if (this.#hls) {
       pollPlaylist(this.url, {
         signal,
         isComplete: this.isComplete,
-        onChange: (text, url) => {
-          this.#handOver.offer(text, url);
-          refreshThumbnails();
-        },
+        onChange: (text, url) => this.#handOver.offer(text, url),
       });
     }
+  }
+
+  #onMetadata(root) {
+    const isSoundOnly = this.video.videoWidth === 0;
+    root.dataset.soundOnly = isSoundOnly;
+    root.style.backgroundImage = isSoundOnly && this.video.poster ? `url("${this.video.poster}")` : "";
+    this.dispatchEvent(new Event("playable"));
   }
 
   #announceRenditions() {

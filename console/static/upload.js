@@ -30,8 +30,8 @@ function choose(picked) {
   $("picked-name").textContent = file.name;
   $("picked-size").textContent = megabytes(file.size);
   const preview = $("picked-video");
-  URL.revokeObjectURL(preview.src);
-  preview.src = URL.createObjectURL(file);
+  URL.revokeObjectURL(preview.src.split("#")[0]);
+  preview.src = `${URL.createObjectURL(file)}#t=0.5`; // phones show no picture before that
   if (!$("story-title").value) $("story-title").value = titleFrom(file.name);
   $("send").disabled = file.size === 0;
   problem(file.size === 0 ? "This file is empty. Please choose another one." : "");
@@ -157,7 +157,7 @@ function showStory() {
   $("progress-title").textContent = story.title || "Your story";
   $("uploading-bar").value = 100;
   $("processing-bar").value = percent(story);
-  const stage = story.stage ? `${story.stage}, ${percent(story)} %` : `${percent(story)} %`;
+  const stage = story.stage ? `${capitalised(story.stage)}, ${percent(story)} %` : `${percent(story)} %`;
   $("processing-detail").textContent = STAGES[story.state] ?? stage;
   if (story.state === "failed") return fail(story.error || "This video could not be prepared.", false);
   if (story.state === "cancelled") return fail("This upload was cancelled.", false);
@@ -175,6 +175,10 @@ function showStory() {
   return announce("Watchable now. Better quality is on its way.");
 }
 
+function capitalised(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 function showPlayable() {
   $("playable-detail").textContent = story.state === "complete" ? "" : `In ${bestQuality(story)} so far`;
   const link = $("watch-link");
@@ -185,6 +189,7 @@ function showPlayable() {
   player = new Player($("preview"), {
     assetId,
     edges: edgesFor(story.region),
+    poster: story.poster && edgesFor(story.region)[0] + story.poster,
     title: story.title,
     isComplete: () => isFinal(story),
   });

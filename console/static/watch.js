@@ -27,6 +27,7 @@ const player = new Player(stage, {
 self.amaroPlayer = player; // for people who look under the bonnet, and for the browser tests
 
 function describe() {
+  if (story?.poster) player.poster = edgesFor()[0] + story.poster;
   title.textContent = story?.title || (story ? "Untitled story" : "A story");
   document.title = `${title.textContent} · Amaro Than`;
   const duration = player.video.duration;

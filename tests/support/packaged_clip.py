@@ -138,6 +138,7 @@ class ClipServer:
             "region": "north",
             "title": "A packaged clip",
             "playback": f"/v/{ASSET}/main.m3u8",
+            "poster": f"/v/{ASSET}/poster.jpg" if self.names else None,
             "renditions": [
                 {"name": name, "width": width, "height": height, "bandwidth": kbps * 1000}
                 for name, width, height, kbps in sizes
