@@ -105,6 +105,7 @@ class Server(uvicorn.Server):
                 http=worker.protocol(peers=peers),
                 lifespan="off",
                 interface="asgi3",
+                proxy_headers=False,  # a player may not say who it is
                 log_config=None,
                 access_log=False,
                 server_header=False,

@@ -47,6 +47,13 @@ class Got:
         return (self.get("cache-status") or b"").decode()
 
 
+async def until(claim: Callable[[], bool]) -> None:
+    """Wait until `claim` holds; the test fails when it does not within its patience."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not claim():  # noqa: ASYNC110 what is waited for is not ours to signal
+            await asyncio.sleep(0.005)
+
+
 Script = Callable[[Asked, asyncio.StreamWriter], Awaitable[None]]
 
 
