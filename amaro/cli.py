@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from amaro.commands import console
+from amaro.commands import console, edge
 from amaro.commands.origin import app as origin
+from amaro.commands.purge import purge
 from amaro.commands.status import status
 from amaro.commands.up import up
 from amaro.commands.upload import upload
@@ -21,6 +22,8 @@ app.command()(up)
 app.command()(status)
 app.command()(upload)
 app.add_typer(origin, name="origin")
+app.command()(purge)
+app.add_typer(edge.app, name="edge")
 app.add_typer(console.app, name="console")
 
 

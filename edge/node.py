@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge.admin import admin_app, serving
+from edge.counters import COUNTERS, GAUGES
 from edge.handover import Handover
 from edge.keeper import Keeper, WorkerError, WorkerState
 from edge.listeners import bind, bound_to
@@ -48,7 +49,7 @@ class Node:
         self.settings = settings
         self.page = PurgePage.create(workers=settings.workers)
         self.is_draining = False
-        self._totals = Totals(NODE_COUNTERS)
+        self._totals = Totals(COUNTERS)
         self._stopping = asyncio.Event()
         self._keepers = [
             Keeper(
@@ -134,7 +135,7 @@ class Node:
             "workers": sum(keeper.state is WorkerState.SERVING for keeper in self._keepers),
             "draining": self.is_draining,
         }
-        return exposition(NODE_COUNTERS, NODE_GAUGES, sums | own)
+        return exposition({**COUNTERS, **NODE_COUNTERS}, {**GAUGES, **NODE_GAUGES}, sums | own)
 
     def status(self) -> dict[str, Any]:
         """Return what `/status` says."""

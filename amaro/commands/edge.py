@@ -1,0 +1,103 @@
+"""`amaro edge serve`: one edge node in front of any origin."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from amaro.quantities import parse_address, parse_server, parse_size
+from amaro.stack import StackError
+from amaro.target import TOKEN_VARIABLE, TokenFileOption, given_token
+from amaro.terminal import give_up
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.settings import EdgeSettings
+
+MEMORY_MIN_BYTES = 4 * 1024 * 1024  # of one worker
+WORKERS_MAX = 256
+
+T = TypeVar("T")
+
+app = typer.Typer(help="The cache node that serves players.", no_args_is_help=True)
+
+
+@app.callback()
+def root() -> None:
+    """The cache node that serves players."""
+
+
+@app.command()
+def serve(
+    listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where players connect.")],
+    origin: Annotated[str, typer.Option(metavar="URL", help="The server to cache.")],
+    memory: Annotated[str, typer.Option(metavar="SIZE", help="Memory for bodies.")] = "512MiB",
+    workers: Annotated[int, typer.Option(min=1, max=WORKERS_MAX, help="Processes.")] = 1,
+    admin: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Purge, status and metrics; needs a token."),
+    ] = None,
+    token_file: TokenFileOption = None,
+    region: Annotated[str, typer.Option(metavar="NAME", help="Shown in the status.")] = "",
+) -> None:
+    """Serve players as a shared HTTP cache in front of any origin.
+
+    Example: amaro edge serve --listen 127.0.0.1:8081 --origin http://127.0.0.1:8000
+    """
+    from edge.settings import Address, EdgeSettings  # noqa: PLC0415
+
+    memory_bytes = _read("--memory", parse_size, memory)
+    if memory_bytes < workers * MEMORY_MIN_BYTES:
+        give_up(f"--memory {memory} is too small: give at least 4MiB per worker", status=2)
+    settings = EdgeSettings(
+        listen=Address(*_read("--listen", parse_address, listen)),
+        origin=_read("--origin", parse_server, origin),
+        memory_bytes=memory_bytes,
+        workers=workers,
+        admin=None if admin is None else Address(*_read("--admin", parse_address, admin)),
+        token="" if admin is None else _token(token_file),
+        region=region,
+    )
+    _run(settings)
+
+
+def _run(settings: EdgeSettings) -> None:
+    from edge.keeper import WorkerError  # noqa: PLC0415
+    from edge.listeners import ListenError  # noqa: PLC0415
+    from edge.node import serve as serve_node  # noqa: PLC0415
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    try:
+        asyncio.run(serve_node(settings, started=_announce))
+    except (ListenError, WorkerError) as error:
+        give_up(str(error))
+
+
+def _announce(settings: EdgeSettings) -> None:
+    count = f"{settings.workers} worker{'s' if settings.workers > 1 else ''}"
+    typer.echo(f"edge   http://{settings.listen}  ({count}, caches {settings.origin})")
+    if settings.admin is not None:
+        typer.echo(f"admin  http://{settings.admin}")
+
+
+def _token(token_file: Path | None) -> str:
+    try:
+        token = given_token(token_file)
+    except StackError as error:
+        give_up(str(error), status=2)
+    if not token:
+        give_up(f"--admin needs a token: set {TOKEN_VARIABLE} or give --token-file", status=2)
+    return token
+
+
+def _read(option: str, parse: Callable[[str], T], text: str) -> T:
+    try:
+        return parse(text)
+    except ValueError as error:
+        give_up(f"{option}: {error}", status=2)

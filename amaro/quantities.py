@@ -1,0 +1,43 @@
+"""What a person writes for a size, an address or a server, read once and strictly."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+UNITS: Final = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
+SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(" + "|".join(UNITS) + ")", re.IGNORECASE)
+ADDRESS: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/\[\]]+)):(\d{1,5})")
+
+_FACTORS: Final = {unit.lower(): factor for unit, factor in UNITS.items()}
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes that `512MiB` means; raises ValueError with the accepted form."""
+    match = SIZE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not a size; write a number with a unit, as 512MiB or 2GiB")
+    return int(float(match[1]) * _FACTORS[match[2].lower()])
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Return the host and port of `127.0.0.1:8081` or `[::1]:8081`; raises ValueError."""
+    match = ADDRESS.fullmatch(text.strip())
+    if match is None or int(match[3]) > 65_535:
+        raise ValueError(f"{text!r} is not HOST:PORT, as 127.0.0.1:8081 or [::]:8081")
+    return match[1] or match[2], int(match[3])
+
+
+def parse_server(text: str) -> str:
+    """Return `http://host[:port]` without a trailing slash; raises ValueError."""
+    form = f"{text!r} is not a server's URL; write http://HOST:PORT, without a path"
+    try:
+        parts = urlsplit(text.strip())
+        parts.port  # noqa: B018 raises for a port that is none
+    except ValueError:
+        raise ValueError(form) from None
+    extra = parts.path.rstrip("/") or parts.query or parts.fragment or parts.username
+    if parts.scheme not in ("http", "https") or not parts.hostname or extra:
+        raise ValueError(form)
+    return f"{parts.scheme}://{parts.netloc}"
