@@ -16,18 +16,28 @@ REPLY_MAX_BYTES = 1024
 
 async def is_ready(url: str) -> bool:
     """Say whether the service at the URL (`http://host:port` or `unix:///path`) is ready now."""
+    if not url.startswith("unix:"):
+        return await answers_ok(f"{url}/.amaro/ready")
     with suppress(OSError, TimeoutError):
         async with asyncio.timeout(PROBE_MAX_S):
-            ask = _ask_valkey if url.startswith("unix:") else _ask_http
-            return await ask(url)
+            return await _ask_valkey(url)
+    return False
+
+
+async def answers_ok(url: str) -> bool:
+    """Say whether a GET of the URL is answered with 200 now."""
+    with suppress(OSError, TimeoutError):
+        async with asyncio.timeout(PROBE_MAX_S):
+            return await _ask_http(url)
     return False
 
 
 async def _ask_http(url: str) -> bool:
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-    request = f"GET /.amaro/ready HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
-    return b" 200 " in await _exchange(reader, writer, request.encode())
+    request = f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
+    reply = await _exchange(reader, writer, request.encode())
+    return reply.startswith((b"HTTP/1.1 200 ", b"HTTP/1.0 200 "))
 
 
 async def _ask_valkey(url: str) -> bool:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import socket
 import sys
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from amaro.processes import Command
 from amaro.target import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
-    from amaro.ports import PortPlan
+    from amaro.ports import EdgePorts, PortPlan
     from amaro.stack import DataDir
     from amaro.valkey import Valkey
 
 AMARO: Final = (sys.executable, "-m", "amaro")
 REDIS_VARIABLE: Final = "AMARO_REDIS_URL"
+LOOPBACK: Final = "127.0.0.1"  # admin listeners are for this machine only
 WILDCARDS: Final = {"0.0.0.0", "::"}  # noqa: S104
 
 
@@ -33,6 +35,20 @@ class Site:
     def url(self, port: int) -> str:
         """Return the URL by which a browser reaches a public port."""
         return f"http://{bracketed(public_host(self.host))}:{port}"
+
+    def inner_url(self, port: int) -> str:
+        """Return the URL by which this machine's own processes reach a public port."""
+        return loopback_url(port) if self.host in WILDCARDS else self.url(port)
+
+    @property
+    def jobs_url(self) -> str:
+        """Return where accepted uploads wait as durable jobs."""
+        return f"sqlite:///{self.data.root / 'jobs.sqlite'}"
+
+    def edge_admins(self) -> tuple[str, ...]:
+        """Return the options that name every edge whose caches must be purged."""
+        options = (("--edge-admin", loopback_url(ports.admin)) for ports in self.ports.edges)
+        return tuple(chain.from_iterable(options))
 
     def listen(self, port: int) -> str:
         """Return HOST:PORT for a public listener."""
@@ -55,7 +71,8 @@ class ServicePlan:
 
 def plan_services(site: Site) -> tuple[ServicePlan, ...]:
     """Return every service of the stack; each one's `after` comes before it."""
-    return (valkey(site),)
+    edges = tuple(edge(site, ports) for ports in site.ports.edges)
+    return (valkey(site), origin(site), *edges, console(site))
 
 
 def valkey(site: Site) -> ServicePlan:
@@ -69,10 +86,70 @@ def valkey(site: Site) -> ServicePlan:
     )
 
 
+def origin(site: Site) -> ServicePlan:
+    """Plan the source of truth: uploads, catalog, objects."""
+    return ServicePlan(
+        name="origin",
+        kind="origin",
+        command=command(
+            site,
+            "origin",
+            *("origin", "serve", "--listen", site.listen(site.ports.origin)),
+            *("--data", str(site.data.root / "origin"), "--jobs", site.jobs_url),
+            *("--region", site.ports.edges[0].region, *site.edge_admins()),
+        ),
+        url=site.url(site.ports.origin),
+        health_url=site.inner_url(site.ports.origin),
+        after=("valkey",),
+    )
+
+
+def edge(site: Site, ports: EdgePorts) -> ServicePlan:
+    """Plan one edge in front of the origin."""
+    name = f"edge-{ports.region}"
+    return ServicePlan(
+        name=name,
+        kind="edge",
+        command=command(
+            site,
+            name,
+            *("edge", "serve", "--listen", site.listen(ports.public), "--region", ports.region),
+            *("--origin", site.inner_url(site.ports.origin)),
+            *("--admin", f"{LOOPBACK}:{ports.admin}"),
+        ),
+        url=site.url(ports.public),
+        health_url=site.inner_url(ports.public),
+        admin_url=loopback_url(ports.admin),
+        region=ports.region,
+    )
+
+
+def console(site: Site) -> ServicePlan:
+    """Plan the pages for people."""
+    edges = [("--edge", f"{p.region}={site.url(p.public)}") for p in site.ports.edges]
+    return ServicePlan(
+        name="console",
+        kind="console",
+        command=command(
+            site,
+            "console",
+            *("console", "serve", "--listen", site.listen(site.ports.console)),
+            *("--origin", site.url(site.ports.origin), *chain.from_iterable(edges)),
+        ),
+        url=site.url(site.ports.console),
+        health_url=site.inner_url(site.ports.console),
+    )
+
+
 def command(site: Site, name: str, *argv: str) -> Command:
     """Return `amaro ARGV…` with the secrets in its environment, where `ps` does not show them."""
     secrets = {TOKEN_VARIABLE: site.token, REDIS_VARIABLE: site.valkey.url}
     return Command(argv=(*AMARO, *argv), environment=secrets, log=site.data.logs / f"{name}.log")
+
+
+def loopback_url(port: int) -> str:
+    """Return the URL of a port on this machine's loopback."""
+    return f"http://{LOOPBACK}:{port}"
 
 
 def public_host(host: str) -> str:

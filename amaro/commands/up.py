@@ -99,7 +99,11 @@ async def serve(site: Site) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, end)
     began = time.monotonic()
-    await supervisor.run(stopping, lambda: welcome(site, plans, time.monotonic() - began))
+
+    def greet() -> None:
+        welcome(site, plans, time.monotonic() - began)
+
+    await supervisor.run(stopping, greet)
     err.print(f"Stopped. Everything is kept in {escape(str(site.data.root))}.")
 
 

@@ -1,0 +1,60 @@
+"""The table of services, as a whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from amaro.ports import plan_ports
+from amaro.services import Site, plan_services, public_host
+from amaro.stack import DataDir
+from amaro.valkey import Valkey
+
+
+def site(host: str = "127.0.0.1", edges: int = 2) -> Site:
+    return Site(
+        data=DataDir(Path("/data")),
+        host=host,
+        ports=plan_ports(8080, edges),
+        token="the-token",
+        valkey=Valkey(argv=("valkey",), socket=Path("/run/v.sock"), password="the-password"),
+    )
+
+
+def test_no_command_line_tells_a_secret() -> None:
+    for plan in plan_services(site()):
+        line = " ".join(plan.command.argv)
+        assert "the-token" not in line
+        assert "the-password" not in line
+        assert "the-password" not in plan.url
+
+
+def test_what_a_service_needs_comes_before_it() -> None:
+    seen: set[str] = set()
+    for plan in plan_services(site()):
+        assert set(plan.after) <= seen
+        seen.add(plan.name)
+
+
+@pytest.mark.parametrize("edges", [1, 2, 5])
+def test_every_edge_is_known_to_those_who_purge_it(edges: int) -> None:
+    plans = {plan.name: plan for plan in plan_services(site(edges=edges))}
+    admins = {plan.admin_url for plan in plans.values() if plan.kind == "edge"}
+    assert len(admins) == edges
+    argv = plans["origin"].command.argv
+    assert {argv[i + 1] for i, word in enumerate(argv) if word == "--edge-admin"} == admins
+
+
+def test_names_and_logs_are_unique() -> None:
+    plans = plan_services(site(edges=16))
+    assert len({plan.name for plan in plans}) == len(plans)
+    assert len({plan.command.log for plan in plans}) == len(plans)
+
+
+def test_listening_everywhere_still_names_an_address() -> None:
+    everywhere = site(host="0.0.0.0")
+    assert public_host("0.0.0.0") != "0.0.0.0"
+    assert everywhere.inner_url(8084) == "http://127.0.0.1:8084"
+    assert everywhere.listen(8080) == "0.0.0.0:8080"
+    assert site(host="::1").listen(8080) == "[::1]:8080"
