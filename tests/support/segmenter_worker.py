@@ -1,0 +1,35 @@
+"""A worker process for tests: `python -m tests.support.segmenter_worker ROOT [ATTEMPTS]`.
+
+Its Publisher is a directory; it serves until it is killed.
+"""
+
+import signal
+import sys
+from pathlib import Path
+
+from segmenter.worker import Worker, WorkerSettings
+from tests.support.publisher import DirectoryPublisher
+
+STOPS = {signal.SIGTERM, signal.SIGINT}
+
+
+def jobs_url(root: Path) -> str:
+    return f"sqlite:///{root}/jobs.sqlite"
+
+
+def main() -> None:
+    root = Path(sys.argv[1])
+    attempts = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    settings = WorkerSettings(
+        jobs_url=jobs_url(root), work_dir=root / "work", attempts_max=attempts, retry_after_s=0.05
+    )
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # before any thread: all inherit it
+    worker = Worker(settings, DirectoryPublisher(root))
+    worker.start()
+    print("ready", flush=True)
+    signal.sigwait(STOPS)
+    worker.stop()
+
+
+if __name__ == "__main__":
+    main()
