@@ -7,6 +7,7 @@ import typer
 from amaro.commands import console, edge
 from amaro.commands.origin import app as origin
 from amaro.commands.purge import purge
+from amaro.commands.segmenter import app as segmenter
 from amaro.commands.status import status
 from amaro.commands.up import up
 from amaro.commands.upload import upload
@@ -24,6 +25,7 @@ app.command()(upload)
 app.add_typer(origin, name="origin")
 app.command()(purge)
 app.add_typer(edge.app, name="edge")
+app.add_typer(segmenter, name="segmenter")
 app.add_typer(console.app, name="console")
 
 

@@ -24,6 +24,7 @@ def main() -> None:
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != spec["parent"]:  # it died before the kernel was asked to tell us
         sys.exit(1)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the worker blocks what it waits for
     os.nice(spec["nice"])
     number = SYS_IOPRIO_SET.get(os.uname().machine)
     if spec["idle_io"] and number is not None:

@@ -6,7 +6,7 @@ import base64
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -38,7 +38,8 @@ class StageSettings:
 
     work_dir: Path
     duration_max_s: float = 4 * 3600.0
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = field(default_factory=Limits)  # of what a viewer waits for
+    later_nice: int = 19  # of everything else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +95,8 @@ class Stages:
             else:
                 command = encode_video(source, plan.facts, plan.ladder, rung, out)
             watch = _Watch(self._publisher, asset_id, plan.ladder, rung)
-            self._run(asset_id, command, watch)
+            is_first = rung == plan.ladder.first
+            self._run(asset_id, command, watch, later=not is_first)
             rate = float(Fraction(*plan.ladder.rate))
             label = Label(rung.name, rung.width, rung.height, rate)
             try:
@@ -171,21 +173,27 @@ class Stages:
         shutil.rmtree(self._settings.work_dir / asset_id, ignore_errors=True)
 
     def _run(
-        self, asset_id: str, command: Sequence[str], on_line: Callable[[str], None] | None = None
+        self,
+        asset_id: str,
+        command: Sequence[str],
+        on_line: Callable[[str], None] | None = None,
+        *,
+        later: bool = False,
     ) -> str:
         """Run ffmpeg to its end and return what it logged."""
+        limits = self._settings.limits
         if self._publisher.is_cancelled(asset_id):
             raise CancelledWorkError
         return run(
             [ffmpeg(), *command],
-            self._settings.limits,
+            replace(limits, nice=self._settings.later_nice, idle_io=True) if later else limits,
             is_cancelled=lambda: self._publisher.is_cancelled(asset_id),
             on_line=on_line,
         ).errors
 
     def _draw(self, asset_id: str, command: Sequence[str], out: Path) -> bytes:
         try:
-            self._run(asset_id, command)
+            self._run(asset_id, command, later=True)
         except ToolError:
             return b""
         return out.read_bytes() if out.exists() else b""

@@ -42,8 +42,8 @@ class Limits:
     cpu_s: int = 6 * 3600
     wall_s: float = 6 * 3600.0
     output_bytes: int = 64 << 30
-    nice: int = 12
-    idle_io: bool = True
+    nice: int = 10
+    idle_io: bool = False
 
 
 PROBE_LIMITS: Final = Limits(memory_bytes=2 << 30, cpu_s=60, wall_s=90.0, nice=5, idle_io=False)

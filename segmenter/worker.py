@@ -113,6 +113,10 @@ class Worker:
         self._look_after_the_dead()
         self._watchman.start()
 
+    def is_ready(self) -> bool:
+        """Say whether jobs are being taken."""
+        return self._watchman.is_alive() and not self._stopping.is_set()
+
     def stop(self) -> None:
         """Stop taking jobs and hand the unfinished ones back. Encoders end with the process."""
         self._stopping.set()

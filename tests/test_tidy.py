@@ -25,7 +25,7 @@ RIM = {
         *("playback.py", "service.py", "serving.py", "store.py", "tus.py"),
     },
     "segmenter": {
-        *("child.py", "encode.py", "package.py", "previews.py", "probe.py", "tools.py"),
+        *("child.py", "health.py", "lease.py", "package.py", "probe.py", "stages.py", "tools.py"),
         "worker.py",
     },
 }
