@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final
 
 from cache_policies.message import Fields, RequestHead
 from edge.cycle import Message, Scope
@@ -12,6 +13,8 @@ from edge.exchange import Exchange
 from edge.filling import Asked
 from edge.forwarding import cleaned
 from edge.settings import Limits
+
+FOR: Final = b"x-forwarded-for"
 
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -62,6 +65,8 @@ class EdgeApp:
         length = told["body_length"]
         body = None if length == 0 else self._body(receive)
         client = scope["client"][0].encode() if scope["client"] else b"unknown"
+        if peer:  # it says whom it asks for
+            client = next((value for name, value in fields if name == FOR), client)
         try:
             if length is not None and length > self._limits.body_max_bytes:
                 raise BodyTooLargeError("request-body-too-large")

@@ -65,6 +65,7 @@ class Fill:
         self.detail = ""  # why it was released
         self.body = GrowingBody()
         self.reserved_bytes = 0  # of the memory budget
+        self.outdated = False  # a purge names what it fetches: it is not stored
         self.exclusive = False  # it may be stored, yet answers only its leader
         self.windowed = False  # too large to keep whole: it waits for its slowest reader
         self.readers: set[FillReader] = set()
@@ -226,7 +227,9 @@ class Fills:
         for fill in list(self._running.values()):
             tags = fill.stored.tags if fill.stored is not None else ()
             unknown = fill.stored is None and purge.kind is PurgeKind.TAG
-            if unknown or touches(purge, fill.key, tags):
+            touched = touches(purge, fill.key, tags)
+            fill.outdated = fill.outdated or touched
+            if unknown or touched:
                 self.discard(fill)
 
 

@@ -1,7 +1,7 @@
 """The life of a request that is not a plain hit: look up, collapse, fetch, store, deliver."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,6 +17,7 @@ from edge.collapse import Fill, FillReader, Phase
 from edge.delivery import Answer, of_error, of_fill, of_response, of_stored
 from edge.entry import Entry
 from edge.errors import EdgeError, RefusedError, UpstreamTimeoutError
+from edge.fetch import Response
 from edge.filling import SERVER_ERRORS, Asked, Filler
 from edge.tasks import Tasks
 
@@ -50,9 +51,7 @@ class Exchange:
     filler: Filler
     tasks: Tasks
     catch_up: Callable[[], int]  # applies published purges, returns the last one's number
-    invalidate: Callable[
-        [bytes], None
-    ]  # tells the node that what is stored under a key is doubtful
+    invalidate: Callable[[tuple[bytes, ...]], Awaitable[None]]  # in all workers of the node
 
     async def answer(self, request: RequestHead, asked: Asked) -> Answer:
         """The answer to one request. Its body must be closed, read to the end or not."""
@@ -216,10 +215,17 @@ class Exchange:
         self.filler.counters.bypasses += 1
         received = await self.filler.fetch(b"", request, replace(asked, direct=True))
         self.catch_up()
-        for key in invalidated_keys(request, received.head):
-            self.invalidate(key)
+        if keys := invalidated_keys(request, received.head):
+            await self._invalidate(received.response, keys)
         says = CacheStatus(forward=forward, forward_status=received.head.status)
         return of_response(received.response, received.head, request, says)
+
+    async def _invalidate(self, response: Response, keys: tuple[bytes, ...]) -> None:
+        try:
+            await self.invalidate(keys)
+        except BaseException:
+            response.close()
+            raise
 
 
 def _forward_of(verdict: Verdict) -> Forward:

@@ -204,7 +204,8 @@ class Filler:
 
     def _store(self, fill: Fill) -> None:
         assert fill.stored is not None
-        if self.memory.purged_since(fill.sequence, fill.key, fill.stored.tags):
+        purged = self.memory.purged_since(fill.sequence, fill.key, fill.stored.tags)
+        if purged or fill.outdated:
             return
         self._unreserve(fill, fill.reserved_bytes)
         if self.memory.store(Entry(fill.key, fill.stored, fill.body.slices())):

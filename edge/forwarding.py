@@ -58,7 +58,7 @@ def forwarded_fields(request: RequestHead, client: bytes, *, peer: bool) -> Fiel
     """The fields to send upstream; a peer gets them as the origin would, and the hop marker."""
     own: Fields = ((b"host", request.host),)
     if peer:
-        return (*own, *request.fields, (HOP, b"1"))
+        return (*own, *request.fields, (b"x-forwarded-for", client), (HOP, b"1"))
     return (
         *own,
         *request.fields,

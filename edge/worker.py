@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import signal
 import socket
 import time
@@ -16,7 +17,7 @@ import uvloop
 from cache_policies.policy import CachePolicy
 from edge.app import EdgeApp
 from edge.collapse import Fills, Uncacheable
-from edge.control import serve_control
+from edge.control import ControlLine
 from edge.counters import Counters
 from edge.exchange import Exchange
 from edge.fetch import FillClient
@@ -27,6 +28,8 @@ from edge.protocol import EdgeProtocol, Shared, bind
 from edge.purges import Purge, PurgeFollower, PurgeKind
 from edge.tasks import Tasks
 from edge.upstreams import OriginOnly, Upstreams
+
+log = logging.getLogger("edge.worker")
 
 GC_YOUNG: Final = 20_000  # allocations between two passes over the newest objects only
 
@@ -44,6 +47,7 @@ class Worker:
         self.tasks = Tasks()
         self.client = FillClient(limits)
         self.follower = PurgeFollower(given.page, given.worker_no, self.apply)
+        self.line: ControlLine | None = None  # to the supervisor
         self.is_draining = False
         filler = Filler(
             client=self.client,
@@ -68,9 +72,29 @@ class Worker:
         self.memory.apply(purge, time.monotonic())
         self.fills.apply(purge)
 
-    def invalidate(self, key: bytes) -> None:
-        """An unsafe request has changed what is behind `key` (RFC 9111 §4.4)."""
-        self.apply(Purge(sequence=self.follower.applied, kind=PurgeKind.URL, value=key))
+    async def invalidate(self, keys: tuple[bytes, ...]) -> None:
+        """An unsafe request changed what is behind `keys` (RFC 9111 §4.4): here, then node-wide.
+
+        A supervisor that does not answer leaves the other workers with what they hold; its purge
+        log is then the only thing that could have reached them.
+        """
+        for key in keys:
+            self.apply(Purge(sequence=self.follower.applied, kind=PurgeKind.URL, value=key))
+        if self.line is not None:
+            names = [key.decode("latin-1") for key in keys]
+            try:
+                await self.line.ask("invalidate", names, limit_s=self.settings.limits.purge_ack_s)
+            except (TimeoutError, ConnectionError):
+                log.warning("the supervisor did not confirm an invalidation")
+            self.follower.catch_up()
+
+    async def sync(self, _detail: Any) -> int:
+        """Apply what was published and say its number: the supervisor waits for that."""
+        return self.follower.catch_up()
+
+    async def told(self, _detail: Any) -> dict[str, int]:
+        """The counters and gauges, by name."""
+        return self.snapshot()
 
     def protocol(self, *, peers: bool = False) -> type[EdgeProtocol]:
         """The protocol class of one listener."""
@@ -151,13 +175,13 @@ async def run_worker(
                 await server.serving.wait()
             if started is not None:
                 started()
-            asking = None
             if control is not None:
-                answers = {"sync": worker.follower.catch_up, "counters": worker.snapshot}
-                asking = group.create_task(_answer_supervisor(control, answers, drain))
+                answers = {"sync": worker.sync, "counters": worker.told}
+                worker.line = await ControlLine.open(control, answers)
+                listening = group.create_task(_answer_supervisor(worker.line, drain))
             await asyncio.wait(serving)
-            if asking is not None:
-                asking.cancel()
+            if worker.line is not None:
+                listening.cancel()
     finally:
         await worker.tasks.close()
         worker.client.close()
@@ -187,10 +211,8 @@ def _drain(worker: Worker, servers: list[Server]) -> None:
     asyncio.get_running_loop().call_later(worker.settings.limits.drain_grace_s, stop)
 
 
-async def _answer_supervisor(
-    control: socket.socket, answers: dict[str, Callable[[], Any]], drain: Callable[[], None]
-) -> None:
-    await serve_control(control, answers)
+async def _answer_supervisor(line: ControlLine, drain: Callable[[], None]) -> None:
+    await line.run()
     drain()  # the supervisor hung up
 
 
