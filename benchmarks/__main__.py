@@ -1,0 +1,37 @@
+"""List the benchmarks, or run them all: `python -m benchmarks [--list] [--quick] [--json]`."""
+
+import argparse
+import subprocess
+import sys
+
+BENCHMARKS = {
+    "hit_path": "hits a second of one worker on one core, beside nginx and Varnish",
+}
+
+
+def main() -> int:
+    """Return 0 when every benchmark ran to its end."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--list", action="store_true", help="name them and what they measure")
+    parser.add_argument("--quick", action="store_true", help="fewer, shorter turns; not kept")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    options = parser.parse_args()
+    if options.list:
+        for name, purpose in BENCHMARKS.items():
+            sys.stdout.write(f"{name:<16} {purpose}\n")
+        return 0
+    passed_on = [f"--{flag}" for flag in ("quick", "json") if getattr(options, flag)]
+    failed = [
+        name
+        for name in BENCHMARKS
+        if subprocess.run(
+            [sys.executable, "-m", f"benchmarks.{name}", *passed_on], check=False
+        ).returncode
+    ]
+    if failed:
+        sys.stderr.write(f"not finished: {', '.join(failed)}\n")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""A benchmark's result: one JSON object, a table for people, a file in benchmarks/results/."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import asdict, dataclass, is_dataclass
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a run found; `figures` and `ratios` map names to numbers or to maps of numbers."""
+
+    name: str
+    runs: int
+    figures: dict[str, Any]
+    ratios: dict[str, Any]
+
+
+def machine() -> dict[str, Any]:
+    """Return what the figures depend on: processor, cores, kernel, Python and the load."""
+    model = "unknown"
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    return {
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "load_1min": round(os.getloadavg()[0], 2),
+    }
+
+
+def commit() -> str:
+    """Return the commit that was measured, with a mark when files differ from it."""
+    asked = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    answer = subprocess.run(asked, cwd=RESULTS.parent, capture_output=True, text=True, check=False)
+    return answer.stdout.strip() or "unknown"
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """Return the report as the one object that a run prints."""
+    return {
+        "name": report.name,
+        "commit": commit(),
+        "machine": machine(),
+        "runs": report.runs,
+        "figures": plain(report.figures),
+        "ratios": plain(report.ratios),
+    }
+
+
+def plain(value: Any) -> Any:
+    """Return value with dataclasses as maps and floats at four significant digits."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    return value
+
+
+def publish(report: Report, *, quick: bool, json_only: bool) -> None:
+    """Print the report, and keep a full run's in benchmarks/results/NAME.json."""
+    found = as_json(report)
+    text = json.dumps(found, indent=None if json_only else 2)
+    if not quick:
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / f"{report.name}.json").write_text(json.dumps(found, indent=2) + "\n")
+    if json_only:
+        sys.stdout.write(text + "\n")
+        return
+    sys.stdout.write(f"{report.name} at {found['commit']}, {report.runs} runs\n")
+    for title in ("figures", "ratios"):
+        sys.stdout.write(f"\n{title}\n")
+        for line in rows(found[title]):
+            sys.stdout.write(f"  {line}\n")
+
+
+def rows(values: dict[str, Any], prefix: str = "") -> list[str]:
+    """Return one aligned line for each innermost map or number."""
+    lines = []
+    for name, value in values.items():
+        label = f"{prefix}{name}"
+        if isinstance(value, dict) and any(isinstance(item, dict) for item in value.values()):
+            lines += rows(value, f"{label} ")
+        elif isinstance(value, dict):
+            told = ", ".join(f"{key} {shown(item)}" for key, item in value.items())
+            lines.append(f"{label:<44} {told}")
+        else:
+            lines.append(f"{label:<44} {shown(value)}")
+    return lines
+
+
+def shown(value: Any) -> str:
+    """Return a number as a person reads it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,.6g}" if isinstance(value, int | float) else str(value)
