@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 from cachetools import LRUCache
@@ -11,6 +12,7 @@ from origin import names
 from origin.delivery import Representation, deliver, refuse
 from origin.negotiation import IDENTITY, choose
 from origin.responses import CacheClass
+from origin.store import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
     from origin.catalog import Catalog, StoredResource
     from origin.store import Objects
+
+log = logging.getLogger(__name__)
 
 STATS_MAX = 50_000  # objects whose length and date are remembered; they never change
 
@@ -43,6 +47,9 @@ class Playback:
             what = await self._object(asset_id, name) or await self._resource(request, name)
         except FileNotFoundError:
             what = None
+        except StoreError as error:
+            log.warning("%s", error)
+            return refuse(503, "The object store does not answer.", headers={"retry-after": "1"})
         if what is None:
             tags = (names.asset_tag(asset_id), names.playlists_tag(asset_id))
             return refuse(

@@ -4,13 +4,43 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from obstore.store import LocalStore, ObjectStore, S3Store, from_url
+from obstore.exceptions import BaseError, NotFoundError
+from obstore.store import LocalStore, ObjectStore, S3Store
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig
 
 PIECE_BYTES: Final = 4 << 20  # largest single read: obstore streams a local file 20 times slower
+# A player waits for what the store does: fail within seconds, the edge has a stale copy.
+CLIENT_OPTIONS: Final[ClientConfig] = {
+    "allow_http": True,
+    "connect_timeout": timedelta(seconds=2),
+    "read_timeout": timedelta(seconds=15),
+    "timeout": timedelta(minutes=10),
+}
+RETRIES: Final[RetryConfig] = {"max_retries": 3, "retry_timeout": timedelta(seconds=10)}
+
+
+class StoreError(OSError):
+    """The store did not do what it was asked for; worth trying again."""
+
+
+@contextmanager
+def _speaking_of(key: str) -> Iterator[None]:
+    """Turn obstore's errors into ours; a missing object stays a FileNotFoundError."""
+    try:
+        yield
+    except BaseError as error:
+        if isinstance(error, NotFoundError):
+            raise FileNotFoundError(key) from error
+        raise StoreError(f"{key}: {str(error).partition(chr(10))[0]}") from error
 
 
 class Objects:
@@ -21,7 +51,8 @@ class Objects:
 
     def put(self, key: str, body: bytes | Path) -> None:
         """Keep `body` under `key`; it is durable on return."""
-        self._store.put(key, body)
+        with _speaking_of(key):
+            self._store.put(key, body)
 
     def adopt(self, key: str, path: Path) -> None:
         """Keep a copy of a finished file; the caller removes its own name of it afterwards."""
@@ -30,8 +61,8 @@ class Objects:
     def fetch(self, key: str, into: Path) -> Path:
         """Return a local file with the object's bytes; raises FileNotFoundError."""
         partial = into.with_name(f"{into.name}.partial")
-        size = self._store.head(key)["size"]
-        with partial.open("wb") as file:
+        with _speaking_of(key), partial.open("wb") as file:
+            size = self._store.head(key)["size"]
             for first in range(0, size, PIECE_BYTES):
                 last = min(first + PIECE_BYTES, size)
                 file.write(memoryview(self._store.get_range(key, start=first, end=last)))
@@ -40,19 +71,22 @@ class Objects:
     def exists(self, key: str) -> bool:
         """Say whether there is such an object."""
         try:
-            self._store.head(key)
+            with _speaking_of(key):
+                self._store.head(key)
         except FileNotFoundError:
             return False
         return True
 
     async def stat(self, key: str) -> tuple[int, float]:
         """Return (length in bytes, wall-clock second of its last change); FileNotFoundError."""
-        meta = await self._store.head_async(key)
+        with _speaking_of(key):
+            meta = await self._store.head_async(key)
         return meta["size"], meta["last_modified"].timestamp()
 
     async def read(self, key: str, first: int, last: int) -> memoryview:
         """Return bytes `first` to `last`, both included; raises FileNotFoundError."""
-        return memoryview(await self._store.get_range_async(key, start=first, end=last + 1))
+        with _speaking_of(key):
+            return memoryview(await self._store.get_range_async(key, start=first, end=last + 1))
 
 
 class LocalObjects(Objects):
@@ -109,5 +143,7 @@ def open_objects(store_url: str | Path) -> Objects:
     if url.scheme in {"", "file"}:
         return LocalObjects(Path(url.path).absolute())
     if url.scheme == "s3":
-        return Objects(S3Store.from_url(store_url, client_options={"allow_http": True}))
-    return Objects(from_url(store_url))
+        return Objects(
+            S3Store.from_url(store_url, client_options=CLIENT_OPTIONS, retry_config=RETRIES)
+        )
+    raise ValueError(f"{store_url}: a store is a directory or an s3://bucket/prefix URL")
