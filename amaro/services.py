@@ -72,7 +72,7 @@ class ServicePlan:
 def plan_services(site: Site) -> tuple[ServicePlan, ...]:
     """Return every service of the stack; each one's `after` comes before it."""
     edges = tuple(edge(site, ports) for ports in site.ports.edges)
-    return (valkey(site), origin(site), *edges, console(site))
+    return (valkey(site), origin(site), segmenter(site), *edges, console(site))
 
 
 def valkey(site: Site) -> ServicePlan:
@@ -101,6 +101,24 @@ def origin(site: Site) -> ServicePlan:
         url=site.url(site.ports.origin),
         health_url=site.inner_url(site.ports.origin),
         after=("valkey",),
+    )
+
+
+def segmenter(site: Site) -> ServicePlan:
+    """Plan the worker that makes uploads watchable; it writes to the origin's catalog and store."""
+    return ServicePlan(
+        name="segmenter",
+        kind="worker",
+        command=command(
+            site,
+            "segmenter",
+            *("segmenter", "work", "--listen", f"{LOOPBACK}:{site.ports.worker}"),
+            *("--data", str(site.data.root / "origin"), "--jobs", site.jobs_url),
+            *site.edge_admins(),
+        ),
+        url=loopback_url(site.ports.worker),
+        health_url=loopback_url(site.ports.worker),
+        after=("origin",),
     )
 
 

@@ -12,12 +12,13 @@ import typer
 from rich.markup import escape
 
 from amaro import valkey
+from amaro.demo import DemoError, show_demo
 from amaro.ports import PORT_MAX, PortPlan, free_base, plan_ports, taken
 from amaro.progress import Terminal, welcome
 from amaro.services import Site, plan_services
 from amaro.stack import DEFAULT_DATA, StackError, data_dir
 from amaro.supervisor import Supervisor, stack_of
-from amaro.terminal import err, give_up
+from amaro.terminal import err, give_up, out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,9 @@ def up(
         int, typer.Option(min=1024, max=PORT_MAX, help="First of the ports in use.")
     ] = 8080,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 is all.")] = "127.0.0.1",
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Make a clip and upload it, so that something plays.")
+    ] = False,
 ) -> None:
     """Start everything on this machine, print where it is, and stay until Ctrl-C.
 
@@ -59,7 +63,7 @@ def up(
                 valkey=valkey.configure(directory),
             )
             try:
-                asyncio.run(serve(site))
+                asyncio.run(serve(site, demo=demo))
             finally:
                 directory.forget_stack()
     except StackError as error:
@@ -82,10 +86,10 @@ def check_ports(host: str, ports: PortPlan, base: int, edges: int) -> None:
     )
 
 
-async def serve(site: Site) -> None:
+async def serve(site: Site, *, demo: bool) -> None:
     """Run the stack until a signal asks us to stop."""
     plans = plan_services(site)
-    stopping = asyncio.Event()
+    stopping, started = asyncio.Event(), asyncio.Event()
     supervisor = Supervisor(plans=plans, record=recorder(site), report=Terminal())
 
     def end() -> None:
@@ -102,9 +106,28 @@ async def serve(site: Site) -> None:
 
     def greet() -> None:
         welcome(site, plans, time.monotonic() - began)
+        started.set()
 
-    await supervisor.run(stopping, greet)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            show = tasks.create_task(announce_demo(site, started)) if demo else None
+            await supervisor.run(stopping, greet)
+            if show is not None:
+                show.cancel()
+    except* StackError as failures:
+        raise failures.exceptions[0] from None
     err.print(f"Stopped. Everything is kept in {escape(str(site.data.root))}.")
+
+
+async def announce_demo(site: Site, started: asyncio.Event) -> None:
+    """Print where the demo clip plays, once it does, or why it does not."""
+    try:
+        asset_id = await show_demo(site, started)
+    except DemoError as error:
+        err.print(f"[yellow]No demo:[/] {escape(str(error))}", soft_wrap=True)
+    else:
+        console = site.url(site.ports.console)
+        out.print(f"\n  [bold]Demo[/]     [bold cyan]{console}/watch/{asset_id}[/]", soft_wrap=True)
 
 
 def recorder(site: Site) -> Callable[[tuple[Service, ...]], None]:

@@ -42,8 +42,10 @@ def test_every_edge_is_known_to_those_who_purge_it(edges: int) -> None:
     plans = {plan.name: plan for plan in plan_services(site(edges=edges))}
     admins = {plan.admin_url for plan in plans.values() if plan.kind == "edge"}
     assert len(admins) == edges
-    argv = plans["origin"].command.argv
-    assert {argv[i + 1] for i, word in enumerate(argv) if word == "--edge-admin"} == admins
+    for name in ("origin", "segmenter"):
+        argv = plans[name].command.argv
+        named = {argv[i + 1] for i, word in enumerate(argv) if word == "--edge-admin"}
+        assert named == admins
 
 
 def test_names_and_logs_are_unique() -> None:
