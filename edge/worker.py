@@ -24,6 +24,7 @@ from edge.fetch import FillClient
 from edge.filling import Filler
 from edge.handover import Handover, adopt
 from edge.memory import Memory
+from edge.peer import PeerUpstreams, peer_socket
 from edge.protocol import EdgeProtocol, Shared, bind
 from edge.purges import Purge, PurgeFollower, PurgeKind
 from edge.tasks import Tasks
@@ -32,6 +33,9 @@ from edge.upstreams import OriginOnly, Upstreams
 log = logging.getLogger("edge.worker")
 
 GC_YOUNG: Final = 20_000  # allocations between two passes over the newest objects only
+
+
+log = logging.getLogger("edge.worker")
 
 
 class Worker:
@@ -59,13 +63,20 @@ class Worker:
             limits=limits,
             counters=self.counters,
         )
-        exchange = Exchange(
-            filler=filler,
-            tasks=self.tasks,
-            catch_up=self.follower.catch_up,
-            invalidate=self.invalidate,
+        self.app, self.peer_app = (
+            EdgeApp(
+                Exchange(
+                    filler=filler,
+                    tasks=self.tasks,
+                    counters=counters,
+                    catch_up=self.follower.catch_up,
+                    invalidate=self.invalidate,
+                ),
+                limits,
+                lambda: not self.is_draining,
+            )
+            for counters in (self.counters, Counters())  # what peers ask is no player's request
         )
-        self.app = EdgeApp(exchange, limits, lambda: not self.is_draining)
 
     def apply(self, purge: Purge) -> None:
         """Carry out a published purge."""
@@ -125,7 +136,7 @@ class Server(uvicorn.Server):
         limits = worker.settings.limits
         super().__init__(
             uvicorn.Config(
-                worker.app,
+                worker.peer_app if peers else worker.app,
                 http=worker.protocol(peers=peers),
                 lifespan="off",
                 interface="asgi3",
@@ -159,7 +170,7 @@ async def run_worker(
     started: Callable[[], None] | None = None,
 ) -> None:
     """Serve players on the listener until SIGTERM, SIGINT or the supervisor's end, then drain."""
-    worker = Worker(given, upstreams or OriginOnly(given.settings.origin))
+    worker = Worker(given, upstreams or _upstreams(given))
     servers = {Server(worker): given.listener}
     if given.peer_dir is not None:
         servers[Server(worker, peers=True)] = _peer_socket(given.peer_dir, given.worker_no)
@@ -216,8 +227,20 @@ async def _answer_supervisor(line: ControlLine, drain: Callable[[], None]) -> No
     drain()  # the supervisor hung up
 
 
+def _upstreams(given: Handover) -> Upstreams:
+    settings = given.settings
+    if given.peer_dir is None:
+        return OriginOnly(settings.origin)
+    return PeerUpstreams(
+        origin=settings.origin,
+        worker_no=given.worker_no,
+        workers=settings.workers,
+        peer_dir=given.peer_dir,
+    )
+
+
 def _peer_socket(peer_dir: Path, worker_no: int) -> socket.socket:
-    path = peer_dir / f"{worker_no}.sock"
+    path = peer_socket(peer_dir, worker_no)
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(str(path))
