@@ -52,6 +52,7 @@ class Exchange:
     filler: Filler
     tasks: Tasks
     counters: Counters  # of those who ask: players, or peers
+    waiting: int = 0  # requests that wait for the head of a fill
     catch_up: Callable[[], int]  # applies published purges, returns the last one's number
     invalidate: Callable[[tuple[bytes, ...]], Awaitable[None]]  # in all workers of the node
 
@@ -154,13 +155,13 @@ class Exchange:
     async def _of_fill(self, ask: Ask, reader: FillReader) -> Answer | None:
         """What a fill's outcome means for one of its readers."""
         fill, leads = reader.fill, reader.fill.leader is reader
-        phase = await reader.head()
+        phase = await self._head(reader)
         if self._better_stale(ask, fill):
             assert ask.entry is not None
             return self._stale_if_error(ask, ask.entry, reader)
         if phase is Phase.FAILED:
             assert fill.error is not None
-            raise fill.error
+            raise fill.error.again()
         if phase is Phase.RELEASED:
             ask.alone = True
             return await self._of_released(ask, reader) if leads else None
@@ -182,6 +183,15 @@ class Exchange:
         assert fill.stored is not None
         says = replace(says, stored=not fill.windowed, ttl_s=fill.ttl_s(now_mono))
         return of_fill(reader, ask.request, says, fill.age_s(now_mono))
+
+    async def _head(self, reader: FillReader) -> Phase:
+        if self.waiting >= self.filler.limits.waiters_max:
+            raise RefusedError("waiters-max")
+        self.waiting += 1
+        try:
+            return await reader.head()
+        finally:
+            self.waiting -= 1
 
     async def _of_released(self, ask: Ask, reader: FillReader) -> Answer:
         """The leader's own answer; a part is asked for anew, since the fill asked for the whole."""

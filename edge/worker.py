@@ -32,6 +32,7 @@ from edge.upstreams import OriginOnly, Upstreams
 
 log = logging.getLogger("edge.worker")
 
+RELIEF_EVERY_S: Final = 1.0  # looking at every connection is not free
 GC_YOUNG: Final = 20_000  # allocations between two passes over the newest objects only
 
 
@@ -46,7 +47,9 @@ class Worker:
         limits = settings.limits
         self.settings = settings
         self.counters = Counters()
-        self.memory = Memory(settings.worker_memory_bytes)
+        self.memory = Memory(settings.worker_memory_bytes, self.cut_slow_readers)
+        self.connections: list[set[Any]] = []  # of EdgeProtocol, by listener
+        self._relieved_mono = 0.0
         self.fills = Fills()
         self.tasks = Tasks()
         self.client = FillClient(limits)
@@ -99,6 +102,17 @@ class Worker:
                 log.warning("the supervisor did not confirm an invalidation")
             self.follower.catch_up()
 
+    def cut_slow_readers(self) -> None:
+        """Memory is short: end the connections of players that hold it and hardly read."""
+        now_mono = time.monotonic()
+        if now_mono - self._relieved_mono < RELIEF_EVERY_S:
+            return
+        self._relieved_mono = now_mono
+        for connection in [each for listener in self.connections for each in listener]:
+            if connection.reads_slower_than(self.settings.limits.reader_min_bps, now_mono):
+                connection.transport.abort()
+                self.counters.readers_cut += 1
+
     async def sync(self, _detail: Any) -> int:
         """Apply what was published and say its number: the supervisor waits for that."""
         return self.follower.catch_up()
@@ -122,6 +136,7 @@ class Worker:
         """The counters and gauges, by name."""
         self.counters.evicted = self.memory.evictions
         return self.counters.snapshot() | {
+            "connections": sum(map(len, self.connections)),
             "objects": len(self.memory),
             "used_bytes": self.memory.used_bytes,
             "budget_bytes": self.memory.budget_bytes,
@@ -151,6 +166,7 @@ class Server(uvicorn.Server):
         )
 
         self.serving = asyncio.Event()
+        worker.connections.append(self.server_state.connections)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open the listeners, then say so."""
