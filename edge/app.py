@@ -37,8 +37,11 @@ class EdgeApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; an answer that breaks off cuts the connection."""
-        own = self._own(scope["path"])
-        answer = own if own is not None else await self._answer(scope, receive)
+        answer = self._own(scope["path"])
+        if answer is None:
+            answer = await self._answer(scope, receive)
+        else:
+            self._exchange.counters.own_answers += 1
         try:
             await self._send(scope, answer, send)
         finally:

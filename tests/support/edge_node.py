@@ -165,5 +165,5 @@ def edge_node(origin: str, *, workers: int = 1, memory: str = "64MiB") -> Iterat
             Address("127.0.0.1", int(line.split("127.0.0.1:")[1].split()[0]))
             for line in (first_line_said, process.stdout.readline())
         )
-        settings = EdgeSettings(listen=listen, admin=admin, origin=origin, workers=workers)
+        settings = settings_for(origin, listen=listen, admin=admin, workers=workers)
         yield RunningNode(process=process, settings=settings)
