@@ -22,8 +22,8 @@ export function card(story, edge, { region, eager = false } = {}) {
   const length = el(
     "span",
     { class: "length" },
-    el("span", { "aria-hidden": "true" }, clock(story.duration_s)),
-    el("span", { class: "visually-hidden" }, `${spokenTime(story.duration_s)} long`),
+    el("span", { "aria-hidden": "true" }, clock(Math.round(story.duration_s))),
+    el("span", { class: "visually-hidden" }, `${spokenTime(Math.round(story.duration_s))} long`),
   );
   const when = el("time", { datetime: new Date(published * 1000).toISOString() }, age(published));
   const query = region ? `?region=${encodeURIComponent(region)}` : "";

@@ -168,8 +168,8 @@ export class Controls {
     const p = this.#parts;
     p.seek.value = time;
     p.seek.style.setProperty("--played", `${share(time, duration)}%`);
-    p.seek.setAttribute("aria-valuetext", `${spokenTime(time)} of ${spokenTime(duration)}`);
-    p.time.textContent = `${clock(time)} / ${clock(duration)}`;
+    p.seek.setAttribute("aria-valuetext", `${spokenTime(time)} of ${spokenTime(Math.round(duration))}`);
+    p.time.textContent = `${clock(time)} / ${clock(Math.round(duration))}`;
   }
 
   #toggle() {

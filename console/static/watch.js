@@ -34,7 +34,7 @@ function describe() {
   facts.textContent = [
     story?.region && `From the ${regionTitle(story.region)}`,
     story?.first_playable && age(story.first_playable),
-    Number.isFinite(duration) && spokenTime(duration),
+    Number.isFinite(duration) && spokenTime(Math.round(duration)),
   ]
     .filter(Boolean)
     .join(" · ");
