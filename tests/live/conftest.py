@@ -14,4 +14,4 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """One running stack for every test that leaves it as it found it."""
     running = start_stack(tmp_path_factory.mktemp("stack"))
     yield running
-    running.end()
+    assert running.end() == 0

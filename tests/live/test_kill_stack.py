@@ -1,70 +1,161 @@
-"""`amaro up` killed in every way: no process stays, no lock stays, the data does."""
+"""Killed in mid-work, whole or in part: nothing acknowledged is lost, nothing is left behind."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
-import socket
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from amaro.processes import is_alive
-from tests.support.stack import AMARO, RunningStack, free_port_base, start_stack, until
+from tests.support.clip import make_clip
+from tests.support.stack import AMARO, RunningStack, start_stack, until
+
+MIB = 1024 * 1024
 
 
-def children_of(stack: RunningStack) -> list[int]:
-    return [service.pid for service in stack.stack.services if service.pid is not None]
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_clip(tmp_path_factory.mktemp("clip") / "clip.mp4")
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_no_process_and_no_lock_stay(tmp_path: Path, how: signal.Signals) -> None:
+def kill(stack: RunningStack, name: str) -> None:
+    """SIGKILL a service and return when `up` has replaced it."""
+    victim = stack.service(name).pid
+    assert victim is not None
+    os.kill(victim, signal.SIGKILL)
+    stack.wait_restarted(name, victim)
+
+
+def playlist(stack: RunningStack, edge: str, asset_id: str) -> str:
+    """Return the multivariant playlist as a player gets it."""
+    answer = httpx.get(f"{stack.url(edge)}/v/{asset_id}/main.m3u8")
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+@dataclass
+class Uploading:
+    """`amaro upload --wait --json` at work, with a memory of its own."""
+
+    process: subprocess.Popen[str]
+    state: Path
+    stack: RunningStack
+
+    def offset(self) -> int:
+        """Return how many bytes the origin has acknowledged so far."""
+        for memory in self.state.glob("amaro/uploads/[0-9a-f]*"):
+            answer = httpx.head(memory.read_text(), headers={"Tus-Resumable": "1.0.0"})
+            return int(answer.headers.get("Upload-Offset", 0))
+        return 0
+
+    def result(self) -> dict[str, Any]:
+        """Return what the command printed at its end."""
+        out, err = self.process.communicate(timeout=120)
+        assert self.process.returncode == 0, err
+        return json.loads(out)
+
+
+@contextmanager
+def uploading(stack: RunningStack, file: Path, state: Path) -> Iterator[Uploading]:
+    process = subprocess.Popen(
+        [*AMARO, "upload", str(file), "--wait", "--json", "--data", str(stack.data.root)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"XDG_STATE_HOME": str(state)},
+    )
+    with process:
+        try:
+            yield Uploading(process, state, stack)
+        finally:
+            process.kill()
+
+
+def states(stack: RunningStack, asset_id: str) -> dict[str, Any]:
+    return httpx.get(f"{stack.url('origin')}/api/assets/{asset_id}").json()
+
+
+def submitted(stack: RunningStack, clip: Path) -> str:
+    """Upload without waiting and return the asset id."""
+    done = stack.amaro("upload", str(clip), "--json")
+    assert done.returncode == 0, done.stderr
+    return str(json.loads(done.stdout)["asset_id"])
+
+
+def complete(stack: RunningStack, asset_id: str) -> bool:
+    state = states(stack, asset_id)
+    assert state["error"] is None
+    return bool(state["state"] == "complete")
+
+
+def test_origin_killed_in_mid_upload(stack: RunningStack, tmp_path: Path) -> None:
+    big = make_clip(tmp_path / "big.mp4", pad=256 * MIB)
+    with uploading(stack, big, tmp_path / "state") as upload:
+        until(lambda: upload.offset() > 0, max_s=60, what="the first bytes acknowledged")
+        kill(stack, "origin")
+        result = upload.result()
+    assert result["complete_s"] >= result["first_playable_s"] > 0
+    assert "#EXT-X-STREAM-INF" in playlist(stack, "edge-north", result["asset_id"])
+
+
+def test_client_killed_in_mid_upload_goes_on(stack: RunningStack, tmp_path: Path) -> None:
+    big = make_clip(tmp_path / "big.mp4", pad=256 * MIB)
+    with uploading(stack, big, tmp_path / "state") as first:
+        until(lambda: first.offset() > 0, max_s=60, what="the first bytes acknowledged")
+        first.process.kill()
+        first.process.wait(timeout=20)
+        url = next((tmp_path / "state").glob("amaro/uploads/[0-9a-f]*")).read_text()
+    with uploading(stack, big, tmp_path / "state") as second:
+        result = second.result()
+    again = httpx.head(url, headers={"Tus-Resumable": "1.0.0"})
+    assert again.headers["Amaro-Asset-Id"] == result["asset_id"]
+
+
+@pytest.mark.parametrize("name", ["segmenter", "valkey"])
+def test_killed_in_mid_job(stack: RunningStack, clip: Path, name: str) -> None:
+    asset_id = submitted(stack, clip)
+    until(
+        lambda: states(stack, asset_id)["state"] not in {"uploading", "queued"},
+        max_s=60,
+        what="the job begun",
+    )
+    kill(stack, name)
+    until(lambda: complete(stack, asset_id), max_s=120, what=f"complete without {name}")
+
+
+def test_edge_killed_under_its_players(stack: RunningStack, clip: Path) -> None:
+    asset_id = submitted(stack, clip)
+    until(lambda: complete(stack, asset_id), max_s=120, what="complete")
+    before = playlist(stack, "edge-south", asset_id)
+    kill(stack, "edge-south")
+    assert playlist(stack, "edge-south", asset_id) == before
+
+
+def test_up_killed_and_interrupted(tmp_path: Path, clip: Path) -> None:
     first = start_stack(tmp_path / "data")
-    children, token = children_of(first), first.token
-    assert children
-    status = first.end(how)
-    assert status == (-signal.SIGKILL if how is signal.SIGKILL else 0)
-    until(lambda: not any(map(is_alive, children)), max_s=20, what="every service ended")
+    asset_id, token = submitted(first, clip), first.token
+    services = pids(first)
+    first.end(signal.SIGKILL)
+    until(lambda: not any(map(is_alive, services)), max_s=20, what="all services ended")
     assert first.amaro("status").returncode == 1
 
-    second = start_stack(tmp_path / "data")
-    try:
-        assert second.token == token
-    finally:
-        second.end()
+    second = start_stack(tmp_path / "data")  # the lock is free
+    assert second.token == token
+    until(lambda: complete(second, asset_id), max_s=120, what="complete")
+    assert "#EXT-X-STREAM-INF" in playlist(second, "edge-north", asset_id)
+    services = pids(second)
+    assert second.end(signal.SIGINT) == 0
+    assert not any(map(is_alive, services))
 
 
-def test_a_killed_service_is_restarted(tmp_path: Path) -> None:
-    running = start_stack(tmp_path / "data")
-    try:
-        victim = running.service("valkey").pid
-        assert victim is not None
-        os.kill(victim, signal.SIGKILL)
-        running.wait_restarted("valkey", victim)
-        assert "valkey was killed by SIGKILL" in running.output.read_text()
-    finally:
-        running.end()
-
-
-def test_a_second_stack_on_the_same_data_is_refused(stack: RunningStack) -> None:
-    base = str(free_port_base())
-    again = stack.amaro("up", "--port-base", base)
-    assert again.returncode == 1
-    assert f"process {stack.process.pid}" in again.stderr
-    assert stack.is_ready()
-
-
-def test_a_taken_port_is_named_with_its_option(tmp_path: Path) -> None:
-    base = free_port_base()
-    with socket.create_server(("127.0.0.1", base + 4)):
-        refused = subprocess.run(
-            [*AMARO, "up", "--data", str(tmp_path), "--port-base", str(base)],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-    assert refused.returncode == 1
-    assert f"{base + 4} (origin)" in refused.stderr
-    assert "--port-base" in refused.stderr
+def pids(stack: RunningStack) -> list[int]:
+    return [service.pid for service in stack.stack.services if service.pid is not None]

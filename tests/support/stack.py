@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import signal
 import subprocess
@@ -11,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from amaro.commands.status import ask_all
 from amaro.ports import plan_ports, taken
-from amaro.stack import DataDir, Service, Stack
+from amaro.stack import DataDir, Service, Stack, StackError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +39,7 @@ def free_port_base(edges: int = 2) -> int:
     """Return a port base whose whole range is free now."""
     draw = random.Random()
     while True:
-        base = draw.randrange(20_000, 60_000, 20)
+        base = draw.randrange(10_000, 32_000, 20)  # below the ports that clients are given
         if not taken(HOST, plan_ports(base, edges)):
             return base
 
@@ -80,8 +82,11 @@ class RunningStack:
         )
 
     def is_ready(self) -> bool:
-        """Say whether every service answers that it is ready."""
-        return self.amaro("status", "--json").returncode == 0
+        """Say whether every service answers that it is ready, as `amaro status` asks them."""
+        try:
+            return all(asyncio.run(ask_all(self.stack.services)))
+        except StackError:
+            return False
 
     def wait_ready(self) -> None:
         """Return when the stack is ready; fail with its output when it ends or takes too long."""
