@@ -90,7 +90,9 @@ class Appending:
         running = None if plan.checksum is None else new_hash(plan.checksum)
         if running is not None:  # a crash must not leave bytes that were never checked
             await self.on_disk(self._record, asset_id, plan.offset, trusted=False)
+        loop = asyncio.get_running_loop()
         offset = synced = plan.offset
+        synced_mono = loop.time()
         refusal: Refusal | None = None
         async for pieces in reader.batches():
             if offset + sum(map(len, pieces)) > record.length:
@@ -106,11 +108,17 @@ class Appending:
             if running is not None:
                 for piece in pieces:
                     running.update(piece)
-            elif offset - synced >= self.limits.checkpoint_bytes:
-                synced = offset
-                if not await self.on_disk(self._checkpoint, body, asset_id, offset):
-                    refusal = out_of_space(self.limits)
-                    break
+            since_s = loop.time() - synced_mono
+            if (
+                offset - synced < self.limits.checkpoint_bytes
+                and since_s < self.limits.checkpoint_s
+            ):
+                continue
+            synced, synced_mono = offset, loop.time()
+            sure = offset if running is None else plan.offset
+            if not await self.on_disk(self._checkpoint, body, asset_id, sure):
+                refusal = out_of_space(self.limits)
+                break
         if refusal is None and reader.ending is not None:
             refusal = AFTER.get(reader.ending)
         if running is not None and plan.checksum is not None and refusal is None:
@@ -119,10 +127,13 @@ class Appending:
         offset = await self.on_disk(self._finish, record, body, plan.offset if dropped else None)
         return Appended(offset=offset, refusal=refusal)
 
-    def _checkpoint(self, body: BodyFile, asset_id: str, offset: int) -> bool:
-        """Make a long body durable on the way; False when the disk must not get any fuller."""
+    def _checkpoint(self, body: BodyFile, asset_id: str, sure: int) -> bool:
+        """Make a long body durable on the way; False when the disk must not get any fuller.
+
+        `sure` is how much stays even if the rest of the body turns out to be wrong.
+        """
         body.sync()
-        self._record(asset_id, offset, trusted=True)
+        self._record(asset_id, sure, trusted=sure == body.size())
         return self.bodies.free_bytes() >= self.limits.disk_free_min_bytes
 
     def _finish(self, record: UploadRecord, body: BodyFile, back_to: int | None) -> int:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive
 
 BATCH_BYTES: Final = 1 << 20  # held in memory per running upload, and written in one go
+BATCH_S: Final = 1.0  # a slow client's bytes reach the file about this soon
 
 
 class Ending(Enum):
@@ -45,16 +46,18 @@ class BodyReader:
 
     async def batches(self) -> AsyncIterator[list[bytes]]:
         """Yield lists of pieces of about BATCH_BYTES together; `ending` is set after the last."""
+        loop = asyncio.get_running_loop()
         pieces: list[bytes] = []
-        size = 0
+        size, begun_mono = 0, loop.time()
         while not self.is_over():
             piece = await self._next()
             if piece:
                 pieces.append(piece)
                 size += len(piece)
-            if size >= BATCH_BYTES or (self.is_over() and pieces):
+            is_due = size >= BATCH_BYTES or loop.time() - begun_mono >= BATCH_S
+            if pieces and (is_due or self.is_over()):
                 yield pieces
-                pieces, size = [], 0
+                pieces, size, begun_mono = [], 0, loop.time()
 
     async def _next(self) -> bytes:
         if self._stopped:

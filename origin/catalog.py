@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
@@ -86,7 +86,7 @@ class Catalog:
         self._is_postgresql = engine.dialect.name == "postgresql"
 
     def asset(self, asset_id: str) -> AssetView | None:
-        """Return the asset with its renditions, best last."""
+        """Return the asset with its renditions, in the order of their publication."""
         with Session(self._reading) as session:
             row = session.get(Asset, asset_id)
             if row is None:
@@ -106,14 +106,19 @@ class Catalog:
 
     def resource(self, asset_id: str, name: str) -> tuple[StoredResource | None, str | None]:
         """Return (the resource, its asset's region); a cancelled asset has no resources."""
-        with Session(self._reading) as session:
-            asset = session.get(Asset, asset_id)
-            if asset is None:
-                return None, None
-            row = session.get(Resource, (asset_id, name))
-            if row is None or State(asset.state) not in WATCHABLE:
-                return None, asset.region
-            return _stored(row), asset.region
+        named = (Resource.asset_id == Asset.asset_id) & (Resource.name == name)
+        query = (
+            sa.select(Asset.state, Asset.region, *Resource.__table__.columns)
+            .outerjoin(Resource, named)
+            .where(Asset.asset_id == asset_id)
+        )
+        with self._reading.connect() as connection:  # no ORM: players ask this, it halves the cost
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            return None, None
+        if row.object_key is None or State(row.state) not in WATCHABLE:
+            return None, row.region
+        return _stored(row), row.region
 
     def feed(
         self, region: str, *, after: Position | None, limit: int
@@ -294,7 +299,7 @@ def _view(row: Asset, renditions: tuple[tuple[str, int, int, int], ...] = ()) ->
     )
 
 
-def _stored(row: Resource) -> StoredResource:
+def _stored(row: sa.Row[Any]) -> StoredResource:
     return StoredResource(
         name=row.name,
         object_key=row.object_key,

@@ -128,7 +128,12 @@ class Chores:
         # Each step may have happened before a crash; all are idempotent.
         key = names.source_key(asset_id)
         if not self.objects.exists(key):
-            self.objects.adopt(key, self.bodies.path(asset_id))
+            try:
+                self.objects.adopt(key, self.bodies.path(asset_id))
+            except FileNotFoundError:
+                log.error("%s: the accepted upload is gone from the disk", asset_id)
+                self.ledger.lose(asset_id, now_wall=self.clock())
+                return
         jobs.submit(asset_id)
         self.ledger.submitted(asset_id, now_wall=self.clock())
         self.bodies.remove(asset_id)

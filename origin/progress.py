@@ -75,9 +75,11 @@ def parse_progress(text: bytes | str | None) -> tuple[str, float] | None:
     if text is None:
         return None
     try:
-        stage, fraction = json.loads(text)
+        found = json.loads(text)
     except ValueError:
         return None
-    if not isinstance(stage, str) or not isinstance(fraction, int | float):
-        return None
-    return stage, min(1.0, max(0.0, float(fraction)))
+    match found:
+        case [str(stage), int() | float() as fraction]:
+            return stage, min(1.0, max(0.0, float(fraction)))
+        case _:
+            return None

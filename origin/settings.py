@@ -20,7 +20,8 @@ class UploadLimits:
     expire_s: float = 86_400.0  # an upload that nobody continued for this long is removed
     idle_s: float = 30.0  # between two pieces of one request's body
     metadata_max_bytes: int = 4_096
-    checkpoint_bytes: int = 32 * MIB  # at most this much of a running request is not yet durable
+    checkpoint_bytes: int = 32 * MIB  # at most this much of a running request is not yet durable,
+    checkpoint_s: float = 15.0  # and none of it for longer than this
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

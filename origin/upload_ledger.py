@@ -123,6 +123,15 @@ class UploadLedger:
                 sa.update(Upload).where(Upload.asset_id == asset_id).values(submitted=now_wall)
             )
 
+    def lose(self, asset_id: str, *, now_wall: float) -> None:
+        """Note that somebody took an accepted upload's bytes away: its asset cannot be made."""
+        with Session(self._engine) as session, session.begin():
+            upload, asset = session.get(Upload, asset_id), session.get(Asset, asset_id)
+            if upload is not None and asset is not None:
+                upload.submitted = now_wall
+                asset.state = after(State(asset.state), Signal.FAILED)
+                asset.error = "The server lost the uploaded file. Please upload it again."
+
     def unfinished(self, *, limit: int, after_id: str = "") -> list[UploadRecord]:
         """Return uploads that are not complete, by identifier, beginning after `after_id`."""
         wanted = (Upload.completed.is_(None), Upload.asset_id > after_id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Mapping
@@ -153,7 +152,7 @@ def parse_metadata(text: str) -> dict[str, str] | None:
             return None
         try:
             value = base64.b64decode(encoded.strip(), validate=True)
-        except binascii.Error:
+        except ValueError:  # no Base64, or not even ASCII
             return None
         pairs[key] = value.decode("utf-8", "replace")
     return pairs
@@ -169,7 +168,7 @@ def parse_checksum(text: str | None) -> Checksum | Refusal | None:
         return Refusal(status=400, sentence=sentence)
     try:
         digest = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
+    except ValueError:  # no Base64, or not even ASCII
         digest = b""
     if len(digest) != CHECKSUMS[algorithm]:
         return Refusal(status=400, sentence=f"Upload-Checksum is no {algorithm} in Base64.")

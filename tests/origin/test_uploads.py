@@ -118,6 +118,7 @@ APPEND = {"content-type": BODY_TYPE, "upload-offset": "40", "content-length": "6
         ({"upload-checksum": "crc32 AAAA"}, 400),
         ({"upload-checksum": "sha1 AAAA"}, 400),
         ({"upload-checksum": "sha1 !!!!"}, 400),
+        ({"upload-checksum": "sha1 é"}, 400),
         ({"upload-checksum": f"md5 {base64.b64encode(bytes(16)).decode()}"}, None),
     ],
     ids=str,
@@ -177,7 +178,7 @@ def test_any_metadata_has_an_answer(text: str) -> None:
     assert parsed is None or all(parsed)
 
 
-@pytest.mark.parametrize("text", ["a b c", "a YQ==,a YQ==", " ,", "é YQ=="])
+@pytest.mark.parametrize("text", ["a b c", "a YQ==,a YQ==", " ,", "é YQ==", "a é"])
 def test_metadata_that_is_refused(text: str) -> None:
     assert parse_metadata(text) is None
 

@@ -17,14 +17,14 @@ def upgrade() -> None:
         sa.Column("state", sa.String(12), nullable=False),
         sa.Column("stage", sa.String(64), nullable=False),
         sa.Column("error", sa.Text),
-        sa.Column("duration_s", sa.Float),
+        sa.Column("duration_s", sa.Double),
         sa.Column("width", sa.Integer),
         sa.Column("height", sa.Integer),
         sa.Column("poster", sa.String(200)),
-        sa.Column("created", sa.Float, nullable=False),
-        sa.Column("uploaded", sa.Float),
-        sa.Column("first_playable", sa.Float),
-        sa.Column("complete", sa.Float),
+        sa.Column("created", sa.Double, nullable=False),
+        sa.Column("uploaded", sa.Double),
+        sa.Column("first_playable", sa.Double),
+        sa.Column("complete", sa.Double),
     )
     op.create_index("assets_by_feed", "assets", ["region", "first_playable", "asset_id"])
     op.create_table(
@@ -45,7 +45,7 @@ def upgrade() -> None:
         sa.Column("object_key", sa.String(300), nullable=False),
         sa.Column("content_type", sa.String(100), nullable=False),
         sa.Column("etag", sa.String(64), nullable=False),
-        sa.Column("last_modified", sa.Float, nullable=False),
+        sa.Column("last_modified", sa.Double, nullable=False),
         sa.Column("may_grow", sa.Boolean, nullable=False),
         sa.Column("encodings", sa.String(32), nullable=False),
     )
@@ -57,11 +57,11 @@ def upgrade() -> None:
         sa.Column("offset", sa.BigInteger, nullable=False),
         sa.Column("boot_id", sa.String(64), nullable=False),
         sa.Column("upload_metadata", sa.Text, nullable=False),
-        sa.Column("created", sa.Float, nullable=False),
-        sa.Column("touched", sa.Float, nullable=False),
-        sa.Column("expires", sa.Float, nullable=False),
-        sa.Column("completed", sa.Float),
-        sa.Column("submitted", sa.Float),
+        sa.Column("created", sa.Double, nullable=False),
+        sa.Column("touched", sa.Double, nullable=False),
+        sa.Column("expires", sa.Double, nullable=False),
+        sa.Column("completed", sa.Double),
+        sa.Column("submitted", sa.Double),
     )
     op.create_index("uploads_by_client", "uploads", ["client", "touched"])
     op.create_index("uploads_by_expiry", "uploads", ["expires"])
@@ -69,12 +69,12 @@ def upgrade() -> None:
     op.create_table(
         "feed_changes",
         sa.Column("region", sa.String(32), primary_key=True),
-        sa.Column("changed", sa.Float, nullable=False),
+        sa.Column("changed", sa.Double, nullable=False),
     )
     op.create_table(
         "pending_purges",
         sa.Column("edge", sa.String(200), primary_key=True),
         sa.Column("tag", sa.String(100), primary_key=True),
         sa.Column("sequence", sa.String(32), nullable=False),
-        sa.Column("requested", sa.Float, nullable=False),
+        sa.Column("requested", sa.Double, nullable=False),
     )

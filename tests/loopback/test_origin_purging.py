@@ -1,0 +1,117 @@
+"""Publishing tells the edges, now or when they are back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from origin.service import open_publisher
+from origin.serving import bind
+from origin.settings import OriginSettings
+from origin.uploads import BODY_TYPE
+from tests.support.origin import (
+    create_headers,
+    eventually,
+    main_playlist,
+    publication,
+    running_origin,
+)
+
+
+@dataclass
+class EdgeAdmin:
+    """The admin listener of an edge, as far as the origin talks to it."""
+
+    status: int = 200
+    heard: list[tuple[str, list[str]]] = field(default_factory=list)  # (Authorization, tags)
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        fields = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:-2])
+        body = json.loads(await reader.readexactly(int(fields["content-length"])))
+        assert head.startswith("POST /purge ")
+        if self.status == 200:
+            self.heard.append((fields["authorization"], body["tags"]))
+        answer = f"HTTP/1.1 {self.status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        writer.write(answer.encode())
+        writer.close()
+        await writer.wait_closed()
+
+
+@asynccontextmanager
+async def edge_admin(edge: EdgeAdmin) -> AsyncIterator[str]:
+    listener = bind("127.0.0.1", 0)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server = await asyncio.start_server(edge.answer, sock=listener)
+    try:
+        yield url
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+@pytest.fixture
+def edge() -> EdgeAdmin:
+    return EdgeAdmin()
+
+
+async def test_a_publication_purges_playlists_and_feed_but_no_segment(
+    tmp_path: Path, edge: EdgeAdmin
+) -> None:
+    async with edge_admin(edge) as url:
+        settings = OriginSettings(data=tmp_path, edge_admin_urls=(url,), token="secret")
+        async with running_origin(settings) as client:
+            made = await client.post(
+                "/uploads/", headers=create_headers(1, **{"Content-Type": BODY_TYPE}), content=b"x"
+            )
+            asset_id = made.headers["amaro-asset-id"]
+        with open_publisher(settings) as publisher:
+            await asyncio.to_thread(
+                publisher.publish, asset_id, publication(main_playlist(b"#EXTM3U\n"))
+            )
+    assert edge.heard == [("bearer secret", ["feed-north", f"playlists-{asset_id}"])]
+
+
+async def test_an_edge_that_was_away_hears_it_later(tmp_path: Path, edge: EdgeAdmin) -> None:
+    edge.status = 503
+    async with edge_admin(edge) as url:
+        settings = OriginSettings(data=tmp_path, edge_admin_urls=(url,), token="secret")
+        async with running_origin(settings) as client:
+            made = await client.post(
+                "/uploads/", headers=create_headers(1, **{"Content-Type": BODY_TYPE}), content=b"x"
+            )
+            asset_id = made.headers["amaro-asset-id"]
+            with open_publisher(settings) as publisher:  # fails to purge, yet publishes
+                await asyncio.to_thread(
+                    publisher.publish, asset_id, publication(main_playlist(b"#EXTM3U\n"))
+                )
+            shown = (await client.get(f"/api/assets/{asset_id}")).json()
+            assert shown["state"] == "playable"
+            assert edge.heard == []
+            edge.status = 200
+            await eventually(lambda: bool(edge.heard), "the purge was not repeated")
+    assert edge.heard == [("bearer secret", ["feed-north", f"playlists-{asset_id}"])]
+
+
+async def test_a_cancelled_asset_is_purged_altogether(tmp_path: Path, edge: EdgeAdmin) -> None:
+    async with edge_admin(edge) as url:
+        settings = OriginSettings(data=tmp_path, edge_admin_urls=(url,), token="secret")
+        async with running_origin(settings) as client:
+            made = await client.post(
+                "/uploads/", headers=create_headers(1, **{"Content-Type": BODY_TYPE}), content=b"x"
+            )
+            asset_id = made.headers["amaro-asset-id"]
+            with open_publisher(settings) as publisher:
+                await asyncio.to_thread(
+                    publisher.publish, asset_id, publication(main_playlist(b"#EXTM3U\n"))
+                )
+            await client.post(
+                f"/api/assets/{asset_id}/cancel", headers={"Authorization": "Bearer secret"}
+            )
+    assert edge.heard[-1] == ("bearer secret", [f"asset-{asset_id}", "feed-north"])
