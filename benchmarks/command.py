@@ -1,6 +1,7 @@
 """The options that every benchmark takes, and how its end is told."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -13,6 +14,11 @@ def arguments(purpose: str | None, *, servers: Sequence[str] = ()) -> argparse.N
     parser = argparse.ArgumentParser(description=purpose)
     parser.add_argument("--quick", action="store_true", help="fewer, shorter turns; not kept")
     parser.add_argument("--json", action="store_true", help="print one JSON object on one line")
+    parser.add_argument(
+        "--isolated",
+        action="store_true",
+        help="run load and servers at real-time priority, on a machine that others use (root)",
+    )
     if servers:
         parser.add_argument("--only", action="append", choices=servers, help="repeatable; not kept")
     return parser.parse_args()
@@ -20,6 +26,10 @@ def arguments(purpose: str | None, *, servers: Sequence[str] = ()) -> argparse.N
 
 def run(measure: Callable[[], Report], options: argparse.Namespace) -> None:
     """Measure and publish; exit with status 1 and the reason when the run is refused."""
+    if options.isolated:  # inherited by everything that is started
+        os.sched_setscheduler(
+            0, os.SCHED_RR, os.sched_param(os.sched_get_priority_min(os.SCHED_RR))
+        )
     try:
         report = measure()
     except RunRefusedError as refusal:

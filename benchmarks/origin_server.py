@@ -43,7 +43,7 @@ class Origin:
             return
         self.requests += 1
         kind, size = path.strip("/").split("/")
-        content = self.bodies.setdefault(int(size), body(int(size)))
+        content = self.content(int(size))
         writer.write(
             b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: %d\r\n"
             b'Cache-Control: public, max-age=86400\r\nETag: "%d"\r\n\r\n'
@@ -59,6 +59,12 @@ class Origin:
             await asyncio.sleep(max(0.0, started + at / SLOW_BYTES_PER_S - clock()))
             writer.write(content[at : at + PIECE_BYTES])
             await writer.drain()
+
+    def content(self, size: int) -> bytes:
+        """Return the body of that size, made once."""
+        if size not in self.bodies:
+            self.bodies[size] = body(size)
+        return self.bodies[size]
 
 
 async def serve(port: int) -> None:

@@ -34,8 +34,14 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "kernel": platform.release(),
         "python": platform.python_version(),
+        "real_time": is_real_time(),
         "load_1min": round(os.getloadavg()[0], 2),
     }
+
+
+def is_real_time() -> bool:
+    """Say whether the run has real-time priority, so that other processes hardly disturb it."""
+    return os.sched_getscheduler(0) == os.SCHED_RR
 
 
 def commit() -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Final
 
 from cache_policies.message import Fields, RequestHead
@@ -11,7 +12,7 @@ from edge.entry import NOT_FOR_PLAYERS
 from edge.errors import DownstreamError, EdgeError
 from edge.exchange import Exchange
 from edge.filling import Asked
-from edge.forwarding import cleaned
+from edge.forwarding import HOP, cleaned
 from edge.settings import Limits
 
 FOR: Final = b"x-forwarded-for"
@@ -36,8 +37,11 @@ class EdgeApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; an answer that breaks off cuts the connection."""
-        own = self._own(scope["path"])
-        answer = own if own is not None else await self._answer(scope, receive)
+        answer = self._own(scope["path"])
+        if answer is None:
+            answer = await self._answer(scope, receive)
+        else:
+            self._exchange.counters.own_answers += 1
         try:
             await self._send(scope, answer, send)
         finally:
@@ -53,20 +57,17 @@ class EdgeApp:
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         told = scope["extensions"]["amaro.edge"]
-        peer = told["peer"]
         fields: Fields = tuple(scope["headers"])
         request = RequestHead(
             scope["method"].encode(),
-            scope["scheme"].encode(),
+            _scheme(scope, fields),
             told["host"],
             told["target"],
             cleaned(fields),
         )
         length = told["body_length"]
         body = None if length == 0 else self._body(receive)
-        client = scope["client"][0].encode() if scope["client"] else b"unknown"
-        if peer:  # it says whom it asks for
-            client = next((value for name, value in fields if name == FOR), client)
+        asked = _peers_asked(fields) if told["peer"] else Asked(client=_address(scope))
         try:
             if length is not None and length > self._limits.body_max_bytes:
                 raise BodyTooLargeError("request-body-too-large")
@@ -76,7 +77,7 @@ class EdgeApp:
                 body = None
         except EdgeError as error:
             return _text(error.status, error.detail.encode() + b"\n")
-        asked = Asked(client=client, direct=peer, body=body, body_length=length)
+        asked = replace(asked, body=body, body_length=length)
         return await self._exchange.answer(request, asked)
 
     async def _body(self, receive: Receive) -> AsyncIterator[bytes]:
@@ -103,7 +104,7 @@ class EdgeApp:
         head_only = scope["method"] == "HEAD" or answer.status in BODILESS
         fields = list(answer.fields)
         if not told["peer"]:
-            fields = [line for line in fields if line[0] != NOT_FOR_PLAYERS]
+            fields = [line for line in fields if line[0] not in (NOT_FOR_PLAYERS, HOP)]
         if answer.length is not None and answer.status not in BODILESS:
             fields.append((b"content-length", b"%d" % answer.length))
         await send({"type": "http.response.start", "status": answer.status, "headers": fields})
@@ -111,10 +112,29 @@ class EdgeApp:
             while not head_only and (piece := await answer.body.read()):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
         except EdgeError:
-            self._exchange.filler.counters.failed += 1
+            self._exchange.counters.failed += 1
             told["cut"]()
             return
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _address(scope: Scope) -> bytes:
+    return scope["client"][0].encode() if scope["client"] else b"unknown"
+
+
+def _scheme(scope: Scope, fields: Fields) -> bytes:
+    """The scheme that the player used; a peer passes on what it saw."""
+    own: bytes = scope["scheme"].encode()
+    if not scope["extensions"]["amaro.edge"]["peer"]:
+        return own
+    return dict(fields).get(b"x-forwarded-proto", own)
+
+
+def _peers_asked(fields: Fields) -> Asked:
+    """What another worker says of its player. Only its own socket is believed, never a player."""
+    said = dict(fields)
+    client = said.get(FOR, b"unknown")
+    return Asked(client=client, direct=True, sequence=int(said.get(HOP, b"0")))
 
 
 def _text(status: int, text: bytes) -> Answer:

@@ -168,7 +168,7 @@ class FillReader:
             if fill.phase is Phase.COMPLETE:
                 return b""
             if fill.error is not None:
-                raise fill.error
+                raise fill.error.again()
             await fill.news()
 
     def close(self) -> None:

@@ -12,25 +12,12 @@ import json
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from functools import partial
 from itertools import count
 from typing import Any, TypeAlias
 
 LINE_MAX_BYTES = 4 * 1024 * 1024
 
 Answers: TypeAlias = Mapping[str, Callable[[Any], Awaitable[Any]]]  # by question, given its detail
-
-
-async def serve_control(control: socket.socket, answers: Mapping[str, Callable[[], Any]]) -> None:
-    """Answer the supervisor, in a worker that asks nothing itself, until the supervisor is gone."""
-
-    async def answer(of: Callable[[], Any], _detail: Any) -> Any:
-        return of()
-
-    line = await ControlLine.open(
-        control, {name: partial(answer, of) for name, of in answers.items()}
-    )
-    await line.run()
 
 
 class ControlLine:

@@ -12,7 +12,8 @@ COUNTERS: Final[dict[str, tuple[str, dict[str, str], str]]] = {  # attribute: (m
     "own_answers": ("amaro_edge_requests_total", {"result": "own"}, ""),
     "refused": ("amaro_edge_requests_total", {"result": "refused"}, ""),
     "failed": ("amaro_edge_requests_total", {"result": "error"}, ""),
-    "fills": ("amaro_edge_fills_total", {}, "Requests sent to an upstream"),
+    "fills": ("amaro_edge_fills_total", {"upstream": "origin"}, "Requests sent upstream"),
+    "peer_fills": ("amaro_edge_fills_total", {"upstream": "peer"}, ""),
     "fills_failed": ("amaro_edge_fills_failed_total", {}, "Fills that ended without a response"),
     "collapsed": ("amaro_edge_collapsed_total", {}, "Requests that shared a running fill"),
     "released": ("amaro_edge_released_total", {}, "Waiters sent to fetches of their own"),
@@ -20,6 +21,7 @@ COUNTERS: Final[dict[str, tuple[str, dict[str, str], str]]] = {  # attribute: (m
     "evicted": ("amaro_edge_evicted_total", {}, "Entries that made room in memory"),
     "hit_bytes": ("amaro_edge_body_bytes_total", {"tier": "memory"}, "Body bytes sent to players"),
     "fill_bytes": ("amaro_edge_body_bytes_total", {"tier": "upstream"}, ""),
+    "peer_bytes": ("amaro_edge_body_bytes_total", {"tier": "peer"}, ""),
     "readers_cut": ("amaro_edge_readers_cut_total", {}, "Slow readers cut when memory was short"),
 }
 
@@ -51,6 +53,7 @@ class Counters:
     refused: int
     failed: int
     fills: int
+    peer_fills: int
     fills_failed: int
     collapsed: int
     released: int
@@ -58,6 +61,7 @@ class Counters:
     evicted: int
     hit_bytes: int
     fill_bytes: int
+    peer_bytes: int
     readers_cut: int
 
     def snapshot(self) -> dict[str, int]:

@@ -16,6 +16,7 @@ from edge.collapse import FillReader
 from edge.entry import VIA, Entry, passed_fields
 from edge.errors import EdgeError, UpstreamError
 from edge.fetch import Response
+from edge.forwarding import HOP
 
 BODILESS: Final = frozenset({204, 304})
 
@@ -197,13 +198,14 @@ def of_response(
 
 
 def of_error(error: EdgeError, says: CacheStatus) -> Answer:
-    """The answer when there is no response to give: a small text."""
+    """The answer when there is no response to give: a small text, and the reason for a peer."""
     phrase = HTTPStatus(error.status).phrase
     text = f"{error.status} {phrase}: {error.detail}\n".encode()
     fields = (
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"cache-control", b"no-store"),
         (b"cache-status", render(says)),
+        (HOP, error.detail.encode()),
     )
     return Answer(error.status, fields, len(text), StoredBody([text]))
 

@@ -1,6 +1,6 @@
 """What can break an exchange, and what the player is told."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class EdgeError(Exception):
@@ -11,6 +11,10 @@ class EdgeError(Exception):
     def __init__(self, detail: str, message: str = "") -> None:
         super().__init__(message or detail)
         self.detail = detail
+
+    def again(self) -> Self:
+        """A fresh one to raise: an exception that many raise would collect all their tracebacks."""
+        return type(self)(self.detail, str(self))
 
 
 class UpstreamError(EdgeError):

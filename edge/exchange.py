@@ -14,6 +14,7 @@ from cache_policies.reuse import Verdict, may_reuse, only_if_cached
 from cache_policies.vary import variant_key
 from cache_policies.why import Reuse, Why
 from edge.collapse import Fill, FillReader, Phase
+from edge.counters import Counters
 from edge.delivery import Answer, of_error, of_fill, of_response, of_stored
 from edge.entry import Entry
 from edge.errors import EdgeError, RefusedError, UpstreamTimeoutError
@@ -50,6 +51,8 @@ class Exchange:
 
     filler: Filler
     tasks: Tasks
+    counters: Counters  # of those who ask: players, or peers
+    waiting: int = 0  # requests that wait for the head of a fill
     catch_up: Callable[[], int]  # applies published purges, returns the last one's number
     invalidate: Callable[[tuple[bytes, ...]], Awaitable[None]]  # in all workers of the node
 
@@ -65,13 +68,15 @@ class Exchange:
             while (answer := await self._attempt(ask)) is None:
                 pass  # what it waited for was another's alone, or another variant
         except EdgeError as error:
-            self.filler.counters.failed += 1
+            self.counters.failed += 1
             return of_error(error, CacheStatus(forward=forward or ask.why, detail=error.detail))
         return answer
 
     async def _attempt(self, ask: Ask) -> Answer | None:
         """Look up, else follow a fill; None when that fill was not for this request."""
         sequence = self.catch_up()
+        if ask.asked.sequence > sequence:
+            return await self._pass(ask.request, ask.asked, ask.why)
         ask.entry = self.filler.memory.find(ask.key, ask.request.fields)
         if ask.entry is not None:
             verdict = may_reuse(ask.request, ask.entry.stored, self.filler.policy, time.monotonic())
@@ -102,7 +107,7 @@ class Exchange:
 
     def _hit(self, ask: Ask, entry: Entry, verdict: Verdict, sequence: int) -> Answer:
         """Serve what is stored; if it is stale, have it validated beside that."""
-        counters = self.filler.counters
+        counters = self.counters
         detail = None
         if verdict.reuse is Reuse.FRESH:
             counters.slow_hits += 1
@@ -141,41 +146,52 @@ class Exchange:
     def _begin(self, fill: Fill, asked: Asked, *, alone: bool = False) -> None:
         if len(self.tasks) >= self.filler.limits.fills_max:
             raise RefusedError("fills-max")
-        if not alone:
+        if alone:
+            asked = replace(asked, direct=True)
+        else:
             self.filler.fills.add(fill)
         self.tasks.start(self.filler.run(fill, asked))
 
     async def _of_fill(self, ask: Ask, reader: FillReader) -> Answer | None:
         """What a fill's outcome means for one of its readers."""
         fill, leads = reader.fill, reader.fill.leader is reader
-        phase = await reader.head()
+        phase = await self._head(reader)
         if self._better_stale(ask, fill):
             assert ask.entry is not None
             return self._stale_if_error(ask, ask.entry, reader)
         if phase is Phase.FAILED:
             assert fill.error is not None
-            raise fill.error
+            raise fill.error.again()
         if phase is Phase.RELEASED:
             ask.alone = True
             return await self._of_released(ask, reader) if leads else None
         if not leads:
-            self.filler.counters.collapsed += 1
+            self.counters.collapsed += 1
         status = 304 if phase is Phase.VALIDATED else fill.head.status if fill.head else None
         now_mono = time.monotonic()
         says = CacheStatus(forward=ask.why, forward_status=status, collapsed=not leads)
         if phase is Phase.VALIDATED:
             assert fill.stale is not None
-            self.filler.counters.revalidated += 1
+            self.counters.revalidated += 1
             reader.close()
             says = replace(says, ttl_s=fill.stale.ttl_s(now_mono))
             return of_stored(fill.stale, ask.request, says, now_mono)
         if not fill.answers(reader, ask.request):
             ask.alone = fill.exclusive
             return None
-        self.filler.counters.misses += 1
+        self.counters.misses += 1
         assert fill.stored is not None
         says = replace(says, stored=not fill.windowed, ttl_s=fill.ttl_s(now_mono))
         return of_fill(reader, ask.request, says, fill.age_s(now_mono))
+
+    async def _head(self, reader: FillReader) -> Phase:
+        if self.waiting >= self.filler.limits.waiters_max:
+            raise RefusedError("waiters-max")
+        self.waiting += 1
+        try:
+            return await reader.head()
+        finally:
+            self.waiting -= 1
 
     async def _of_released(self, ask: Ask, reader: FillReader) -> Answer:
         """The leader's own answer; a part is asked for anew, since the fill asked for the whole."""
@@ -186,7 +202,7 @@ class Exchange:
         if ask.request.get(b"range") is not None or ask.request.method == b"HEAD":
             response.close()
             return await self._pass(ask.request, ask.asked, ask.why)
-        self.filler.counters.misses += 1
+        self.counters.misses += 1
         says = CacheStatus(forward=ask.why, forward_status=head.status, detail=fill.detail)
         return of_response(response, head, ask.request, says)
 
@@ -204,7 +220,7 @@ class Exchange:
         if fill.leader is reader and fill.response is not None:
             fill.response.close()
         reader.close()
-        self.filler.counters.stale_hits += 1
+        self.counters.stale_hits += 1
         now_mono = time.monotonic()
         why = Why.STALE_IF_ERROR.value
         says = CacheStatus(ttl_s=entry.ttl_s(now_mono), detail=why)
@@ -212,7 +228,7 @@ class Exchange:
 
     async def _pass(self, request: RequestHead, asked: Asked, forward: Forward) -> Answer:
         """Ask the origin for this player alone, and store nothing."""
-        self.filler.counters.bypasses += 1
+        self.counters.bypasses += 1
         received = await self.filler.fetch(b"", request, replace(asked, direct=True))
         self.catch_up()
         if keys := invalidated_keys(request, received.head):

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from cache_policies.message import Fields, RequestHead, ResponseHead
@@ -14,9 +14,9 @@ from cache_policies.why import Why
 from edge.collapse import WINDOW_BYTES, Fill, Fills, Phase, Uncacheable
 from edge.counters import Counters
 from edge.entry import Entry
-from edge.errors import UpstreamError
+from edge.errors import UpstreamError, UpstreamTimeoutError
 from edge.fetch import Fetch, FillClient, Response
-from edge.forwarding import forwarded_fields, received_head, unconditional
+from edge.forwarding import HOP, forwarded_fields, received_head, unconditional
 from edge.memory import Memory
 from edge.settings import Limits
 from edge.upstreams import Upstreams
@@ -32,6 +32,7 @@ class Asked:
 
     client: bytes = b"unknown"  # address
     direct: bool = False  # ask the origin itself: a peer asks, or nothing could be shared
+    sequence: int = 0  # of the last purge that the peer which asks has applied
     body: AsyncIterator[bytes] | None = None
     body_length: int | None = None
 
@@ -43,6 +44,7 @@ class Received:
     response: Response
     head: ResponseHead
     times: Times
+    peer: bool  # it comes from another worker
 
 
 @dataclass(kw_only=True, slots=True)
@@ -58,13 +60,22 @@ class Filler:
     limits: Limits
     counters: Counters
 
-    async def fetch(self, key: bytes, request: RequestHead, asked: Asked) -> Received:
-        """The response of the first upstream that gives one. Raises UpstreamError."""
+    async def fetch(
+        self, key: bytes, request: RequestHead, asked: Asked, *, sequence: int = 0
+    ) -> Received:
+        """The response of the first upstream that gives one. Raises UpstreamError.
+
+        A peer that has not applied the purge `sequence` passes the fill through to the origin.
+        """
         routes = self.upstreams.of(key, direct=asked.direct)
         for route in routes:
-            fields = forwarded_fields(request, asked.client, peer=route.peer)
+            hop = b"%d" % sequence if route.peer else None
+            fields = forwarded_fields(request, asked.client, hop=hop)
             fetch = Fetch(request.method, request.target, fields, asked.body, asked.body_length)
-            self.counters.fills += 1
+            if route.peer:
+                self.counters.peer_fills += 1
+            else:
+                self.counters.fills += 1
             sent_mono = time.monotonic()
             try:
                 response = await self.client.fetch(route.upstream, fetch)
@@ -73,11 +84,13 @@ class Filler:
                 if route is routes[-1] or asked.body is not None:
                     raise
                 continue
+            if route.peer:
+                _raise_error_of_peer(response)
             now_mono, now_wall = time.monotonic(), time.time()
             head = received_head(response.status, response.fields, now_wall, peer=route.peer)
             delay_s = now_mono - sent_mono
             times = Times(response_wall=now_wall, response_mono=now_mono, response_delay_s=delay_s)
-            return Received(response, head, times)
+            return Received(response, head, times, route.peer)
         raise UpstreamError("no-upstream", "nobody to ask")
 
     async def run(self, fill: Fill, asked: Asked) -> None:
@@ -100,7 +113,7 @@ class Filler:
         stale = fill.stale
         if stale is not None:
             fields: Fields = (*whole, *conditional_fields(stale.stored))
-            received = await self.fetch(fill.key, _with(fill.request, fields), asked)
+            received = await self._fetch_for(fill, fields, asked)
             if received.head.status != 304:
                 return received
             received.response.close()
@@ -108,11 +121,15 @@ class Filler:
                 fill.enter(Phase.VALIDATED)
                 return None
             self.memory.remove(stale)
-        received = await self.fetch(fill.key, _with(fill.request, whole), asked)
+        received = await self._fetch_for(fill, whole, asked)
         if received.head.status == 304:
             received.response.close()
             raise UpstreamError("protocol-error", "a 304 to a request without conditions")
         return received
+
+    async def _fetch_for(self, fill: Fill, fields: Fields, asked: Asked) -> Received:
+        request = replace(fill.request, fields=fields)
+        return await self.fetch(fill.key, request, asked, sequence=fill.sequence)
 
     def _freshened(self, fill: Fill, stale: Entry, received: Received) -> bool:
         fresh = freshen(
@@ -153,7 +170,7 @@ class Filler:
         self.fills.settle(fill)
         fill.enter(Phase.KEPT)
         try:
-            await self._follow(fill, response)
+            await self._follow(fill, received)
         finally:
             response.close()
 
@@ -172,10 +189,13 @@ class Filler:
             response.close()
         fill.enter(Phase.RELEASED)
 
-    async def _follow(self, fill: Fill, response: Response) -> None:
+    async def _follow(self, fill: Fill, received: Received) -> None:
         """Append the body until its end, and store it when it is whole and still wanted."""
-        while piece := await response.read():
-            self.counters.fill_bytes += len(piece)
+        while piece := await received.response.read():
+            if received.peer:
+                self.counters.peer_bytes += len(piece)
+            else:
+                self.counters.fill_bytes += len(piece)
             fill.reserved_bytes += len(piece)
             fits = self.memory.reserve(len(piece)) and self._fits(fill.body.size + len(piece))
             fill.append(piece)
@@ -216,5 +236,10 @@ class Filler:
         self.memory.release(freed_bytes)
 
 
-def _with(request: RequestHead, fields: Fields) -> RequestHead:
-    return RequestHead(request.method, request.scheme, request.host, request.target, fields)
+def _raise_error_of_peer(response: Response) -> None:
+    """Break as the peer did, for the reason that its hop field gives."""
+    for name, detail in response.fields:
+        if name == HOP:
+            response.close()
+            kind = UpstreamTimeoutError if response.status == 504 else UpstreamError
+            raise kind(detail.decode("latin-1"))

@@ -54,15 +54,13 @@ def unconditional(fields: Fields) -> Fields:
     return tuple(line for line in fields if line[0] not in _CONDITIONS)
 
 
-def forwarded_fields(request: RequestHead, client: bytes, *, peer: bool) -> Fields:
-    """The fields to send upstream; a peer gets them as the origin would, and the hop marker."""
-    own: Fields = ((b"host", request.host),)
-    if peer:
-        return (*own, *request.fields, (b"x-forwarded-for", client), (HOP, b"1"))
+def forwarded_fields(request: RequestHead, client: bytes, *, hop: bytes | None) -> Fields:
+    """The fields to send upstream; a peer gets the hop marker, so that it asks nobody else."""
+    own = (HOP, hop) if hop is not None else (b"via", VIA)
     return (
-        *own,
+        (b"host", request.host),
         *request.fields,
-        (b"via", VIA),
+        own,
         (b"x-forwarded-for", client),
         (b"x-forwarded-proto", request.scheme),
     )
@@ -70,7 +68,7 @@ def forwarded_fields(request: RequestHead, client: bytes, *, peer: bool) -> Fiel
 
 def received_head(status: int, fields: Fields, now_wall: float, *, peer: bool) -> ResponseHead:
     """A response head as it is judged and passed on: end-to-end fields, and a Date in any case."""
-    kept = end_to_end(fields)
+    kept = tuple(line for line in end_to_end(fields) if line[0] != HOP)
     if peer:  # it has already said what this edge will say again
         kept = tuple(line for line in kept if not _said_by_peer(line))
     if not any(name == b"date" for name, _ in kept):  # RFC 9110 §6.6.1

@@ -2,7 +2,7 @@
 
 import sys
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -56,8 +56,10 @@ def _compared(key: bytes, value: bytes) -> bytes:
 class Memory:
     """What this worker has stored. Only the worker's own loop may call it."""
 
-    def __init__(self, budget_bytes: int) -> None:
+    def __init__(self, budget_bytes: int, relieve: Callable[[], None] = lambda: None) -> None:
+        """`relieve` is called when evicting is not enough: senders hold what was evicted."""
         self.budget_bytes = budget_bytes
+        self._relieve = relieve
         self.index: dict[bytes, Entry | Variants] = {}
         self.fill_bytes = 0  # of bodies that are still arriving
         self.held_bytes = 0  # evicted, but a sender still has them
@@ -132,12 +134,15 @@ class Memory:
         self.fill_bytes -= piece_bytes
 
     def _make_room(self, wanted_bytes: int) -> None:
+        """Evict until `wanted_bytes` more fit, or nothing is left to evict."""
         self.sweep_held()
-        elsewhere = self.fill_bytes + self.held_bytes + wanted_bytes
-        if self._lru.used_bytes + elsewhere > self.budget_bytes:
-            for _, victim in self._lru.shrink(max(0, self.budget_bytes - elsewhere)):
-                self._drop(victim)
+        while len(self._lru) and self.used_bytes + wanted_bytes > self.budget_bytes:
+            room = self.budget_bytes - self.fill_bytes - self.held_bytes - wanted_bytes
+            for _, victim in self._lru.shrink(max(0, room)):
+                self._drop(victim)  # which may still be held: then it made no room
                 self.evictions += 1
+        if self.used_bytes + wanted_bytes > self.budget_bytes:
+            self._relieve()
 
     def sweep_held(self) -> None:
         """Stop counting evicted bodies that their last sender has let go of."""

@@ -24,6 +24,7 @@ from edge.fetch import FillClient
 from edge.filling import Filler
 from edge.handover import Handover, adopt
 from edge.memory import Memory
+from edge.peer import PeerUpstreams, peer_socket
 from edge.protocol import EdgeProtocol, Shared, bind
 from edge.purges import Purge, PurgeFollower, PurgeKind
 from edge.tasks import Tasks
@@ -31,7 +32,11 @@ from edge.upstreams import OriginOnly, Upstreams
 
 log = logging.getLogger("edge.worker")
 
+RELIEF_EVERY_S: Final = 1.0  # looking at every connection is not free
 GC_YOUNG: Final = 20_000  # allocations between two passes over the newest objects only
+
+
+log = logging.getLogger("edge.worker")
 
 
 class Worker:
@@ -42,7 +47,9 @@ class Worker:
         limits = settings.limits
         self.settings = settings
         self.counters = Counters()
-        self.memory = Memory(settings.worker_memory_bytes)
+        self.memory = Memory(settings.worker_memory_bytes, self.cut_slow_readers)
+        self.connections: list[set[Any]] = []  # of EdgeProtocol, by listener
+        self._relieved_mono = 0.0
         self.fills = Fills()
         self.tasks = Tasks()
         self.client = FillClient(limits)
@@ -59,13 +66,20 @@ class Worker:
             limits=limits,
             counters=self.counters,
         )
-        exchange = Exchange(
-            filler=filler,
-            tasks=self.tasks,
-            catch_up=self.follower.catch_up,
-            invalidate=self.invalidate,
+        self.app, self.peer_app = (
+            EdgeApp(
+                Exchange(
+                    filler=filler,
+                    tasks=self.tasks,
+                    counters=counters,
+                    catch_up=self.follower.catch_up,
+                    invalidate=self.invalidate,
+                ),
+                limits,
+                lambda: not self.is_draining,
+            )
+            for counters in (self.counters, Counters())  # what peers ask is no player's request
         )
-        self.app = EdgeApp(exchange, limits, lambda: not self.is_draining)
 
     def apply(self, purge: Purge) -> None:
         """Carry out a published purge."""
@@ -87,6 +101,17 @@ class Worker:
             except (TimeoutError, ConnectionError):
                 log.warning("the supervisor did not confirm an invalidation")
             self.follower.catch_up()
+
+    def cut_slow_readers(self) -> None:
+        """Memory is short: end the connections of players that hold it and hardly read."""
+        now_mono = time.monotonic()
+        if now_mono - self._relieved_mono < RELIEF_EVERY_S:
+            return
+        self._relieved_mono = now_mono
+        for connection in [each for listener in self.connections for each in listener]:
+            if connection.reads_slower_than(self.settings.limits.reader_min_bps, now_mono):
+                connection.transport.abort()
+                self.counters.readers_cut += 1
 
     async def sync(self, _detail: Any) -> int:
         """Apply what was published and say its number: the supervisor waits for that."""
@@ -111,6 +136,7 @@ class Worker:
         """The counters and gauges, by name."""
         self.counters.evicted = self.memory.evictions
         return self.counters.snapshot() | {
+            "connections": sum(map(len, self.connections)),
             "objects": len(self.memory),
             "used_bytes": self.memory.used_bytes,
             "budget_bytes": self.memory.budget_bytes,
@@ -125,7 +151,7 @@ class Server(uvicorn.Server):
         limits = worker.settings.limits
         super().__init__(
             uvicorn.Config(
-                worker.app,
+                worker.peer_app if peers else worker.app,
                 http=worker.protocol(peers=peers),
                 lifespan="off",
                 interface="asgi3",
@@ -140,6 +166,7 @@ class Server(uvicorn.Server):
         )
 
         self.serving = asyncio.Event()
+        worker.connections.append(self.server_state.connections)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open the listeners, then say so."""
@@ -159,7 +186,7 @@ async def run_worker(
     started: Callable[[], None] | None = None,
 ) -> None:
     """Serve players on the listener until SIGTERM, SIGINT or the supervisor's end, then drain."""
-    worker = Worker(given, upstreams or OriginOnly(given.settings.origin))
+    worker = Worker(given, upstreams or _upstreams(given))
     servers = {Server(worker): given.listener}
     if given.peer_dir is not None:
         servers[Server(worker, peers=True)] = _peer_socket(given.peer_dir, given.worker_no)
@@ -216,8 +243,20 @@ async def _answer_supervisor(line: ControlLine, drain: Callable[[], None]) -> No
     drain()  # the supervisor hung up
 
 
+def _upstreams(given: Handover) -> Upstreams:
+    settings = given.settings
+    if given.peer_dir is None:
+        return OriginOnly(settings.origin)
+    return PeerUpstreams(
+        origin=settings.origin,
+        worker_no=given.worker_no,
+        workers=settings.workers,
+        peer_dir=given.peer_dir,
+    )
+
+
 def _peer_socket(peer_dir: Path, worker_no: int) -> socket.socket:
-    path = peer_dir / f"{worker_no}.sock"
+    path = peer_socket(peer_dir, worker_no)
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(str(path))

@@ -425,3 +425,49 @@ async def test_a_request_may_ask_past_the_cache() -> None:
         await edge.get("/x")
         assert "fwd=request" in (await edge.get("/x", "Cache-Control: no-cache")).says
         assert len(origin.asked) == 2
+
+
+async def test_limits_of_fills_and_waiters() -> None:
+    gate = Gate(lambda _: response(b"x", FRESH))
+    async with edge_and_origin(gate, fills_max=2, waiters_max=3) as (edge, origin):
+        tasks = [*storm(edge, 1, "/1"), *storm(edge, 1, "/2")]
+        await until(lambda: len(origin.asked) == 2)
+        refused = await edge.get("/3")
+        assert (refused.status, refused.says) == (
+            503,
+            "amaro-edge; fwd=uri-miss; detail=fills-max",
+        )
+        tasks += storm(edge, 1, "/1")
+        await until(lambda: edge.worker.app._exchange.waiting == 3)
+        assert (await edge.get("/1")).says.endswith("detail=waiters-max")
+        gate.open.set()
+        assert {got.status for got in await asyncio.gather(*tasks)} == {200}
+
+
+async def test_readers_that_hold_memory_and_do_not_read_are_cut() -> None:
+    body = bytes(range(256)) * 4096 * 4  # 4 MiB
+
+    async def script(_: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(response(body, FRESH))
+
+    memory_bytes = 16 * MIB
+    async with edge_and_origin(script, memory_bytes=memory_bytes) as (edge, _):
+        for number in range(12):  # 48 MiB, were all of it kept
+            await edge.get(f"/{number}")
+            client = await edge.client()
+            client.reader._transport.pause_reading()  # type: ignore[attr-defined]
+            client.send(b"GET /%d HTTP/1.1\r\nHost: edge.test\r\n\r\n" % number)
+            hits = edge.worker.counters
+            await until(lambda: hits.hits + hits.slow_hits + hits.misses > number)  # noqa: B023
+            assert edge.worker.memory.used_bytes <= memory_bytes + len(body)
+        fresh = 100
+
+        async def cut() -> None:
+            nonlocal fresh
+            while edge.worker.counters.readers_cut == 0:
+                fresh += 1
+                assert (await edge.get(f"/{fresh}")).body == body
+                assert edge.worker.memory.used_bytes <= memory_bytes + len(body)
+
+        async with asyncio.timeout(25):
+            await cut()

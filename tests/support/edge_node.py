@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import select
 import signal
 import subprocess
@@ -143,3 +144,26 @@ def await_end(processes: Iterable[psutil.Process]) -> None:
 def decoded(response: httpx.Response) -> Any:
     response.raise_for_status()
     return json.loads(response.content)
+
+
+@contextmanager
+def edge_node(origin: str, *, workers: int = 1, memory: str = "64MiB") -> Iterator[RunningNode]:
+    """Run `amaro edge serve` in front of an origin, its ports chosen by the kernel."""
+    argv = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--origin", origin]
+    more = ["--workers", str(workers), "--memory", memory, "--region", "north"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "amaro", "edge", "serve", *argv, *more],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"AMARO_ADMIN_TOKEN": TOKEN, "PYTHONUNBUFFERED": "1"},
+    )
+    with ending(process):
+        first_line_said = first_line(process)
+        assert process.stdout is not None
+        listen, admin = (
+            Address("127.0.0.1", int(line.split("127.0.0.1:")[1].split()[0]))
+            for line in (first_line_said, process.stdout.readline())
+        )
+        settings = settings_for(origin, listen=listen, admin=admin, workers=workers)
+        yield RunningNode(process=process, settings=settings)

@@ -3,9 +3,12 @@
 Its Publisher is a directory; it serves until it is killed.
 """
 
+import os
 import signal
 import sys
 from pathlib import Path
+
+import structlog
 
 from segmenter.worker import Worker, WorkerSettings
 from tests.support.publisher import DirectoryPublisher
@@ -18,6 +21,7 @@ def jobs_url(root: Path) -> str:
 
 
 def main() -> None:
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     root = Path(sys.argv[1])
     attempts = int(sys.argv[2]) if len(sys.argv) > 2 else 3
     settings = WorkerSettings(
@@ -29,6 +33,7 @@ def main() -> None:
     print("ready", flush=True)
     signal.sigwait(STOPS)
     worker.stop()
+    os._exit(0)  # as the command does: running stages end with their process
 
 
 if __name__ == "__main__":

@@ -1,0 +1,49 @@
+"""Which worker of a node asks the origin for a key: its owner, by rendezvous hash."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from pathlib import Path
+
+from edge.fetch import Upstream
+from edge.upstreams import Route
+
+
+def ranking(key: bytes, workers: int) -> list[int]:
+    """Return the workers in the order in which they own `key`; the same in every process.
+
+    Where one is missing its keys go to their next owners, evenly, and no other key moves.
+    """
+    weights = [
+        (blake2b(key, digest_size=8, salt=b"%d" % worker_no).digest(), worker_no)
+        for worker_no in range(workers)
+    ]
+    return [worker_no for _, worker_no in sorted(weights, reverse=True)]
+
+
+def peer_socket(peer_dir: Path, worker_no: int) -> Path:
+    """Return where a worker listens for the others."""
+    return peer_dir / f"{worker_no}.sock"
+
+
+class PeerUpstreams:
+    """Routes through the owner. Only workers that rank higher are asked, so no fill goes round.
+
+    A dead owner refuses the connection at once, and the next route is taken.
+    """
+
+    def __init__(self, *, origin: str, worker_no: int, workers: int, peer_dir: Path) -> None:
+        self._worker_no = worker_no
+        self._origin = Route(Upstream(origin))
+        self._peers = [
+            Route(Upstream(f"unix:{peer_socket(peer_dir, number)}"), peer=True)
+            for number in range(workers)
+        ]
+
+    def of(self, key: bytes, *, direct: bool) -> tuple[Route, ...]:
+        """Return the routes for a fill of `key`; `direct` when a peer asks for it, or no cache."""
+        if direct:
+            return (self._origin,)
+        owners = ranking(key, len(self._peers))
+        above = owners[: owners.index(self._worker_no)]
+        return (*(self._peers[worker_no] for worker_no in above), self._origin)

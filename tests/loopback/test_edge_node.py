@@ -1,0 +1,284 @@
+"""A real edge node, one worker or two: it is one cache, whichever worker a player meets."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support.counting_origin import CountingOrigin, content, counting_origin
+from tests.support.edge_node import (
+    DEADLINE_S,
+    RunningNode,
+    await_end,
+    decoded,
+    edge_node,
+    eventually,
+)
+from tests.support.edges import Client
+
+HOST = "edge.test"  # what tests.support.edges.Client asks for
+
+
+@dataclass(frozen=True)
+class Rig:
+    origin: CountingOrigin
+    node: RunningNode
+
+    async def client(self) -> Client:
+        """Connect anew: the kernel chooses the worker."""
+        host, port = self.node.settings.listen
+        return Client(*await asyncio.open_connection(host, port, limit=1 << 24))
+
+    async def versions(self, path: str, *, times: int = 12) -> set[int]:
+        """Return the versions that players get, over enough connections to meet every worker."""
+        seen = set()
+        for _ in range(times):
+            client = await self.client()
+            got = await client.get(path)
+            assert got.status == 200
+            seen.add(version_of(path, got.body))
+            await client.close()
+        return seen
+
+
+def version_of(path: str, body: bytes) -> int:
+    """Return the version that a body says it is, and see that every byte of it is."""
+    line = body.split(b"\n", 1)[0].decode()
+    said, _, version = line.rpartition(" ")
+    assert said == path.partition("?")[0]
+    assert body == content(said, int(version), len(body))
+    return int(version)
+
+
+@pytest.fixture(scope="module", params=[1, 2], ids=["1-worker", "2-workers"])
+def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    with counting_origin() as origin, edge_node(origin.url, workers=request.param) as node:
+        yield Rig(origin, node)
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        {"url": f"http://{HOST}/purged/a?size=9"},
+        {"url": "/purged/a?size=9"},
+        {"prefix": f"http://{HOST}/purged/"},
+        {"prefix": "/purged/"},
+        {"tag": "tag-purged"},
+        {"tags": ["other", "every"]},
+        {"all": True},
+        {"tag": "tag-purged", "soft": True},
+    ],
+    ids=str,
+)
+async def test_a_purge_reaches_every_worker(rig: Rig, order: dict[str, object]) -> None:
+    await rig.versions("/purged/a?size=9")
+    old = rig.origin.version
+    rig.origin.version += 1
+    assert await rig.versions("/purged/a?size=9") <= {old}
+    receipt = decoded(await asyncio.to_thread(rig.node.purge, **order))
+    assert receipt["workers"] == rig.node.settings.workers
+    assert await rig.versions("/purged/a?size=9") == {rig.origin.version}
+
+
+async def test_a_purge_of_something_else_leaves_the_rest(rig: Rig) -> None:
+    before = await rig.versions("/kept/a?size=9")
+    rig.origin.version += 1
+    for order in ({"url": f"http://{HOST}/kept/a"}, {"tag": "kept"}, {"prefix": "/kept/b"}):
+        decoded(await asyncio.to_thread(rig.node.purge, **order))
+    assert await rig.versions("/kept/a?size=9") == before
+
+
+async def test_an_unsafe_request_invalidates_in_every_worker(rig: Rig) -> None:
+    await rig.versions("/posted?size=9")
+    rig.origin.version += 1
+    client = await rig.client()
+    assert (await client.get("/posted?size=9", "Content-Length: 0", method="POST")).status == 200
+    await client.close()
+    assert await rig.versions("/posted?size=9") == {rig.origin.version}
+
+
+@dataclass
+class Hammer:
+    """Players and an operator, all at once: what was acknowledged is never unsaid."""
+
+    rig: Rig
+    seed: int
+    floor: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    done: bool = False
+    responses: int = 0
+
+    KEYS = tuple(
+        f"/{group}/{number}?size={size}&pause={pause}"
+        for group in ("red", "blue")
+        for number, (size, pause) in enumerate([(40, 0), (200_000, 0.001), (70_000, 0)])
+    )
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            players = [tasks.create_task(self.play(number)) for number in range(8)]
+            await self.operate()
+            self.done = True
+            await asyncio.wait(players)
+
+    async def play(self, number: int) -> None:
+        chance = random.Random(f"{self.seed} {number}")
+        client = await self.rig.client()
+        while not self.done:
+            key = chance.choice(self.KEYS)
+            floor = self.floor[key]
+            got = await client.get(key)
+            assert got.status == 200
+            assert got.whole
+            version = version_of(key, got.body)
+            assert version >= floor, f"seed {self.seed}: {key} said {version} after {floor}"
+            self.responses += 1
+            if chance.random() < 0.2:
+                await client.close()
+                client = await self.rig.client()
+        await client.close()
+
+    async def operate(self) -> None:
+        chance = random.Random(self.seed)
+        async with httpx.AsyncClient(trust_env=False, timeout=DEADLINE_S) as admin:
+            for _ in range(40):
+                await asyncio.sleep(chance.random() * 0.02)  # the schedule, not a wait
+                self.rig.origin.version += 1
+                version = self.rig.origin.version
+                order, touched = self.order(chance)
+                headers = {"Authorization": f"Bearer {self.rig.node.settings.token}"}
+                url = f"{self.rig.node.admin_url}/purge"
+                answer = await admin.post(url, json=order, headers=headers)
+                assert answer.status_code == 200
+                for key in touched:
+                    self.floor[key] = version
+
+    def order(self, chance: random.Random) -> tuple[dict[str, object], list[str]]:
+        key = chance.choice(self.KEYS)
+        group = key.split("/")[1]
+        alike = [other for other in self.KEYS if other.startswith(f"/{group}/")]
+        return chance.choice(
+            [
+                ({"url": f"http://{HOST}{key}"}, [key]),
+                ({"url": key}, [key]),
+                ({"tag": f"tag-{group}"}, alike),
+                ({"prefix": f"/{group}/"}, alike),
+                ({"all": True}, list(self.KEYS)),
+            ]
+        )
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_nothing_starts_with_content_from_before_an_acknowledged_purge(
+    rig: Rig, seed: int
+) -> None:
+    hammer = Hammer(rig, seed)
+    await hammer.run()
+    assert hammer.responses > 40
+
+
+async def test_a_hundred_players_of_a_cold_object_are_one_origin_request(rig: Rig) -> None:
+    path = "/cold/film?size=3000000&pause=0.002"
+    rig.origin.gate = threading.Event()
+    clients = [await rig.client() for _ in range(100)]
+    try:
+        for client in clients:
+            client.send(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        await asyncio.to_thread(
+            eventually, lambda: rig.origin.asked["GET /cold/film"], "an origin request"
+        )
+    finally:
+        rig.origin.gate.set()
+    for got in await asyncio.gather(*(client.read() for client in clients)):
+        assert got.status == 200
+        assert version_of(path, got.body) == rig.origin.version
+        assert len(got.body) == 3_000_000
+    assert rig.origin.asked["GET /cold/film"] == 1
+    for client in clients:
+        await client.close()
+
+
+async def test_every_player_gets_bytes_while_the_origin_still_sends(rig: Rig) -> None:
+    """Through an owner or not, the first bytes do not wait for the last ones."""
+    for number in range(6):  # some keys are owned by each worker
+        path = f"/streamed/{number}?size=655360&pause=0.05"  # 0.5 s in all
+        client = await rig.client()
+        client.send(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        begun_mono = time.monotonic()
+        head = await asyncio.wait_for(client.reader.readuntil(b"\r\n\r\n"), DEADLINE_S)
+        first = await asyncio.wait_for(client.reader.read(65_536), DEADLINE_S)
+        first_s = time.monotonic() - begun_mono
+        rest = await asyncio.wait_for(client.reader.readexactly(655_360 - len(first)), DEADLINE_S)
+        whole_s = time.monotonic() - begun_mono
+        assert b"200 OK" in head
+        assert version_of(path, first + rest) == rig.origin.version
+        assert first_s < whole_s / 2
+        await client.close()
+
+
+def metrics(node: RunningNode) -> dict[tuple[str, ...], float]:
+    text = node.admin("GET", "/metrics", token=None).text
+    return {
+        (sample.name.removeprefix("amaro_edge_"), *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_metrics_are_what_players_did(workers: int) -> None:
+    with counting_origin() as origin, edge_node(origin.url, workers=workers) as node:
+        rig = Rig(origin, node)
+        paths = [f"/m/{number}?size=1000" for number in range(20)]
+        for path in [*paths, *paths, *paths]:
+            await rig.versions(path, times=1)
+        for _ in range(7):
+            client = await rig.client()
+            got = await client.get("/private?cc=cache-control:+no-store")
+            assert got.status == 200
+            await client.close()
+        for _ in range(3):
+            assert node.get("/.amaro/ready").text == "ready\n"
+        decoded(node.purge(tag="every"))
+        said = metrics(node)
+        results = {key[1]: value for key, value in said.items() if key[0] == "requests_total"}
+        assert results["miss"] + results["hit"] + results["bypass"] == 67
+        assert results["own"] == 3
+        assert sum(results.values()) == 70
+        assert said["fills_total", "origin"] == sum(origin.asked.values()) == 27
+        assert said["body_bytes_total", "upstream"] == 20_000
+        assert said["purges_total",] == 1
+        assert said["memory_objects",] == 0
+        assert said["workers",] == workers
+        assert said["worker_restarts_total",] == 0
+        budget = said["memory_budget_bytes",]
+        assert budget == 64 * 1024 * 1024
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_drain_finishes_what_runs_and_says_so(workers: int) -> None:
+    with counting_origin() as origin, edge_node(origin.url, workers=workers) as node:
+        processes = node.processes()
+        with (
+            httpx.Client(base_url=node.url, trust_env=False, timeout=DEADLINE_S) as player,
+            player.stream("GET", "/slow?size=1310720&pause=0.05") as response,
+        ):
+            body = response.iter_raw(65_536)
+            parts = [next(body)]
+            node.process.terminate()
+            eventually(lambda: node.admin("GET", "/.amaro/ready").status_code == 503, "not ready")
+            parts += body
+        assert version_of("/slow", b"".join(parts)) == 1
+        assert node.process.wait(DEADLINE_S) == 0
+        await_end(processes)
+        with socket.socket() as probe:
+            assert probe.connect_ex(node.settings.listen) != 0
