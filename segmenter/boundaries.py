@@ -70,6 +70,4 @@ def _next_start(edges: Sequence[int], start: int, timescale: int) -> int:
     latest = start + GAP_MAX_S * timescale
     later = bisect_left(edges, wanted)
     choices = [edge for edge in edges[max(0, later - 1) : later + 1] if start < edge <= latest]
-    if not choices:  # the nearest before `wanted` is `start` itself, or the gap ends past `latest`
-        return edges[bisect_left(edges, start + 1)]
-    return min(choices, key=lambda edge: abs(edge - wanted))
+    return min(choices, key=lambda edge: abs(edge - wanted))  # never empty: no gap is too long

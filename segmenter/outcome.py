@@ -7,7 +7,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from pydantic import TypeAdapter
 
-from segmenter.facts import Refusal, RefusedError
+from segmenter.facts import RefusedError
 from segmenter.package import NotIndependentError
 from segmenter.rendition import Packaged
 from segmenter.stages import Plan, Previews
@@ -57,8 +57,3 @@ def journalled(work: Callable[[], Any]) -> Journal:
         return {NOT_INDEPENDENT: True}
     except CancelledWorkError:
         return {CANCELLED: True}
-
-
-def refusal(journal: Journal) -> Refusal | None:
-    """Return why a stage was refused, None when it was not."""
-    return Refusal(journal[REFUSED]) if REFUSED in journal else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
 from math import ceil
 
 from segmenter.publication import PublishedRendition, Resource
@@ -130,11 +129,6 @@ def _media_head(rendition: Packaged, durations_s: Sequence[float]) -> list[str]:
         "#EXT-X-INDEPENDENT-SEGMENTS",
         f'#EXT-X-MAP:URI="{rendition.init}"',
     ]
-
-
-def starts_s(rendition: Packaged) -> list[float]:
-    """Return when each segment begins, in seconds."""
-    return [0.0, *accumulate(s.duration_s for s in rendition.segments)][:-1]
 
 
 def _uri(rendition: Packaged) -> str:
