@@ -7,12 +7,15 @@ import logging
 import socket
 import sys
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import sqlalchemy as sa
 import uvicorn
 import uvloop
 
 from origin.service import open_app
+from origin.store import open_objects
 from segmenter.jobs import JobQueue
 
 if TYPE_CHECKING:
@@ -24,18 +27,61 @@ CONNECTIONS_MAX: Final = 4_096
 BACKLOG: Final = 2_048
 
 
+class StartError(Exception):
+    """Why an origin cannot start: a sentence that names the option to change."""
+
+
 def run(settings: OriginSettings, *, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT; the address is printed once it accepts connections."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    uvloop.run(serve(settings, host=host, port=port))
+    check(settings)
+    try:
+        listener = bind(host, port)
+    except OSError as error:
+        raise StartError(f"--listen {host}:{port}: {error.strerror}.") from error
+    with listener:
+        uvloop.run(serve(settings, listener))
 
 
-async def serve(settings: OriginSettings, *, host: str, port: int) -> None:
+def check(settings: OriginSettings) -> None:
+    """Raise StartError for what cannot work, before anything is opened."""
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(f"--data {settings.data}: {error.strerror}.") from error
+    try:
+        open_objects(settings.store_url or settings.data / "objects")
+    except (ValueError, OSError) as error:
+        raise StartError(f"--store {settings.store_url}: {error}.") from error
+    for option, url in (("--catalog", settings.catalog_url), ("--jobs", settings.jobs_url)):
+        if url is not None:
+            _check_database(option, url)
+
+
+def _check_database(option: str, text: str) -> None:
+    try:
+        url = sa.make_url(text)
+        shown = url.render_as_string(hide_password=True)
+    except sa.exc.ArgumentError as error:
+        advice = "give an SQLAlchemy URL, for example sqlite:////var/lib/amaro/catalog.sqlite"
+        raise StartError(f"{option}: {advice}.") from error
+    try:
+        if url.get_backend_name() == "sqlite":
+            Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
+            return
+        engine = sa.create_engine(url)
+        with engine.connect():
+            engine.dispose()
+    except (sa.exc.SQLAlchemyError, ImportError, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise StartError(f"{option} {shown}: {reason}.") from error
+
+
+async def serve(settings: OriginSettings, listener: socket.socket) -> None:
     """Serve on the current event loop."""
     with ExitStack() as stack:
-        listener = stack.enter_context(bind(host, port))
         jobs = None
         if settings.jobs_url is not None:
             jobs = stack.enter_context(await asyncio.to_thread(JobQueue, settings.jobs_url))

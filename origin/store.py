@@ -146,4 +146,4 @@ def open_objects(store_url: str | Path) -> Objects:
         return Objects(
             S3Store.from_url(store_url, client_options=CLIENT_OPTIONS, retry_config=RETRIES)
         )
-    raise ValueError(f"{store_url}: a store is a directory or an s3://bucket/prefix URL")
+    raise ValueError("a store is a directory or an s3://bucket/prefix URL")

@@ -72,7 +72,7 @@ def serve(
 
     Example: amaro origin serve --listen 127.0.0.1:8084 --data .amaro/origin
     """
-    from origin.serving import run  # noqa: PLC0415
+    from origin.serving import StartError, run  # noqa: PLC0415
     from origin.settings import OriginSettings, UploadLimits  # noqa: PLC0415
 
     try:
@@ -96,7 +96,10 @@ def serve(
             expire_s=upload_expires_h * 3600.0,
         ),
     )
-    run(settings, host=host, port=port)
+    try:
+        run(settings, host=host, port=port)
+    except StartError as error:
+        give_up(str(error))
 
 
 def parse_listen(text: str) -> tuple[str, int]:
