@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import socket
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.counting_origin import CountingOrigin, content, counting_origin
+from tests.support.counting_origin import counting_origin
+from tests.support.edge_hammer import HOST, Hammer, Rig, version_of
 from tests.support.edge_node import (
     DEADLINE_S,
     RunningNode,
@@ -24,40 +22,6 @@ from tests.support.edge_node import (
     edge_node,
     eventually,
 )
-from tests.support.edges import Client
-
-HOST = "edge.test"  # what tests.support.edges.Client asks for
-
-
-@dataclass(frozen=True)
-class Rig:
-    origin: CountingOrigin
-    node: RunningNode
-
-    async def client(self) -> Client:
-        """Connect anew: the kernel chooses the worker."""
-        host, port = self.node.settings.listen
-        return Client(*await asyncio.open_connection(host, port, limit=1 << 24))
-
-    async def versions(self, path: str, *, times: int = 12) -> set[int]:
-        """Return the versions that players get, over enough connections to meet every worker."""
-        seen = set()
-        for _ in range(times):
-            client = await self.client()
-            got = await client.get(path)
-            assert got.status == 200
-            seen.add(version_of(path, got.body))
-            await client.close()
-        return seen
-
-
-def version_of(path: str, body: bytes) -> int:
-    """Return the version that a body says it is, and see that every byte of it is."""
-    line = body.split(b"\n", 1)[0].decode()
-    said, _, version = line.rpartition(" ")
-    assert said == path.partition("?")[0]
-    assert body == content(said, int(version), len(body))
-    return int(version)
 
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["1-worker", "2-workers"])
@@ -105,76 +69,6 @@ async def test_an_unsafe_request_invalidates_in_every_worker(rig: Rig) -> None:
     assert (await client.get("/posted?size=9", "Content-Length: 0", method="POST")).status == 200
     await client.close()
     assert await rig.versions("/posted?size=9") == {rig.origin.version}
-
-
-@dataclass
-class Hammer:
-    """Players and an operator, all at once: what was acknowledged is never unsaid."""
-
-    rig: Rig
-    seed: int
-    floor: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
-    done: bool = False
-    responses: int = 0
-
-    KEYS = tuple(
-        f"/{group}/{number}?size={size}&pause={pause}"
-        for group in ("red", "blue")
-        for number, (size, pause) in enumerate([(40, 0), (200_000, 0.001), (70_000, 0)])
-    )
-
-    async def run(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            players = [tasks.create_task(self.play(number)) for number in range(8)]
-            await self.operate()
-            self.done = True
-            await asyncio.wait(players)
-
-    async def play(self, number: int) -> None:
-        chance = random.Random(f"{self.seed} {number}")
-        client = await self.rig.client()
-        while not self.done:
-            key = chance.choice(self.KEYS)
-            floor = self.floor[key]
-            got = await client.get(key)
-            assert got.status == 200
-            assert got.whole
-            version = version_of(key, got.body)
-            assert version >= floor, f"seed {self.seed}: {key} said {version} after {floor}"
-            self.responses += 1
-            if chance.random() < 0.2:
-                await client.close()
-                client = await self.rig.client()
-        await client.close()
-
-    async def operate(self) -> None:
-        chance = random.Random(self.seed)
-        async with httpx.AsyncClient(trust_env=False, timeout=DEADLINE_S) as admin:
-            for _ in range(40):
-                await asyncio.sleep(chance.random() * 0.02)  # the schedule, not a wait
-                self.rig.origin.version += 1
-                version = self.rig.origin.version
-                order, touched = self.order(chance)
-                headers = {"Authorization": f"Bearer {self.rig.node.settings.token}"}
-                url = f"{self.rig.node.admin_url}/purge"
-                answer = await admin.post(url, json=order, headers=headers)
-                assert answer.status_code == 200
-                for key in touched:
-                    self.floor[key] = version
-
-    def order(self, chance: random.Random) -> tuple[dict[str, object], list[str]]:
-        key = chance.choice(self.KEYS)
-        group = key.split("/")[1]
-        alike = [other for other in self.KEYS if other.startswith(f"/{group}/")]
-        return chance.choice(
-            [
-                ({"url": f"http://{HOST}{key}"}, [key]),
-                ({"url": key}, [key]),
-                ({"tag": f"tag-{group}"}, alike),
-                ({"prefix": f"/{group}/"}, alike),
-                ({"all": True}, list(self.KEYS)),
-            ]
-        )
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -266,18 +160,19 @@ async def test_metrics_are_what_players_did(workers: int) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_drain_finishes_what_runs_and_says_so(workers: int) -> None:
+    path = "/slow?size=1310720&pause=0.05"
     with counting_origin() as origin, edge_node(origin.url, workers=workers) as node:
         processes = node.processes()
         with (
             httpx.Client(base_url=node.url, trust_env=False, timeout=DEADLINE_S) as player,
-            player.stream("GET", "/slow?size=1310720&pause=0.05") as response,
+            player.stream("GET", path) as response,
         ):
             body = response.iter_raw(65_536)
             parts = [next(body)]
             node.process.terminate()
             eventually(lambda: node.admin("GET", "/.amaro/ready").status_code == 503, "not ready")
             parts += body
-        assert version_of("/slow", b"".join(parts)) == 1
+        assert version_of(path, b"".join(parts)) == 1
         assert node.process.wait(DEADLINE_S) == 0
         await_end(processes)
         with socket.socket() as probe:

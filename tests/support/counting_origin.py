@@ -53,7 +53,8 @@ class CountingOrigin:
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writers.add(writer)
-            with suppress(ConnectionError, asyncio.IncompleteReadError):
+            ends = (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError)
+            with suppress(*ends):
                 while True:
                     await self._exchange(reader, writer)
             writers.discard(writer)

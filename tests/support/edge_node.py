@@ -147,9 +147,11 @@ def decoded(response: httpx.Response) -> Any:
 
 
 @contextmanager
-def edge_node(origin: str, *, workers: int = 1, memory: str = "64MiB") -> Iterator[RunningNode]:
-    """Run `amaro edge serve` in front of an origin, its ports chosen by the kernel."""
-    argv = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--origin", origin]
+def edge_node(
+    origin: str, *, workers: int = 1, memory: str = "64MiB", listen: Address = ANYWHERE
+) -> Iterator[RunningNode]:
+    """Run `amaro edge serve` in front of an origin."""
+    argv = ["--listen", str(listen), "--admin", str(ANYWHERE), "--origin", origin]
     more = ["--workers", str(workers), "--memory", memory, "--region", "north"]
     process = subprocess.Popen(
         [sys.executable, "-m", "amaro", "edge", "serve", *argv, *more],
