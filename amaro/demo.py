@@ -24,7 +24,7 @@ WATCHABLE_MAX_S: Final = 120.0
 PICTURE: Final = (
     "gradients=size=320x180:rate=30:nb_colors=5:type=spiral:speed=0.03:seed=7:"
     "c0=0x1b0b3b:c1=0x6a1e7a:c2=0xf2545b:c3=0xf9c74f:c4=0x118ab2,"
-    "scale=1280:720:flags=bilinear,"
+    "format=yuv420p,scale=1280:720:flags=bilinear,"
     "drawtext=fontfile={font}:text='Amaro Edge':fontcolor=white:fontsize=110:"
     "x=(w-tw)/2:y=(h-th)/2-60,"
     "drawtext=fontfile={font}:text='%{{pts\\:hms}}':fontcolor=white@0.85:fontsize=56:"
@@ -37,7 +37,7 @@ SOUND: Final = (
     "+0.05*sin(2*PI*110*t)':sample_rate=48000"
 )
 ENCODING: Final = (
-    *("-c:v", "libx264", "-preset", "veryfast", "-crf", "22", "-pix_fmt", "yuv420p"),
+    *("-c:v", "libx264", "-preset", "ultrafast", "-crf", "22", "-pix_fmt", "yuv420p"),
     *("-g", "60", "-keyint_min", "60", "-sc_threshold", "0", "-flags", "+cgop"),
     *("-c:a", "aac", "-b:a", "128k", "-movflags", "+faststart"),
 )
