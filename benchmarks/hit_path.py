@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.command import arguments, run
-from benchmarks.load import turn
+from benchmarks.load import Workload, turn
 from benchmarks.origin_client import origin, warm
 from benchmarks.pairing import (
     Sample,
@@ -29,7 +29,11 @@ from benchmarks.peers import EDGE, STARTS
 from benchmarks.processes import Server
 from benchmarks.report import Report, is_real_time
 
-SIZES = {"1KiB": 1024, "1MiB": 1024 * 1024}
+WORKLOADS = {
+    "1KiB": Workload(1024),
+    "1KiB-changing-fields": Workload(1024, "changing.lua"),  # nothing to remember
+    "1MiB": Workload(1024 * 1024),
+}
 TARGETS = {
     "1KiB edge/nginx-tuned": 1.1,
     "1KiB edge/varnish": 1.4,
@@ -50,17 +54,16 @@ def measure(*, quick: bool, only: tuple[str, ...] = ()) -> Report:
             (directory / name).mkdir()
             servers[name] = stack.enter_context(STARTS[name](directory / name, source.port))
         samples: dict[str, list[Mapping[str, Sample]]] = {}
-        for label, size in SIZES.items():
-            path = f"/fast/{size}"
+        for label, workload in WORKLOADS.items():
             for server in servers.values():
-                warm(server, path, size)
-                turn(server, source, path, 1)
-            samples[label] = quiet_rounds(servers, source, path, rounds, seconds)
+                warm(server, workload.path, workload.size)
+                turn(server, source, workload, 1)
+            samples[label] = quiet_rounds(servers, source, workload, rounds, seconds)
     return summary(samples)
 
 
 def quiet_rounds(
-    servers: Mapping[str, Server], source: Server, path: str, wanted: int, seconds: int
+    servers: Mapping[str, Server], source: Server, workload: Workload, wanted: int, seconds: int
 ) -> list[Mapping[str, Sample]]:
     """Return `wanted` rounds of {server: sample}, the quietest of at most three times as many.
 
@@ -69,7 +72,7 @@ def quiet_rounds(
     done: list[Mapping[str, Sample]] = []
     rounds_max = wanted if is_real_time() else 3 * wanted
     for order in turns(list(servers), rounds_max):
-        one_round = {name: turn(servers[name], source, path, seconds) for name in order}
+        one_round = {name: turn(servers[name], source, workload, seconds) for name in order}
         for name, sample in one_round.items():
             refuse_unless_hits(name, sample)
         done.append(one_round)
@@ -96,7 +99,7 @@ def summary(samples: Mapping[str, Sequence[Mapping[str, Sample]]]) -> Report:
                 "requests_per_s": spread.median,
                 "low": spread.low,
                 "high": spread.high,
-                "gib_per_s": spread.median * SIZES[label] / 2**30,
+                "gib_per_s": spread.median * WORKLOADS[label].size / 2**30,
                 "cpu_us_per_request": cpu_us_per_request(its_samples),
                 "foreign_cores": median(sample.foreign_cores for sample in its_samples),
             }

@@ -1,8 +1,9 @@
-"""wrk as the load of one turn: 32 keep-alive connections with a browser's request headers."""
+"""wrk as the load of one turn: 32 keep-alive connections with ten header fields of a browser."""
 
 import re
 import resource
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.origin_client import requests_so_far
@@ -11,16 +12,30 @@ from benchmarks.peers import LOAD_CORE, complaints
 from benchmarks.processes import Server, busy_cpu_s
 
 CONNECTIONS = 32
-SCRIPT = Path(__file__).parent / "peers" / "browser.lua"
+SCRIPTS = Path(__file__).parent / "peers"
 TOTALS = re.compile(r"^totals (\d+) (\d+) (\d+) (\d+)$", re.MULTILINE)
 
 
-def turn(server: Server, origin: Server, path: str, seconds: int) -> Sample:
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What clients ask for: one body size, and the script that makes their requests."""
+
+    size: int
+    script: str = "browser.lua"
+
+    @property
+    def path(self) -> str:
+        """The path of the object at the origin."""
+        return f"/fast/{self.size}"
+
+
+def turn(server: Server, origin: Server, workload: Workload, seconds: int) -> Sample:
     """Load one server for about `seconds` and return what came of it."""
     asked_before = requests_so_far(origin)
     cpu_before_s, wrk_before_s, busy_before_s = server.cpu_s(), cpu_of_children_s(), busy_cpu_s()
     command = ["taskset", "-c", str(LOAD_CORE), "wrk", "-t1", f"-c{CONNECTIONS}"]
-    command += [f"-d{seconds}s", "--timeout", "10s", "-s", str(SCRIPT), server.url + path]
+    command += [f"-d{seconds}s", "--timeout", "10s", "-s", str(SCRIPTS / workload.script)]
+    command += [server.url + workload.path]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     totals = TOTALS.search(output)
     if totals is None:

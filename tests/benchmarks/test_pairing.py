@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.hit_path import SIZES, summary
+from benchmarks.hit_path import WORKLOADS, summary
 from benchmarks.pairing import (
     RunRefusedError,
     Sample,
@@ -117,7 +117,7 @@ def test_what_counts_as_a_complaint(line, complains):
 
 def test_a_report_says_whether_targets_are_reached():
     one_round = {EDGE: sample(300), "nginx-tuned": sample(200), "varnish": sample(250)}
-    found = as_json(summary({label: [one_round] for label in SIZES}))
+    found = as_json(summary({label: [one_round] for label in WORKLOADS}))
     assert set(found) == {"name", "commit", "machine", "runs", "figures", "ratios"}
     assert found["ratios"]["1KiB edge/nginx-tuned"]["median"] == 1.5
     assert found["ratios"]["1KiB edge/nginx-tuned"]["reached"]
