@@ -24,6 +24,7 @@ from edge.heads import (
     TAIL_KEPT_BYTES_MAX,
     Context,
     Facts,
+    KnownLines,
     RefusedHeadError,
     body_length,
     is_target,
@@ -36,6 +37,7 @@ from edge.purges import PurgeFollower
 from edge.settings import Limits
 
 JOINED_BYTES_MAX: Final = 16_384  # head and body leave as one bytes object up to here
+_OF_HITS: Final = frozenset({b"GET", b"HEAD"})
 _REFUSALS: Final = {
     400: b"Bad Request",
     408: b"Request Timeout",
@@ -50,7 +52,7 @@ _REFUSALS: Final = {
 class Shared:
     """What all connections of one worker share."""
 
-    __slots__ = ("counters", "follower", "limits", "memory", "peers")
+    __slots__ = ("counters", "follower", "limits", "lines", "memory", "peers")
 
     def __init__(
         self,
@@ -65,6 +67,7 @@ class Shared:
         self.follower = follower
         self.counters = counters
         self.limits = limits
+        self.lines = KnownLines()
         self.peers = peers  # these connections come from other workers of this node
 
 
@@ -82,6 +85,7 @@ class EdgeProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.parser = httptools.HttpRequestParser(_Sink(self))
+        self._scheme = b"http"
         self._facts: Facts | None = None  # of the last plain head here
         self._busy = False  # a response is on its way, or writes are paused: nothing is read
         self._in_body = False
@@ -98,6 +102,7 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._scheme = b"https" if self.scheme == "https" else b"http"
         self._quiet_since = monotonic()
         self._arm(self.shared.limits.keep_alive_s)
         if len(self.connections) > self.shared.limits.connections_max:
@@ -185,8 +190,12 @@ class EdgeProtocol(HttpToolsProtocol):
                     self._incomplete(data)
                     return
                 self._disarm_head()
+                head = data[:end]
+                if self._hit_of_head(head):
+                    data = data[end:]
+                    continue
                 try:
-                    self._feed_head(data[:end])
+                    self._feed_head(head)
                 except RefusedHeadError as refusal:
                     self._refuse(refusal)
                     return
@@ -229,8 +238,7 @@ class EdgeProtocol(HttpToolsProtocol):
             raise RefusedHeadError(501, "method")
         if version not in (b"1.1", b"1.0"):
             raise RefusedHeadError(400, "version")
-        scheme = b"https" if self.scheme == "https" else b"http"
-        context = Context(method, version, scheme, self._server_name())
+        context = Context(method, version, self._scheme, self._server_name())
         facts = read_facts(head[len(line) :], read_fields(fields), context)
         target = origin_form(method, line.split(b" ")[1], facts)
         if upgrade:  # refused by passing over it; what would follow is not HTTP any more
@@ -238,11 +246,6 @@ class EdgeProtocol(HttpToolsProtocol):
         self._body_left = 0 if upgrade else body_length(facts)
         self._in_body = self._body_left != 0
         self._last_bytes = b""
-        if facts.plain and not self.shared.peers and method in (b"GET", b"HEAD"):
-            keep = method == b"GET" and len(facts.tail) <= TAIL_KEPT_BYTES_MAX
-            self._facts = facts if keep else None
-            if self._hit(target, facts):
-                return
         self._begin(method, target, facts)
 
     def _feed_body(self, data: bytes) -> bytes:
@@ -274,6 +277,22 @@ class EdgeProtocol(HttpToolsProtocol):
 
     # the hit path
 
+    def _hit_of_head(self, head: bytes) -> bool:
+        """Answer a complete head from memory, if it is a plain one and that is all it takes."""
+        at = head.find(b"\r\n")
+        line = head[:at]
+        if not line.endswith(b" HTTP/1.1") or self.shared.peers:
+            return False
+        method, _, target = line[:-9].partition(b" ")
+        if method not in _OF_HITS or not is_target(target):
+            return False
+        facts = self.shared.lines.facts(head[at:], method, self._scheme)
+        if facts is None:
+            return False
+        keep = method == b"GET" and len(facts.tail) <= TAIL_KEPT_BYTES_MAX
+        self._facts = facts if keep else None
+        return self._hit(target, facts)
+
     def _hit(self, target: bytes, facts: Facts) -> bool:
         """Answer from memory, if that is all it takes; everything a hit does is in here."""
         shared = self.shared
@@ -297,7 +316,7 @@ class EdgeProtocol(HttpToolsProtocol):
         counters = shared.counters
         counters.hits += 1
         self._quiet_since = now
-        if facts.selecting or facts.request.method == b"HEAD":
+        if facts.selecting or facts.method == b"HEAD":
             self._part(entry, facts, now)
             return True
         head = entry.hit_head(now)
@@ -321,7 +340,7 @@ class EdgeProtocol(HttpToolsProtocol):
             pieces = cut_out(entry.slices, planned.first, planned.last)
             self.shared.counters.hit_bytes += planned.last - planned.first + 1
             transport.writelines([entry.partial_head(now, planned.first, planned.last), *pieces])
-        elif facts.request.method == b"HEAD":
+        elif facts.method == b"HEAD":
             transport.write(entry.hit_head(now))
         else:
             self.shared.counters.hit_bytes += entry.length
