@@ -74,7 +74,9 @@ class Node:
                 await _first(keeper.serving, self._stopping)
             if not self._stopping.is_set():
                 started()
+            watching = tasks.create_task(self._watch())
             await self._stopping.wait()
+            watching.cancel()
             for keeper in self._keepers:
                 keeper.stop()
             limits = self.settings.limits
@@ -159,6 +161,25 @@ class Node:
                 for keeper in self._keepers
             ],
         }
+
+    async def _watch(self) -> None:
+        """Kill workers that hang: players in their queues would wait for ever."""
+        while True:
+            serving = [keeper for keeper in self._keepers if keeper.serving.is_set()]
+            await asyncio.gather(*(self._kill_if_hanging(keeper) for keeper in serving))
+            await asyncio.sleep(self.settings.limits.watch_s)
+
+    async def _kill_if_hanging(self, keeper: Keeper) -> None:
+        for _ in range(2):  # twice, because we may be what was stopped for a while
+            try:
+                await keeper.ask("sync", limit_s=self.settings.limits.hang_s)
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                return
+            return
+        log.error("worker %d hangs, killed", keeper.worker_no)
+        keeper.kill()
 
     async def _invalidate(self, keys: list[str]) -> int:
         """Purge what a worker saw an unsafe method change (RFC 9111 §4.4), in every worker."""

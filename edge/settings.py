@@ -55,6 +55,8 @@ class Limits:
     purge_ack_s: float = 5.0  # a worker that needs longer to apply a purge is named as hanging
     control_s: float = 2.0  # for one answer of a worker to its supervisor
     restart_backoff_max_s: float = 10.0
+    watch_s: float = 2.0  # between two looks at every worker
+    hang_s: float = 10.0  # a worker that answers nothing for this long, twice, is killed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

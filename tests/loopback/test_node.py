@@ -116,6 +116,17 @@ def test_a_hanging_worker_is_named() -> None:
         assert decoded(node.purge(tag="y"))["workers"] == 2
 
 
+def test_a_worker_that_hangs_for_long_is_replaced() -> None:
+    limits = Limits(watch_s=0.05, hang_s=0.5)
+    with toy_node(settings_for(limits=limits)) as node:
+        (pid,) = node.worker_pids()
+        with socket.create_connection(node.settings.listen, DEADLINE_S) as player:
+            player.sendall(b"GET /hang HTTP/1.1\r\n\r\n")
+            eventually(partial(is_so, node, {"restarts": 1, "state": "serving"}), "a restart")
+        assert decoded(node.get())["pid"] != pid
+        assert decoded(node.purge(tag="x"))["workers"] == 1
+
+
 def test_a_worker_that_dies_again_and_again_is_backed_off() -> None:
     with toy_node(settings_for(limits=FAST)) as node:
         for restarts in range(1, 4):
