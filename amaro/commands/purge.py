@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from amaro.stack import DEFAULT_DATA, StackError
 from amaro.target import AdminOption, DataOption, Target, TokenFileOption, find_target
@@ -59,6 +59,7 @@ def purge(
     order = order_of(url=url, prefix=prefix, tags=tag or (), everything=everything)
     if order is None:
         give_up("name one of URL, --prefix, --tag or --all", status=2)
+    check(order)
     try:
         target = find_target(data=data, admin=admin, token_file=token_file)
     except StackError as error:
@@ -82,6 +83,16 @@ def order_of(
     forms = {"url": url, "prefix": prefix, "tags": list(tags), "all": everything}
     named = {form: value for form, value in forms.items() if value}
     return named if len(named) == 1 else None
+
+
+def check(order: dict[str, Any]) -> None:
+    """Give up on what an edge would refuse, before any edge has followed it."""
+    from edge.orders import OrderError, parse_order  # noqa: PLC0415
+
+    try:
+        parse_order(json.dumps(order).encode())
+    except OrderError as error:
+        give_up(str(error), status=2)
 
 
 def edges_of(target: Target) -> tuple[tuple[str, str], ...]:
@@ -125,11 +136,11 @@ async def ask(client: AsyncClient, name: str, admin_url: str, order: dict[str, A
 
 def show(receipts: Sequence[Receipt]) -> None:
     """Print one line an edge."""
-    table = Table(box=None, show_header=False, padding=(0, 2))
+    width = max(len(receipt.name) for receipt in receipts)
     for receipt in receipts:
+        name = escape(receipt.name.ljust(width))
         if receipt.acknowledged:
-            table.add_row(receipt.name, "[green]purged[/]", f"{receipt.took_ms:.1f} ms")
+            said = f"[green]purged[/] in {receipt.took_ms:.1f} ms by {receipt.workers} workers"
         else:
-            mark = "[bold red]not acknowledged[/]"
-            table.add_row(receipt.name, mark, escape(receipt.error or ""))
-    out.print(table, soft_wrap=True)
+            said = f"[bold red]not acknowledged[/]: {escape(receipt.error or '')}"
+        out.print(f"{name}  {said}", soft_wrap=True)

@@ -59,6 +59,13 @@ def test_purge_wants_one_thing(argv: tuple[str, ...]) -> None:
     assert "name one of URL, --prefix, --tag or --all" in done.stderr
 
 
+@pytest.mark.parametrize("argv", [("example.com/a",), ("--tag", "a b"), ("--prefix", "v/1")])
+def test_purge_asks_no_edge_for_what_cannot_be(argv: tuple[str, ...]) -> None:
+    done = amaro("purge", *argv, "--admin", "http://127.0.0.1:9", token=TOKEN)
+    assert done.exit_code == 2
+    assert "error:" in done.stderr
+
+
 def test_purge_without_a_stack_says_so(tmp_path: Path) -> None:
     done = amaro("purge", "--all", "--data", str(tmp_path))
     assert done.exit_code == 1

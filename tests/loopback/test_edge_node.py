@@ -119,6 +119,39 @@ async def test_every_player_gets_bytes_while_the_origin_still_sends(rig: Rig) ->
         await client.close()
 
 
+async def test_a_player_cannot_pass_for_a_peer(rig: Rig) -> None:
+    for number in range(6):
+        client = await rig.client()
+        spoofed = ("Amaro-Hop: 99", "X-Forwarded-For: 6.6.6.6", "X-Forwarded-Proto: https")
+        got = await client.get(f"/spoofed/{number}?size=9", *spoofed)
+        await client.close()
+        assert got.status == 200
+        assert got.get("surrogate-key") is None
+        assert got.get("amaro-hop") is None
+        lines = rig.origin.last_head.lower().split(b"\r\n")
+        assert b"x-forwarded-for: 127.0.0.1" in lines
+        assert b"x-forwarded-proto: http" in lines
+        assert not any(line.startswith(b"amaro-hop") for line in lines)
+        assert lines.count(b"via: 1.1 amaro-edge") == 1
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_dead_origin_has_one_name_in_every_worker(workers: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    with edge_node(url, workers=workers) as node:
+        for number in range(12):
+            got = node.get(f"/lost/{number}")
+            assert got.status_code == 502
+            assert got.headers["cache-status"] == (
+                "amaro-edge; fwd=uri-miss; detail=connect-refused"
+            )
+            assert "amaro-hop" not in got.headers
+        said = metrics(node)
+        assert said["requests_total", "error"] == 12
+        assert said["fills_failed_total",] == 12
+
+
 def metrics(node: RunningNode) -> dict[tuple[str, ...], float]:
     text = node.admin("GET", "/metrics", token=None).text
     return {

@@ -25,6 +25,7 @@ class CountingOrigin:
     def __init__(self) -> None:
         self.version = 1
         self.asked: Counter[str] = Counter()
+        self.last_head = b""
         self.gate: threading.Event | None = None  # heads wait for it
         self.address: tuple[str, int] = ("127.0.0.1", 0)
         self._loop = asyncio.new_event_loop()
@@ -72,6 +73,7 @@ class CountingOrigin:
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
+        self.last_head = head
         method, target, _ = head.split(b"\r\n")[0].decode().split(" ")
         path, _, query = target.partition("?")
         asked = dict(pair.split("=") for pair in query.split("&") if pair)
