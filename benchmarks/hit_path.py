@@ -100,6 +100,8 @@ def summary(samples: Mapping[str, Sequence[Mapping[str, Sample]]]) -> Report:
                 "low": spread.low,
                 "high": spread.high,
                 "gib_per_s": spread.median * WORKLOADS[label].size / 2**30,
+                "p50_us": median(sample.p50_us for sample in its_samples),
+                "p99_us": median(sample.p99_us for sample in its_samples),
                 "cpu_us_per_request": cpu_us_per_request(its_samples),
                 "foreign_cores": median(sample.foreign_cores for sample in its_samples),
             }

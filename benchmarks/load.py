@@ -13,7 +13,7 @@ from benchmarks.processes import Server, busy_cpu_s
 
 CONNECTIONS = 32
 SCRIPTS = Path(__file__).parent / "peers"
-TOTALS = re.compile(r"^totals (\d+) (\d+) (\d+) (\d+)$", re.MULTILINE)
+TOTALS = re.compile(r"^totals" + r" (\d+)" * 6 + "$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def turn(server: Server, origin: Server, workload: Workload, seconds: int) -> Sa
         raise RuntimeError(f"wrk said no totals: {output}")
     cpu_s = server.cpu_s() - cpu_before_s
     ours_s = cpu_s + cpu_of_children_s() - wrk_before_s
-    requests, duration_us, broken, refused = map(int, totals.groups())
+    requests, duration_us, broken, refused, p50_us, p99_us = map(int, totals.groups())
     return Sample(
         requests=requests,
         seconds=duration_us / 1e6,
@@ -50,6 +50,8 @@ def turn(server: Server, origin: Server, workload: Workload, seconds: int) -> Sa
         origin_requests=requests_so_far(origin) - asked_before,
         complaints=complaints(server),
         cpu_s=cpu_s,
+        p50_us=p50_us,
+        p99_us=p99_us,
         foreign_cores=max(busy_cpu_s() - busy_before_s - ours_s, 0.0) / (duration_us / 1e6),
     )
 

@@ -21,6 +21,8 @@ class Sample:
     errors: int  # connect, read, write and time-out errors, and answers other than 200
     origin_requests: int  # how many requests reached the origin meanwhile: a hit sends none
     complaints: tuple[str, ...] = ()  # what the server wrote to its error log
+    p50_us: int = 0  # latency as wrk saw it
+    p99_us: int = 0
     cpu_s: float = 0.0  # of the server's processes
     foreign_cores: float = 0.0  # how many cores others kept busy meanwhile: 0 on a quiet machine
 
