@@ -176,7 +176,7 @@ class Catalog:
         """Flip everything mutable about an asset in one transaction; False when it has ended."""
         with Session(self._engine) as session, session.begin():
             asset = session.get(Asset, asset_id, with_for_update=True)
-            if asset is None or not may_publish(State(asset.state)):
+            if asset is None or not may_publish(State(asset.state), complete=facts.complete):
                 return False
             signal = Signal.FINISHED if facts.complete else Signal.PUBLISHED
             asset.state = after(State(asset.state), signal)

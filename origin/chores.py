@@ -118,7 +118,7 @@ class Chores:
         removed = 0
         for record in self.ledger.expired(now_wall=now_wall, limit=BATCH_MAX):
             removed += self._expire(record.asset_id)
-        for name in self.bodies.strays(older_than_wall=now_wall - STRAY_S)[:BATCH_MAX]:
+        for name in self.bodies.strays(older_than_wall=now_wall - STRAY_S):
             if self.ledger.find(name) is None:
                 self.bodies.remove(name)
         self.edges.give_up_old(now_wall=now_wall)

@@ -19,6 +19,8 @@ from origin.store import open_objects
 from segmenter.jobs import JobQueue
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from origin.settings import OriginSettings
 
 KEEP_ALIVE_S: Final = 75
@@ -86,23 +88,29 @@ async def serve(settings: OriginSettings, listener: socket.socket) -> None:
         if settings.jobs_url is not None:
             jobs = stack.enter_context(await asyncio.to_thread(JobQueue, settings.jobs_url))
         async with open_app(settings, jobs) as app:
-            config = uvicorn.Config(
-                app,
-                http="httptools",
-                ws="none",
-                lifespan="on",
-                proxy_headers=False,  # whoever connects is the client; nobody may claim another
-                server_header=False,
-                access_log=False,
-                log_config=None,
-                timeout_keep_alive=KEEP_ALIVE_S,
-                timeout_graceful_shutdown=DRAIN_S,
-                limit_concurrency=CONNECTIONS_MAX,
-            )
             bound = listener.getsockname()
             sys.stdout.write(f"origin listens on http://{bound[0]}:{bound[1]}\n")
             sys.stdout.flush()
-            await uvicorn.Server(config).serve(sockets=[listener])
+            await uvicorn.Server(configure(settings, app)).serve(sockets=[listener])
+
+
+def configure(settings: OriginSettings, app: ASGIApp) -> uvicorn.Config:
+    """Return how uvicorn is to serve the application."""
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        # Whoever connects is the client; only a trusted proxy may say that it is another.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=DRAIN_S,
+        limit_concurrency=CONNECTIONS_MAX,
+    )
 
 
 def bind(host: str, port: int) -> socket.socket:

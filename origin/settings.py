@@ -36,4 +36,5 @@ class OriginSettings:
     edge_admin_urls: tuple[str, ...] = ()
     token: str | None = field(default=None, repr=False)
     default_region: str = "north"
+    trusted_proxies: tuple[str, ...] = ()  # addresses whose X-Forwarded-For is believed
     limits: UploadLimits = UploadLimits()

@@ -54,6 +54,11 @@ def after(state: State, signal: Signal) -> State:
     return TRANSITIONS.get((state, signal), state)
 
 
-def may_publish(state: State) -> bool:
-    """Say whether a publication may still change what is served of an asset in `state`."""
-    return state is State.COMPLETE or (state, Signal.PUBLISHED) in TRANSITIONS or state in WATCHABLE
+def may_publish(state: State, *, complete: bool) -> bool:
+    """Say whether a publication may change what is served of an asset in `state`.
+
+    A step of a job that is repeated after a crash takes nothing back from a complete asset.
+    """
+    if state is State.COMPLETE:
+        return complete
+    return state is State.PLAYABLE or (state, Signal.PUBLISHED) in TRANSITIONS

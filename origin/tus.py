@@ -77,7 +77,7 @@ class Tus:
             return _refused(refusal)
         upload_id = names.upload_id(self.random(names.UPLOAD_ID_BYTES))
         asset_id = names.asset_id_of(upload_id)
-        client = request.client.host if request.client else ""
+        client = uploads.client_key(request.client.host if request.client else "")
         async with self._creating:
             creation = await self.appending.on_disk(self._create, request, asset_id, client)
         if isinstance(creation, Refusal):

@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Final
 
 from origin.names import REGION
@@ -74,6 +75,15 @@ class Append:
     offset: int
     length_max: int  # bytes that the upload still lacks
     checksum: Checksum | None
+
+
+def client_key(address: str) -> str:
+    """Return what the limits count a client by: its address, in IPv6 its /64 network."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return address[:64]
+    return str(ip) if ip.version == 4 else str(ip_network((ip, 64), strict=False))
 
 
 def judge_version(headers: Mapping[str, str]) -> Refusal | None:

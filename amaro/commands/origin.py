@@ -53,6 +53,10 @@ def serve(
     region: Annotated[
         str, typer.Option(metavar="CODE", help="Region of uploads that name none.")
     ] = "north",
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ADDRESS", help="Whose X-Forwarded-For names the client."),
+    ] = None,
     token_file: TokenFileOption = None,
     upload_max_mib: Annotated[
         int, typer.Option(min=1, help="Largest upload.", rich_help_panel=UPLOADS)
@@ -89,6 +93,7 @@ def serve(
         edge_admin_urls=tuple(edge_admin or ()),
         token=token,
         default_region=region,
+        trusted_proxies=tuple(trusted_proxy or ()),
         limits=UploadLimits(
             size_max_bytes=upload_max_mib * MIB,
             uploads_per_client_max=uploads_per_client,

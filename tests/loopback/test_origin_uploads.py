@@ -258,6 +258,18 @@ async def test_two_creations_at_once_see_each_other(settings: OriginSettings) ->
     assert sorted(answer.status_code for answer in made) == [201] * 3 + [429] * 5
 
 
+async def test_only_a_trusted_proxy_may_name_the_client(settings: OriginSettings) -> None:
+    limits = replace(settings.limits, uploads_per_client_max=1)
+    for proxies, second in ((("127.0.0.1",), 201), ((), 429)):
+        told = replace(settings, limits=limits, trusted_proxies=proxies)
+        async with running_origin(told) as client:
+            answers = [
+                await client.post("/uploads/", headers=create_headers(1, **{"X-Forwarded-For": ip}))
+                for ip in (f"192.0.2.{len(proxies)}", "198.51.100.1")
+            ]
+        assert [answer.status_code for answer in answers] == [201, second]
+
+
 async def test_what_makes_no_sense_is_refused(client: httpx.AsyncClient) -> None:
     location = await begin(client)
     unknown = f"/uploads/{new_upload_id(1)}"

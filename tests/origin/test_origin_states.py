@@ -23,4 +23,6 @@ def test_what_has_ended_stays_so(state: State, signal: Signal) -> None:
 
 def test_only_what_lives_is_published() -> None:
     refused = {State.UPLOADING, State.FAILED, State.CANCELLED}
-    assert {state for state in State if not may_publish(state)} == refused
+    assert {state for state in State if not may_publish(state, complete=True)} == refused
+    refused |= {State.COMPLETE}  # which only another complete publication replaces
+    assert {state for state in State if not may_publish(state, complete=False)} == refused

@@ -18,6 +18,7 @@ from origin.uploads import (
     Creation,
     Refusal,
     Usage,
+    client_key,
     durable_offset,
     judge_append,
     judge_creation,
@@ -42,6 +43,20 @@ def b64(text: str) -> str:
 def test_version(headers: dict[str, str], status: int | None) -> None:
     refusal = judge_version(headers)
     assert (None if refusal is None else refusal.status) == status
+
+
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+        ("x" * 99, "x" * 64),
+    ],
+)
+def test_client_key(address: str, key: str) -> None:
+    assert client_key(address) == key
 
 
 @pytest.mark.parametrize(
