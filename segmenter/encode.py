@@ -26,7 +26,7 @@ def copy_video(source: Path, out: Path) -> list[str]:
     """Return the arguments that copy the picture as it is into fragments, one a keyframe."""
     return [
         *_input(source),
-        *("-map", "0:v:0", "-c", "copy", "-map_metadata", "-1"),
+        *("-map", "0:V:0", "-c", "copy", "-map_metadata", "-1"),
         *("-movflags", "+frag_keyframe+empty_moov+default_base_moof", "-f", "mp4", str(out)),
     ]
 
@@ -38,7 +38,7 @@ def encode_video(source: Path, facts: Facts, ladder: Ladder, rung: Rung, out: Pa
     boundaries = ladder.boundaries
     return [
         *_input(source, shift_s=facts.start_s - facts.video.start_s),
-        *("-map", "0:v:0", "-vf", picture_filters(facts.video, ladder, rung)),
+        *("-map", "0:V:0", "-vf", picture_filters(facts.video, ladder, rung)),
         *_timing(facts.video, ladder),
         *("-c:v", "libx264", "-preset", rung.preset, "-profile:v", "high", "-level", rung.level),
         *("-crf", f"{rung.crf:g}", "-maxrate", str(rung.maxrate_bps)),

@@ -36,6 +36,10 @@ class PackageError(Exception):
     """The encoded file does not have the frames that the boundaries need."""
 
 
+class NoFrameError(PackageError):
+    """The encoder wrote nothing."""
+
+
 class NotIndependentError(PackageError):
     """A segment would not begin with a picture that decodes on its own."""
 
@@ -109,7 +113,7 @@ def read_track(file: BinaryIO) -> Track:
         elif kind == b"moof":
             samples += read_fragment(_read_at(file, offset, size), offset)
     if not head or not samples:
-        raise PackageError("the encoder wrote no frame")
+        raise NoFrameError("the encoder wrote no frame")
     return Track(head, read_timescale(head), read_codecs(head), tuple(samples))
 
 

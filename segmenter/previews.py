@@ -7,6 +7,7 @@ from math import ceil
 from pathlib import Path
 from typing import Final
 
+from segmenter.encode import TONE_MAP
 from segmenter.facts import Facts
 
 POSTER_SIDE_MAX: Final = 720
@@ -54,14 +55,14 @@ def draw_sprite(source: Path, facts: Facts, sprite: Sprite, out: Path) -> list[s
     few = facts.video is not None and facts.video.keyframe_gap_max_s <= KEYFRAMES_SUFFICE_S
     filters = (
         f"fps=1/{sprite.interval_s:.6f}:start_time=0:round=up,"
-        f"scale={sprite.width}:{sprite.height},setsar=1,format=yuvj420p,"
+        f"scale={sprite.width}:{sprite.height},{_colours(facts)}setsar=1,format=yuvj420p,"
         f"tpad=stop=-1:stop_mode=clone,trim=end_frame={sprite.count},"
         f"tile={min(COLUMNS, sprite.count)}x{sprite.rows}"
     )
     return [
         *("-hide_banner", "-nostdin", "-y", "-v", "error", "-nostats"),
         *(("-skip_frame", "nokey") if few else ()),
-        *("-protocol_whitelist", "file,pipe", "-i", str(source), "-map", "0:v:0"),
+        *("-protocol_whitelist", "file,pipe", "-i", str(source), "-map", "0:V:0"),
         *("-vf", filters, "-frames:v", "1", "-q:v", "5", "-f", "image2", str(out)),
     ]
 
@@ -74,10 +75,11 @@ def draw_poster(source: Path, facts: Facts, out: Path) -> list[str]:
         return [*quiet, "-i", str(source), "-filter_complex", f"[0:a:0]{wave}",
                 "-frames:v", "1", "-f", "image2", str(out)]  # fmt: skip
     width, height = _fitted(facts.video.width, facts.video.height, POSTER_SIDE_MAX)
+    scaled = f"scale={width}:{height},{_colours(facts)}"
     at_s = POSTER_AT * facts.video.duration_s if facts.video.frames > 1 else 0.0
     return [
         *(*quiet, "-ss", f"{at_s:.3f}", "-protocol_whitelist", "file,pipe", "-i", str(source)),
-        *("-map", "0:v:0", "-vf", f"scale={width}:{height},setsar=1,format=yuvj420p"),
+        *("-map", "0:V:0", "-vf", f"{scaled}setsar=1,format=yuvj420p"),
         *("-frames:v", "1", "-q:v", "3", "-f", "image2", str(out)),
     ]
 
@@ -91,6 +93,11 @@ def thumbnails_vtt(sprite: Sprite, image: str, duration_s: float) -> bytes:
         place = f"{image}#xywh={x},{y},{sprite.width},{sprite.height}"
         lines += [f"{_clock(start_s)} --> {_clock(end_s)}", place, ""]
     return "\n".join(lines).encode()
+
+
+def _colours(facts: Facts) -> str:
+    """Return the filters that bring HDR to what a JPEG can show, a comma at the end."""
+    return f"{TONE_MAP}," if facts.video is not None and facts.video.is_hdr else ""
 
 
 def _fitted(width: int, height: int, side: int) -> tuple[int, int]:

@@ -44,9 +44,9 @@ def probe(source: Path, *, duration_max_s: float) -> Facts:
 
 
 def _list_packets(source: Path) -> str:
-    """Return the first video stream's packets as lines, empty when they cannot be listed."""
+    """Return the first real video stream's packets as lines, empty when nobody can list them."""
     entries = "packet=pts,dts,duration,flags"
-    command = [*_quiet(), "-select_streams", "v:0", "-show_entries", entries, "-of", "csv=p=0"]
+    command = [*_quiet(), "-select_streams", "V:0", "-show_entries", entries, "-of", "csv=p=0"]
     try:
         return run([*command, str(source)], PROBE_LIMITS).out
     except ToolError:  # the other probe gives the reason

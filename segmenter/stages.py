@@ -14,7 +14,13 @@ from segmenter.encode import copy_video, encode_audio, encode_video, measure_aud
 from segmenter.facts import Facts, Refusal, RefusedError
 from segmenter.ladder import Ladder, Rung, choose_ladder
 from segmenter.loudness import gain_db
-from segmenter.package import PackageError, object_name, package
+from segmenter.package import (
+    NoFrameError,
+    NotIndependentError,
+    PackageError,
+    object_name,
+    package,
+)
 from segmenter.playlist import published, resources
 from segmenter.previews import (
     JPEG_TYPE,
@@ -68,6 +74,8 @@ class Stages:
 
     def examine(self, asset_id: str, *, may_remux: bool = True) -> Plan:
         """Return the plan for an asset. Raises RefusedError when it cannot become watchable."""
+        if self._publisher.is_cancelled(asset_id):
+            raise CancelledWorkError
         self._publisher.progress(asset_id, "examining", 0.0)
         source = self._publisher.source(asset_id)
         facts = probe(source, duration_max_s=self._settings.duration_max_s)
@@ -90,19 +98,20 @@ class Stages:
         source = self._publisher.source(asset_id)
         with self._room(asset_id, rung.name) as room:
             out = room / "video.mp4"
-            if rung.is_remux:
-                command = copy_video(source, out)
-            else:
-                command = encode_video(source, plan.facts, plan.ladder, rung, out)
-            watch = _Watch(self._publisher, asset_id, plan.ladder, rung)
-            is_first = rung == plan.ladder.first
-            self._run(asset_id, command, watch, later=not is_first)
             rate = float(Fraction(*plan.ladder.rate))
             label = Label(rung.name, rung.width, rung.height, rate)
+            watch = _Watch(self._publisher, asset_id, plan.ladder, rung)
             try:
+                if rung.is_remux:
+                    self._run(asset_id, copy_video(source, out), watch)
+                else:
+                    command = encode_video(source, plan.facts, plan.ladder, rung, out)
+                    self._run(asset_id, command, watch, later=rung != plan.ladder.first)
                 return package(out, plan.ladder.boundaries, self._store(asset_id), label)
-            except PackageError as error:
-                if "no frame" in str(error):
+            except (ToolError, PackageError) as error:
+                if rung.is_remux:  # whatever the container promised, encoding asks less of it
+                    raise NotIndependentError(str(error)) from error
+                if isinstance(error, NoFrameError):
                     raise RefusedError(Refusal.DAMAGED) from error
                 raise
 

@@ -47,7 +47,7 @@ BETTER_SUFFIX: Final = "-better"
 # The order of a workflow's steps. A change to it needs a new number: jobs of an older one restart.
 JOURNAL_VERSION: Final = "1"
 POLL_S: Final = 0.04
-RECOVERIES_MAX: Final = 5  # of one job by new workers before it is given up
+RECOVERIES_MAX: Final = 10  # of one job by new workers before it is given up
 STOPPED: Final = "stopped"
 
 log = structlog.get_logger("segmenter")
