@@ -54,7 +54,7 @@ def picture_filters(video: VideoFacts, ladder: Ladder, rung: Rung) -> str:
     """Return the filter chain from the decoder to a rung's picture."""
     rate = Fraction(*ladder.rate)
     flags = "fast_bilinear" if rung.preset in QUICK_PRESETS else "bicubic"
-    constant = [] if ladder.keeps_times else [f"fps={rate}"]
+    constant = [] if ladder.keeps_times else [f"fps={rate}:start_time=0"]
     # The last picture stays until the planned end: sound that outlasts it, or a still.
     lasting = [] if ladder.keeps_times else ["tpad=stop=-1:stop_mode=clone"]
     return ",".join(

@@ -68,7 +68,7 @@ class VideoFacts:
     duration: int  # ticks
     start_s: float  # of the first frame, in the container's clock
     is_closed: bool  # no frame that follows a keyframe is shown before it
-    is_clean: bool  # starts at a keyframe, no packet that a decoder must throw away
+    is_clean: bool  # starts at a keyframe, every packet is shown and says when
 
     @property
     def duration_s(self) -> float:
@@ -122,7 +122,8 @@ class Packet:
     pts: int
     duration: int
     is_keyframe: bool
-    is_discarded: bool
+    is_discarded: bool  # before or after what an edit list shows
+    is_timed: bool = True  # False when the container knows no presentation time
 
 
 def read_facts(report: Mapping[str, Any], packets: Sequence[Packet]) -> Facts:
@@ -157,7 +158,13 @@ def read_packets(listing: str) -> list[Packet]:
         if time == "N/A":
             continue
         packets.append(
-            Packet(int(time), 0 if duration == "N/A" else int(duration), "K" in flags, "D" in flags)
+            Packet(
+                pts=int(time),
+                duration=0 if duration == "N/A" else int(duration),
+                is_keyframe="K" in flags,
+                is_discarded="D" in flags,
+                is_timed=pts != "N/A",
+            )
         )
     return packets
 
@@ -171,11 +178,12 @@ def read_video(
     base = Fraction(stream["time_base"])
     timescale = int(1 / base) if base.numerator == 1 else 90_000
     scale = base * timescale
-    first = min(packet.pts for packet in packets)
-    times = sorted(packet.pts for packet in packets)
+    shown = [packet for packet in packets if not packet.is_discarded] or packets
+    times = sorted(packet.pts for packet in shown)
+    first = times[0]
     gaps = [b - a for a, b in pairwise(times) if b > a]
     usual = median(gaps) if gaps else 0
-    last = max(packets, key=lambda packet: packet.pts)
+    last = max(shown, key=lambda packet: packet.pts)
     duration = last.pts - first + (last.duration or round(usual))
     width, height, square = _shown_size(stream)
     rotation = _rotation(stream)
@@ -196,12 +204,12 @@ def read_video(
         is_variable=_is_variable(gaps, usual),
         bandwidth_bps=int(stream.get("bit_rate", container_bps)),
         timescale=timescale,
-        keyframes=tuple(sorted(int((p.pts - first) * scale) for p in packets if p.is_keyframe)),
+        keyframes=tuple(sorted(int((p.pts - first) * scale) for p in shown if p.is_keyframe)),
         frames=len(times),
         duration=int(duration * scale),
         start_s=float(first * base),
         is_closed=_is_closed(packets),
-        is_clean=packets[0].is_keyframe and not any(p.is_discarded for p in packets),
+        is_clean=packets[0].is_keyframe and all(p.is_timed and not p.is_discarded for p in packets),
     )
 
 

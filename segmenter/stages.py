@@ -113,7 +113,7 @@ class Stages:
                     raise NotIndependentError(str(error)) from error
                 if isinstance(error, NoFrameError):
                     raise RefusedError(Refusal.DAMAGED) from error
-                raise
+                raise PackageError(f"{rung.name}: {error}") from error
 
     def make_previews(self, asset_id: str, plan: Plan) -> Previews:
         """Return poster and thumbnails, stored. A picture that cannot be drawn is left out."""

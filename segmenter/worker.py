@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,7 +49,7 @@ BETTER_SUFFIX: Final = "-better"
 JOURNAL_VERSION: Final = "1"
 POLL_S: Final = 0.04
 RECOVERIES_MAX: Final = 10  # of one job by new workers before it is given up
-STOPPED: Final = "stopped"
+BURY_WITHIN_S: Final = 3600.0
 
 log = structlog.get_logger("segmenter")
 
@@ -89,6 +90,7 @@ class Worker:
             "interval_seconds": settings.retry_after_s,
         }
         self._stopping = threading.Event()
+        self._buried: set[str] = set()  # of the last hour; a few names at most
         self._watchman = threading.Thread(target=self._watch, name="watchman", daemon=True)
 
     def start(self) -> None:
@@ -324,13 +326,21 @@ class Worker:
         if dead:
             log.info("recovering", workers=sorted(dead), jobs=len(pending))
             DBOS._recover_pending_workflows(sorted(dead))  # noqa: SLF001 - no public name for it
-        for job in DBOS.list_workflows(
-            status="MAX_RECOVERY_ATTEMPTS_EXCEEDED", load_input=False, load_output=False
-        ):
-            asset_id = job.workflow_id.removesuffix(BETTER_SUFFIX)
-            log.error("gave up", asset_id=asset_id, error="its workers died")
-            self._publisher.fail(asset_id, GAVE_UP)
-            DBOS.cancel_workflow(job.workflow_id)
+        self._bury()
         for room in self._settings.work_dir.glob("*"):
             if room.name not in alive:
                 shutil.rmtree(room, ignore_errors=True)
+
+    def _bury(self) -> None:
+        """Give up the jobs that killed too many workers, or that ended in an error of our own."""
+        ended = DBOS.list_workflows(
+            status=["MAX_RECOVERY_ATTEMPTS_EXCEEDED", "ERROR"],
+            completed_after=datetime.fromtimestamp(time.time() - BURY_WITHIN_S, UTC).isoformat(),
+            load_input=False,
+            load_output=False,
+        )
+        for job in ended:
+            if job.workflow_id not in self._buried:
+                self._buried.add(job.workflow_id)
+                log.error("gave up", job=job.workflow_id, status=job.status)
+                self._publisher.fail(job.workflow_id.removesuffix(BETTER_SUFFIX), GAVE_UP)

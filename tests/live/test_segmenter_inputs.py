@@ -36,6 +36,9 @@ PLAYS = {  # name: (how it is made, renditions in the order in which they joined
     "hevc.mov": (clips.hevc, ["180p"], (320, 180), 6.0),
     "hdr.mov": (clips.hdr, ["180p"], (320, 180), 6.0),
     "late.mp4": (clips.late_sound, ["180p"], (320, 180), 6.0),
+    "trimmed.mp4": (clips.trimmed, ["180p"], (320, 180), 6.7),
+    "reordered.avi": (clips.reordered_avi, ["180p"], (320, 180), 6.0),
+    "joined.ts": (clips.headless, ["180p"], (320, 180), None),
     "bikes.mp4": (None, ["272p"], (640, 272), 10.0),
     "bigbuckbunny.mp4": (None, ["720p", "360p", "540p", "240p"], (1280, 720), 5.28),
 }

@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from segmenter.jobs import JobQueue
+from segmenter.jobs import QUEUE, WORKFLOW, JobQueue
 from segmenter.outcome import GAVE_UP
 from tests.support import clips
 from tests.support.playing import assert_plays
@@ -147,6 +147,14 @@ def test_a_job_that_always_fails_is_given_up_with_a_sentence(bench, heavy):
     bench.submit("clip", heavy)
     until(lambda: bench.state("clip") == "failed", "not given up")
     assert bench.publisher.said("clip")["error"] == GAVE_UP
+
+
+def test_a_job_that_ends_in_an_error_of_ours_is_given_up(bench):
+    bench.worker()
+    job = {"queue_name": QUEUE, "workflow_name": WORKFLOW, "workflow_id": "odd"}
+    bench.queue._client.enqueue(job)  # without the argument that every job has
+    until(lambda: bench.state("odd") == "failed", "not given up")
+    assert bench.publisher.said("odd")["error"] == GAVE_UP
 
 
 def test_a_stopped_worker_hands_its_job_back_at_once(bench, heavy):

@@ -71,6 +71,7 @@ def test_the_size_that_people_see(change, size, rotation):
         (["0,0,40,___", "40,40,40,K__"], False, True, False),
         (["0,0,40,KD_", "40,40,40,___"], False, True, False),
         (["5,5,40,K__"], False, True, True),
+        (["N/A,0,40,K__", "N/A,40,40,___"], False, True, False),
     ],
 )
 def test_the_shape_of_the_packets(rows, variable, closed, clean):
@@ -82,6 +83,14 @@ def test_the_shape_of_the_packets(rows, variable, closed, clean):
 def test_packets_with_gaps_in_what_is_known():
     packets = listing("N/A,7,N/A,K__", "N/A,N/A,1,___", "short", "9,9,N/A,___")
     assert [(packet.pts, packet.duration) for packet in packets] == [(7, 0), (9, 0)]
+
+
+def test_what_an_edit_list_hides_does_not_count():
+    rows = ["-80,-80,40,KD_", "-40,-40,40,_D_", "0,0,40,___", "40,40,40,K__", "80,80,40,___"]
+    video = read_video(STREAM, listing(*rows))
+    assert video is not None
+    assert (video.start_s, video.duration, video.frames, video.keyframes) == (0.0, 120, 3, (40,))
+    assert not video.is_clean
 
 
 def test_rates_come_from_the_frames_when_the_container_has_none():

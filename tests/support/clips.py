@@ -74,8 +74,8 @@ def still(path: Path) -> None:
 
 def frozen(path: Path) -> None:
     """Draw the same picture for ten minutes, with a keyframe only every eight seconds."""
-    picture = ("-f", "lavfi", "-i", "color=maroon:s=160x90:r=25:d=600")
-    ffmpeg(*picture, *H264, "-g", 200, "-sc_threshold", 0, path)
+    picture = ("-f", "lavfi", "-i", "color=maroon:s=160x90:r=5:d=600")
+    ffmpeg(*picture, *H264, "-g", 40, "-sc_threshold", 0, path)
 
 
 def odd_sizes(path: Path) -> None:
@@ -123,6 +123,24 @@ def hdr(path: Path) -> None:
 def late_sound(path: Path) -> None:
     """Draw a clip whose sound starts half a second after its picture."""
     ffmpeg(*moving(), "-itsoffset", 0.5, *tone(5.5), *H264, "-g", 50, *AAC, path)
+
+
+def trimmed(path: Path) -> None:
+    """Draw what a phone's own trimming leaves: hidden frames before an edit list's start."""
+    whole = h264(path.with_name("untrimmed.mp4"), seconds=8)
+    ffmpeg("-ss", 1.3, "-i", whole, "-c", "copy", path)
+
+
+def reordered_avi(path: Path) -> None:
+    """Draw H.264 with reordered frames in a container that knows no presentation times."""
+    ffmpeg(*moving(), *tone(), *H264, "-bf", 2, "-g", 50, "-c:a", "mp3", path)
+
+
+def headless(path: Path) -> None:
+    """Draw a recording that was joined in the middle: it does not begin with a keyframe."""
+    whole = path.with_name("whole.ts")
+    ffmpeg(*moving(seconds=8), *tone(8), *H264, "-g", 50, *AAC, whole)
+    path.write_bytes(whole.read_bytes()[188 * 200 :])
 
 
 def footage(name: str) -> Path:
