@@ -19,7 +19,7 @@ PAGES: Final = (("Watch", "/"), ("Upload", "/upload"))  # what a person opens fi
 
 
 @dataclass(frozen=True, slots=True)
-class Terminal:
+class Narrator:
     """Reports the supervisor's work line by line."""
 
     def ready(self, plan: ServicePlan, took_s: float) -> None:
@@ -39,13 +39,18 @@ class Terminal:
         err.print(f"[dim]{_clock()}[/] [green]{plan.name} is ready again[/]")
 
 
-def welcome(site: Site, plans: Sequence[ServicePlan], took_s: float) -> None:
+def welcome(
+    site: Site, plans: Sequence[ServicePlan], took_s: float, *, is_demo_coming: bool
+) -> None:
     """Print the addresses, those that a person opens first on top."""
     table = Table(box=None, show_header=False, padding=(0, 2))
     console = next((plan.url for plan in plans if plan.kind == "console"), None)
     if console:
         for page, path in PAGES:
             table.add_row(f"[bold]{page}[/]", f"[bold cyan]{console}{path}[/]", "")
+        table.add_row("", "", "")
+    if is_demo_coming:
+        table.add_row("[bold]Demo[/]", "[dim]a clip is being made and uploaded …[/]", "")
         table.add_row("", "", "")
     for plan in plans:
         admin = f"[dim]admin {plan.admin_url}[/]" if plan.admin_url else ""
@@ -58,3 +63,8 @@ def welcome(site: Site, plans: Sequence[ServicePlan], took_s: float) -> None:
 
 def _clock() -> str:
     return time.strftime("%H:%M:%S")
+
+
+def show_demo_url(url: str) -> None:
+    """Print where the demo clip plays."""
+    out.print(f"\n  [bold]Demo[/]  [bold cyan]{url}[/]", soft_wrap=True)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Patience:
     """How long the supervisor waits, and for what."""
 
-    ready_max_s: float = 60.0  # from a service's start until it says that it is ready
-    poll_s: float = 0.05  # between two questions to a starting service
+    ready_max_s: float = 120.0  # from a service's start until it says that it is ready
+    poll_s: float = 0.1  # between two questions to a starting service
     restart_first_s: float = 0.2  # before the first restart; doubles with each one
     restart_max_s: float = 10.0
     steady_s: float = 30.0  # a service that ran so long starts again with a short delay

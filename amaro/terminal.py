@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -11,13 +13,30 @@ from rich.markup import escape
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+
+class Terminal(Console):
+    """A console whose reader may go away at any time; what nobody can read is dropped."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print as rich does, except that a closed terminal is no error."""
+        with suppress(OSError):
+            super().print(*objects, **options)
+
+    def on_broken_pipe(self) -> None:
+        """Go on in silence, down to the last flush at exit; rich would end the program."""
+        self.quiet = True
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
+out = Terminal(highlight=False)
+err = Terminal(stderr=True, highlight=False)
 
 
 def give_up(sentence: str, *, status: int = 1) -> NoReturn:
     """Say why the command failed and end it."""
-    err.print(f"[bold red]error:[/] {escape(sentence)}", soft_wrap=True)
+    # A log or a pipe gets one line; a terminal gets lines that break between words.
+    err.print(f"[bold red]error:[/] {escape(sentence)}", soft_wrap=not err.is_terminal)
     raise typer.Exit(status)
 
 

@@ -14,11 +14,11 @@ from rich.markup import escape
 from amaro import valkey
 from amaro.demo import DemoError, show_demo
 from amaro.ports import PORT_MAX, PortPlan, free_base, plan_ports, taken
-from amaro.progress import Terminal, welcome
+from amaro.progress import Narrator, show_demo_url, welcome
 from amaro.services import Site, plan_services
 from amaro.stack import DEFAULT_DATA, StackError, data_dir
 from amaro.supervisor import Supervisor, stack_of
-from amaro.terminal import err, give_up, out
+from amaro.terminal import err, give_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,14 +90,13 @@ async def serve(site: Site, *, demo: bool) -> None:
     """Run the stack until a signal asks us to stop."""
     plans = plan_services(site)
     stopping, started = asyncio.Event(), asyncio.Event()
-    supervisor = Supervisor(plans=plans, record=recorder(site), report=Terminal())
+    supervisor = Supervisor(plans=plans, record=recorder(site), report=Narrator())
 
     def end() -> None:
         if stopping.is_set():
             supervisor.hurry()
-        else:
-            err.print("\nStopping (once more to stop at once) …")
         stopping.set()
+        err.print("\nStopping (once more to stop at once) …")
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -105,7 +104,7 @@ async def serve(site: Site, *, demo: bool) -> None:
     began = time.monotonic()
 
     def greet() -> None:
-        welcome(site, plans, time.monotonic() - began)
+        welcome(site, plans, time.monotonic() - began, is_demo_coming=demo)
         started.set()
 
     try:
@@ -126,8 +125,7 @@ async def announce_demo(site: Site, started: asyncio.Event) -> None:
     except DemoError as error:
         err.print(f"[yellow]No demo:[/] {escape(str(error))}", soft_wrap=True)
     else:
-        console = site.url(site.ports.console)
-        out.print(f"\n  [bold]Demo[/]     [bold cyan]{console}/watch/{asset_id}[/]", soft_wrap=True)
+        show_demo_url(f"{site.url(site.ports.console)}/watch/{asset_id}")
 
 
 def recorder(site: Site) -> Callable[[tuple[Service, ...]], None]:

@@ -102,8 +102,8 @@ def send_with_bar(file: Path, destination: Destination, title: str) -> str:
             )
         except KeyboardInterrupt:
             progress.stop()
-            again = "Run the same command again: it goes on where it ended."
-            give_up(f"Interrupted. {again}", status=INTERRUPTED)
+            err.print("Interrupted. Run the same command again: it goes on where it ended.")
+            raise typer.Exit(INTERRUPTED) from None
 
 
 def wait_with_bar(destination: Destination, asset_id: str) -> Asset:
@@ -125,8 +125,9 @@ def wait_with_bar(destination: Destination, asset_id: str) -> Asset:
                     err.print(f"Watchable now: {best_url(destination, asset_id)}", soft_wrap=True)
         except KeyboardInterrupt:
             progress.stop()
-            where = best_url(destination, asset_id)
-            give_up(f"No longer waiting; the work goes on without us: {where}", status=INTERRUPTED)
+            err.print("No longer waiting. The upload is safe, and the work goes on:")
+            err.print(best_url(destination, asset_id), soft_wrap=True)
+            raise typer.Exit(INTERRUPTED) from None
     return asset
 
 
