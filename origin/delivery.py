@@ -12,7 +12,6 @@ from cache_policies.message import RequestHead
 from cache_policies.validation import Evaluation, evaluate_at_origin
 from origin.conditions import chosen_slice, http_date
 from origin.responses import CORS, CacheClass
-from origin.store import PIECE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +49,7 @@ class Delivery(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the head with the first piece in hand, so that a removed object is still a 404."""
         objects, key, first, last = self._source
-        end = min(first + PIECE_BYTES - 1, last)
+        end = min(first + objects.piece_bytes - 1, last)
         try:
             piece = await objects.read(key, first, end)
         except FileNotFoundError:
@@ -60,7 +59,7 @@ class Delivery(Response):
         await send({**start, "headers": self.raw_headers})
         while end < last:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
-            first, end = end + 1, min(end + PIECE_BYTES, last)
+            first, end = end + 1, min(end + objects.piece_bytes, last)
             piece = await objects.read(key, first, end)
         await send({"type": "http.response.body", "body": piece, "more_body": False})
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import urlsplit
 
 from obstore.exceptions import BaseError, NotFoundError
@@ -17,7 +17,6 @@ from obstore.store import LocalStore, ObjectStore, S3Store
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
 
-PIECE_BYTES: Final = 4 << 20  # largest single read: obstore streams a local file 20 times slower
 # A player waits for what the store does: fail within seconds, the edge has a stale copy.
 CLIENT_OPTIONS: Final[ClientConfig] = {
     "allow_http": True,
@@ -46,6 +45,10 @@ def _speaking_of(key: str) -> Iterator[None]:
 class Objects:
     """Immutable objects by key. Thread-safe; `read` and `stat` are for the event loop."""
 
+    # One read, and what a slow reader holds in memory. Ranged reads, because obstore streams a
+    # local file 20 times slower; remote ones are larger, because each is a request of its own.
+    piece_bytes: ClassVar[int] = 4 << 20
+
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
@@ -63,8 +66,8 @@ class Objects:
         partial = into.with_name(f"{into.name}.partial")
         with _speaking_of(key), partial.open("wb") as file:
             size = self._store.head(key)["size"]
-            for first in range(0, size, PIECE_BYTES):
-                last = min(first + PIECE_BYTES, size)
+            for first in range(0, size, self.piece_bytes):
+                last = min(first + self.piece_bytes, size)
                 file.write(memoryview(self._store.get_range(key, start=first, end=last)))
         return partial.rename(into)
 
@@ -91,6 +94,8 @@ class Objects:
 
 class LocalObjects(Objects):
     """Objects in a directory; obstore renames into place but never syncs, so that is added."""
+
+    piece_bytes = 1 << 20
 
     def __init__(self, root: Path) -> None:
         super().__init__(LocalStore(root, mkdir=True))
