@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 REGIONS: Final = ("north", "south")
+LOOPBACK: Final = "127.0.0.1"  # admin listeners are for this machine only
 PORT_MAX: Final = 65_535
 
 
@@ -28,12 +29,16 @@ class PortPlan:
     console: int
     worker: int
 
-    def named(self) -> dict[str, int]:
-        """Return {who listens: port}, lowest port first."""
-        public = {f"edge-{edge.region}": edge.public for edge in self.edges}
-        admin = {f"edge-{edge.region} admin": edge.admin for edge in self.edges}
-        rest = {"origin": self.origin, "console": self.console, "segmenter": self.worker}
-        return public | admin | rest
+    def public(self) -> dict[str, int]:
+        """Return {who listens on the chosen host: port}."""
+        edges = {f"edge-{edge.region}": edge.public for edge in self.edges}
+        return edges | {"origin": self.origin, "console": self.console}
+
+    def private(self) -> dict[str, int]:
+        """Return {who listens for this machine only: port}."""
+        return {f"edge-{edge.region} admin": edge.admin for edge in self.edges} | {
+            "segmenter": self.worker
+        }
 
 
 def plan_ports(base: int, edges: int) -> PortPlan:
@@ -68,7 +73,8 @@ def is_free(host: str, port: int) -> bool:
 
 def taken(host: str, plan: PortPlan) -> dict[str, int]:
     """Return those of the plan's ports that someone else holds, as {who needs it: port}."""
-    return {who: port for who, port in plan.named().items() if not is_free(host, port)}
+    held = {who: port for who, port in plan.public().items() if not is_free(host, port)}
+    return held | {w: port for w, port in plan.private().items() if not is_free(LOOPBACK, port)}
 
 
 def free_base(host: str, edges: int, *, above: int) -> int | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from amaro.ports import LOOPBACK
 from amaro.processes import Command
 from amaro.target import TOKEN_VARIABLE
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 AMARO: Final = (sys.executable, "-m", "amaro")
 REDIS_VARIABLE: Final = "AMARO_REDIS_URL"
-LOOPBACK: Final = "127.0.0.1"  # admin listeners are for this machine only
 WILDCARDS: Final = {"0.0.0.0", "::"}  # noqa: S104
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -16,8 +14,6 @@ from amaro.target import TokenFileOption, given_token
 from amaro.terminal import give_up
 
 app = typer.Typer(help="Encodes and packages uploads as durable jobs.", no_args_is_help=True)
-
-STOPS = frozenset({signal.SIGTERM, signal.SIGINT})
 
 
 @app.callback()
@@ -63,11 +59,10 @@ def work(
 
     Example: amaro segmenter work --data .amaro/origin --jobs sqlite:///.amaro/jobs.sqlite
     """
-    from origin.service import open_publisher  # noqa: PLC0415
+    from amaro.compose import run_worker  # noqa: PLC0415
     from origin.settings import OriginSettings  # noqa: PLC0415
-    from segmenter.health import Health  # noqa: PLC0415
     from segmenter.tools import Limits  # noqa: PLC0415
-    from segmenter.worker import Worker, WorkerSettings  # noqa: PLC0415
+    from segmenter.worker import WorkerSettings  # noqa: PLC0415
 
     try:
         address = parse_listen(listen) if listen else None
@@ -90,13 +85,4 @@ def work(
         duration_max_s=duration_max_h * 3600.0,
         limits=Limits(memory_bytes=memory_max_mib << 20),
     )
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # before any thread, so that all inherit it
-    with open_publisher(origin) as publisher:
-        worker = Worker(settings, publisher)
-        health = Health(*address, worker.is_ready) if address else None
-        worker.start()
-        signal.sigwait(STOPS)
-        if health:
-            health.close()
-        worker.stop()
-    os._exit(0)  # stages still running end with us, and so do their encoders; the journal knows
+    run_worker(origin=origin, worker=settings, listen=address)

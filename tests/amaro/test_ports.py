@@ -12,20 +12,24 @@ HOST = "127.0.0.1"
 
 
 def test_two_edges() -> None:
-    assert plan_ports(8080, 2).named() == {
+    plan = plan_ports(8080, 2)
+    assert plan.public() == {
         "edge-north": 8080,
         "edge-south": 8081,
-        "edge-north admin": 8082,
-        "edge-south admin": 8083,
         "origin": 8084,
         "console": 8085,
+    }
+    assert plan.private() == {
+        "edge-north admin": 8082,
+        "edge-south admin": 8083,
         "segmenter": 8086,
     }
 
 
 @pytest.mark.parametrize("edges", range(1, 17))
 def test_no_port_is_given_twice(edges: int) -> None:
-    ports = list(plan_ports(9000, edges).named().values())
+    plan = plan_ports(9000, edges)
+    ports = [*plan.public().values(), *plan.private().values()]
     assert sorted(ports) == list(range(9000, 9000 + 2 * edges + 3))
 
 
@@ -39,4 +43,4 @@ def test_a_taken_port_is_found_and_stepped_over() -> None:
         assert not is_free(HOST, port)
         assert taken(HOST, plan_ports(port, 1))["edge-north"] == port
         found = free_base(HOST, 2, above=port)
-        assert found is None or port not in plan_ports(found, 2).named().values()
+        assert found is None or not taken(HOST, plan_ports(found, 2))
