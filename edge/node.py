@@ -24,8 +24,8 @@ from edge.handover import Handover
 from edge.keeper import Keeper, WorkerError, WorkerState
 from edge.listeners import bind, bound_to
 from edge.metrics import NODE_COUNTERS, NODE_GAUGES, Totals, exposition
-from edge.orders import PurgeOrder
-from edge.purges import PurgeKind, PurgePage
+from edge.orders import PurgeOrder, invalidation
+from edge.purges import PurgePage
 from edge.receipts import Receipt
 from edge.settings import EdgeSettings
 
@@ -51,10 +51,11 @@ class Node:
         self.is_draining = False
         self._totals = Totals(COUNTERS)
         self._stopping = asyncio.Event()
+        worker_settings = replace(settings, limits=settings.limits.share(settings.workers))
         self._keepers = [
             Keeper(
                 Handover(
-                    settings=settings,
+                    settings=worker_settings,
                     worker_no=worker_no,
                     page=self.page,
                     listener=listener,
@@ -183,8 +184,8 @@ class Node:
 
     async def _invalidate(self, keys: list[str]) -> int:
         """Purge what a worker saw an unsafe method change (RFC 9111 §4.4), in every worker."""
-        values = tuple(key.encode("latin-1") for key in keys)
-        return (await self.purge(PurgeOrder(kind=PurgeKind.URL, values=values))).sequence
+        receipts = [await self.purge(invalidation(key.encode("latin-1"))) for key in keys]
+        return max((receipt.sequence for receipt in receipts), default=self.page.epoch())
 
     async def _sync(self, worker_no: int) -> None:
         """Have one worker catch up; one that dies instead is waited for until its slot is free."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final, NamedTuple
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -25,7 +25,7 @@ class Address(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What bounds one worker, or the node where it says so; reaching a limit is counted."""
+    """What bounds a node; reaching a limit is counted. Numbers of things are shared by workers."""
 
     # players
     keep_alive_s: float = 75.0  # an idle player connection is closed after this
@@ -57,6 +57,19 @@ class Limits:
     restart_backoff_max_s: float = 10.0
     watch_s: float = 2.0  # between two looks at every worker
     hang_s: float = 10.0  # a worker that answers nothing for this long, twice, is killed
+
+    def share(self, workers: int) -> Limits:
+        """Return the limits of one of `workers` workers, so that all of them keep the node's."""
+        return replace(self, **{name: -(-getattr(self, name) // workers) for name in _SHARED})
+
+
+_SHARED: Final = (
+    "connections_max",
+    "fills_max",
+    "uncacheable_max",
+    "upstream_connections_max",
+    "waiters_max",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

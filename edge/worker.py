@@ -23,6 +23,7 @@ from edge.exchange import Exchange
 from edge.fetch import FillClient
 from edge.filling import Filler
 from edge.handover import Handover, adopt
+from edge.listeners import close_door
 from edge.memory import Memory
 from edge.peer import PeerUpstreams, peer_socket
 from edge.protocol import EdgeProtocol, Shared, bind
@@ -30,11 +31,9 @@ from edge.purges import Purge, PurgeFollower, PurgeKind
 from edge.tasks import Tasks
 from edge.upstreams import OriginOnly, Upstreams
 
-log = logging.getLogger("edge.worker")
-
 RELIEF_EVERY_S: Final = 1.0  # looking at every connection is not free
 GC_YOUNG: Final = 20_000  # allocations between two passes over the newest objects only
-
+DOOR_S: Final = 0.25  # connections that have begun may still come in, at the end of a drain
 
 log = logging.getLogger("edge.worker")
 
@@ -191,7 +190,7 @@ async def run_worker(
     if given.peer_dir is not None:
         servers[Server(worker, peers=True)] = _peer_socket(given.peer_dir, given.worker_no)
     loop = asyncio.get_running_loop()
-    drain = partial(_drain, worker, list(servers))
+    drain = partial(_drain, worker, list(servers), given.listener)
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, drain)
     quiet_collector()
@@ -225,8 +224,8 @@ def quiet_collector() -> None:
     gc.set_threshold(GC_YOUNG, 20, 1_000_000)
 
 
-def _drain(worker: Worker, servers: list[Server]) -> None:
-    """Say `ready` no more, serve on for the grace period, then finish what runs."""
+def _drain(worker: Worker, servers: list[Server], listener: socket.socket) -> None:
+    """Say `ready` no more, serve on for the grace period, then finish what has begun."""
     if worker.is_draining:
         return
     worker.is_draining = True
@@ -235,7 +234,9 @@ def _drain(worker: Worker, servers: list[Server]) -> None:
         for server in servers:
             server.should_exit = True
 
-    asyncio.get_running_loop().call_later(worker.settings.limits.drain_grace_s, stop)
+    loop, grace_s = asyncio.get_running_loop(), worker.settings.limits.drain_grace_s
+    loop.call_later(grace_s, close_door, listener)
+    loop.call_later(grace_s + DOOR_S, stop)
 
 
 async def _answer_supervisor(line: ControlLine, drain: Callable[[], None]) -> None:

@@ -37,6 +37,13 @@ def test_memory_is_the_nodes() -> None:
     assert settings.worker_memory_bytes == 128 * MIB
 
 
+@given(workers=st.integers(1, 64), fills_max=st.integers(1, 10_000))
+def test_workers_share_the_limits_of_the_node(workers: int, fills_max: int) -> None:
+    share = Limits(fills_max=fills_max, idle_s=3.0).share(workers)
+    assert 0 <= share.fills_max * workers - fills_max < workers
+    assert share.idle_s == 3.0
+
+
 @pytest.mark.parametrize(
     ("address", "text"),
     [(Address("127.0.0.1", 80), "127.0.0.1:80"), (Address("::1", 80), "[::1]:80")],
