@@ -5,6 +5,7 @@ run is refused when a server answers anything but a hit, or complains in its log
 """
 
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -67,12 +68,17 @@ def quiet_rounds(
 ) -> list[Mapping[str, Sample]]:
     """Return `wanted` rounds of {server: sample}, the quietest of at most three times as many.
 
-    At real-time priority others wait, so that no round needs to be run again.
+    At real-time priority others wait, so that no round needs to be run again; between turns they
+    get as long as a turn took.
     """
     done: list[Mapping[str, Sample]] = []
     rounds_max = wanted if is_real_time() else 3 * wanted
     for order in turns(list(servers), rounds_max):
-        one_round = {name: turn(servers[name], source, workload, seconds) for name in order}
+        one_round = {}
+        for name in order:
+            one_round[name] = turn(servers[name], source, workload, seconds)
+            if is_real_time():
+                time.sleep(seconds)
         for name, sample in one_round.items():
             refuse_unless_hits(name, sample)
         done.append(one_round)
