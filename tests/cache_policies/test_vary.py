@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cache_policies.vary import accept_encoding, accept_language, variant_key, vary_names
+from cache_policies.vary import (
+    REMEMBERED_BYTES_MAX,
+    accept_encoding,
+    accept_language,
+    variant_key,
+    vary_names,
+)
 from tests.support.table import fields, table
 
 
@@ -27,24 +33,26 @@ def test_vary_names(case):
 @pytest.mark.parametrize(
     "case",
     table("""
-    name             one             other           same  source
-    accept-encoding  gzip, br        br,gzip         yes   9111 §4.1 order says nothing
-    accept-encoding  gzip;q=1.0, br  GZIP, br;q=1    yes   9110 §12.4.2
-    accept-encoding  gzip;q=0.9, br  br, gzip;q=0.2  yes   the same preference
-    accept-encoding  gzip, br;q=0.5  br, gzip;q=0.5  no    another preference
-    accept-encoding  gzip, br;q=0    gzip            no    br is refused
-    accept-encoding  gzip, gzip      gzip            yes   said twice
-    accept-encoding  x-gzip          gzip            yes   9110 §8.4.1.3
-    accept-encoding  gzip ; q=0.5    gzip;Q=0.5      yes   9110 §5.6.3
-    accept-encoding  gzip;q=2        gzip            no    malformed: as it stands
-    accept-encoding  gzip;level=9    gzip            no    malformed: as it stands
-    accept-encoding  *               gzip            no    9110 §12.5.3
-    accept-language  de, en;q=0.5    DE,en;q=0.1     yes   9110 §12.5.4
-    accept-language  de, en          en, de          no    9110 §12.5.4 order may count
-    accept-language  de-AT           de              no    9110 §12.5.4
-    accept-language  de_AT!, en      de_at!, en      yes   any token
-    accept-language  de/AT           de/at           no    malformed: as it stands
-    user-agent       a b             a B             no    9111 §4.1
+    name             one                 other           same  source
+    accept-encoding  gzip, br            br,gzip         yes   9111 §4.1 order says nothing
+    accept-encoding  gzip;q=1.0, br      GZIP, br;q=1    yes   9110 §12.4.2
+    accept-encoding  gzip;q=0.9, br      br, gzip;q=0.2  yes   the same preference
+    accept-encoding  gzip, br;q=0.5      br, gzip;q=0.5  no    another preference
+    accept-encoding  gzip, br;q=0        gzip            no    br is refused
+    accept-encoding  gzip, gzip          gzip            yes   said twice
+    accept-encoding  x-gzip              gzip            yes   9110 §8.4.1.3
+    accept-encoding  X-GZIP, x-compress  compress, gzip  yes   9110 §8.4.1
+    accept-encoding  x-gzipped           gzipped         no    other names
+    accept-encoding  gzip ; q=0.5        gzip;Q=0.5      yes   9110 §5.6.3
+    accept-encoding  gzip;q=2            gzip            no    malformed: as it stands
+    accept-encoding  gzip;level=9        gzip            no    malformed: as it stands
+    accept-encoding  *                   gzip            no    9110 §12.5.3
+    accept-language  de, en;q=0.5        DE,en;q=0.1     yes   9110 §12.5.4
+    accept-language  de, en              en, de          no    9110 §12.5.4 order may count
+    accept-language  de-AT               de              no    9110 §12.5.4
+    accept-language  de_AT!, en          de_at!, en      yes   any token
+    accept-language  de/AT               de/at           no    malformed: as it stands
+    user-agent       a b                 a B             no    9111 §4.1
     """),
     ids=str,
 )
@@ -54,6 +62,11 @@ def test_variants(case):
         variant_key(vary, ((vary[0], case[column].encode()),)) for column in ("one", "other")
     )
     assert (one == other) == (case["same"] == "yes")
+
+
+def test_a_value_that_is_too_long_counts_as_it_stands():
+    long = b"gzip, " * REMEMBERED_BYTES_MAX
+    assert (accept_encoding(long), accept_language(long)) == (long, long)
 
 
 def test_an_absent_field_differs_from_an_empty_one():
