@@ -14,7 +14,7 @@ from edge.entry import Entry
 from edge.errors import EdgeError
 from edge.fetch import Response
 from edge.memory import touches
-from edge.purges import Purge, PurgeKind
+from edge.purges import Purge
 
 WINDOW_BYTES: Final = SLICE_BYTES  # ahead of the slowest reader, once a body is not kept whole
 
@@ -71,6 +71,13 @@ class Fill:
         self.readers: set[FillReader] = set()
         self.leader: FillReader | None = None
         self._news: list[asyncio.Future[None]] = []
+
+    @property
+    def tags(self) -> tuple[bytes, ...]:
+        """The purge tags of what it brings, as far as they are known."""
+        if self.stored is not None:
+            return self.stored.tags
+        return self.stale.stored.tags if self.stale is not None else ()
 
     def answers(self, reader: "FillReader", request: RequestHead) -> bool:
         """Whether what is being kept may answer this reader's request too."""
@@ -141,10 +148,11 @@ class Fill:
 class FillReader:
     """One request's place in a fill; close it when done."""
 
-    __slots__ = ("fill", "offset")
+    __slots__ = ("fill", "offset", "sequence")
 
-    def __init__(self, fill: Fill, *, leads: bool = False) -> None:
+    def __init__(self, fill: Fill, sequence: int, *, leads: bool = False) -> None:
         self.fill = fill
+        self.sequence = sequence  # the last purge applied when it asked
         self.offset = 0
         fill.readers.add(self)
         if leads:
@@ -223,13 +231,13 @@ class Fills:
         self._vary.pop(key, None)
 
     def apply(self, purge: Purge) -> None:
-        """Requests after a purge never join a fill from before it, if it may be concerned."""
+        """Let nobody join a fill from before a purge that names what it fetches.
+
+        A tag may name it too once the head is here: `FillReader.sequence` serves to see that then.
+        """
         for fill in list(self._running.values()):
-            tags = fill.stored.tags if fill.stored is not None else ()
-            unknown = fill.stored is None and purge.kind is PurgeKind.TAG
-            touched = touches(purge, fill.key, tags)
-            fill.outdated = fill.outdated or touched
-            if unknown or touched:
+            if touches(purge, fill.key, fill.tags):
+                fill.outdated = True
                 self.discard(fill)
 
 

@@ -23,6 +23,7 @@ from edge.filling import SERVER_ERRORS, Asked, Filler
 from edge.tasks import Tasks
 
 _ORIGINS_OWN: Final = frozenset({b"if-match", b"if-unmodified-since"})  # RFC 9111 §4.3.2
+SHARED_ATTEMPTS_MAX: Final = 4  # then a request fetches for itself
 _REUSABLE: Final = frozenset({Reuse.FRESH, Reuse.STALE_WHILE_REVALIDATE, Reuse.STALE_ALLOWED})
 
 
@@ -65,8 +66,11 @@ class Exchange:
             path_key = normalise(request.target)[1]
             ask = Ask(cache_key(request.scheme, request.host, path_key), request, asked)
             ask.alone = request.get(b"authorization") is not None
+            attempts = 1
             while (answer := await self._attempt(ask)) is None:
-                pass  # what it waited for was another's alone, or another variant
+                # what it waited for was another's alone, another variant, or purged meanwhile
+                attempts += 1
+                ask.alone = ask.alone or attempts > SHARED_ATTEMPTS_MAX
         except EdgeError as error:
             self.counters.failed += 1
             return of_error(error, CacheStatus(forward=forward or ask.why, detail=error.detail))
@@ -136,10 +140,10 @@ class Exchange:
         alone = ask.alone or (stale is not None and stale.stored.no_cache)
         running = None if alone else filler.fills.find(ask.key, variant)
         if running is not None:
-            return FillReader(running)
+            return FillReader(running, sequence)
         request = replace(ask.request, method=b"GET")
         fill = Fill(ask.key, variant, request, sequence=sequence, stale=stale)
-        reader = FillReader(fill, leads=True)
+        reader = FillReader(fill, sequence, leads=True)
         self._begin(fill, ask.asked, alone=alone)
         return reader
 
@@ -165,6 +169,8 @@ class Exchange:
         if phase is Phase.RELEASED:
             ask.alone = True
             return await self._of_released(ask, reader) if leads else None
+        if self._is_outdated_for(reader):
+            return None
         if not leads:
             self.counters.collapsed += 1
         status = 304 if phase is Phase.VALIDATED else fill.head.status if fill.head else None
@@ -183,6 +189,13 @@ class Exchange:
         assert fill.stored is not None
         says = replace(says, stored=not fill.windowed, ttl_s=fill.ttl_s(now_mono))
         return of_fill(reader, ask.request, says, fill.age_s(now_mono))
+
+    def _is_outdated_for(self, reader: FillReader) -> bool:
+        """Whether a purge that this reader comes after names what the fill has brought."""
+        fill = reader.fill
+        return self.filler.memory.purged_since(
+            fill.sequence, fill.key, fill.tags, until=reader.sequence
+        )
 
     async def _head(self, reader: FillReader) -> Phase:
         if self.waiting >= self.filler.limits.waiters_max:

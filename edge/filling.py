@@ -167,6 +167,9 @@ class Filler:
         fill.stored = judged.stored
         fill.exclusive = not judged.collapsible
         self.uncacheable.forget(fill.key)
+        if self.memory.purged_since(fill.sequence, fill.key, fill.tags):
+            fill.outdated = True  # by a tag that its head has only now shown
+            self.fills.discard(fill)
         self.fills.settle(fill)
         fill.enter(Phase.KEPT)
         try:

@@ -215,12 +215,17 @@ class Memory:
                 self.remove(entry)
         return len(touched)
 
-    def purged_since(self, sequence: int, key: bytes, tags: Iterable[bytes]) -> bool:
-        """Whether what was asked for after purge `sequence` has been purged since."""
+    def purged_since(
+        self, sequence: int, key: bytes, tags: Iterable[bytes], until: int | None = None
+    ) -> bool:
+        """Whether a purge after `sequence`, none after `until`, names what `key` and `tags` do."""
         if sequence < self._forgotten_sequence:
             return True
         return any(
-            purge.sequence > sequence and touches(purge, key, tags) for purge in self._purges
+            sequence < purge.sequence
+            and (until is None or purge.sequence <= until)
+            and touches(purge, key, tags)
+            for purge in self._purges
         )
 
     def _touched(self, purge: Purge) -> list[Entry]:
