@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import structlog
-from dbos import DBOS, Queue, SetWorkflowID, StepOptions
+from dbos import DBOS, Queue, SetWorkflowID, StepOptions, WorkflowStatus
 from dbos import error as dbos_error
 from sqlalchemy.exc import OperationalError
 
@@ -64,6 +64,7 @@ class WorkerSettings:
     duration_max_s: float = 4 * 3600.0
     attempts_max: int = 3  # of one stage
     retry_after_s: float = 1.0  # doubles with each attempt
+    journal_version: str = JOURNAL_VERSION
     limits: Limits = field(default_factory=Limits)
 
 
@@ -100,7 +101,7 @@ class Worker:
             config={
                 "name": APPLICATION,
                 "system_database_engine": self._engine,
-                "application_version": JOURNAL_VERSION,
+                "application_version": self._settings.journal_version,
                 "executor_id": self._name,
                 "log_level": "WARNING",
                 "scheduler_polling_interval_sec": 3600.0,
@@ -113,6 +114,7 @@ class Worker:
         self._queue(QUEUE)
         self._better_queue = self._queue(BETTER_QUEUE)
         self._look_after_the_dead()
+        self._restart(DBOS.list_workflows(status="ENQUEUED", load_input=False, load_output=False))
         self._watchman.start()
 
     def is_ready(self) -> bool:
@@ -317,12 +319,7 @@ class Worker:
         alive = self._leases.alive(time.time())
         pending = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
         dead = {w.executor_id for w in pending if w.executor_id and w.executor_id not in alive}
-        for job in pending:
-            if job.executor_id in dead and job.app_version != JOURNAL_VERSION:
-                DBOS.cancel_workflow(job.workflow_id)
-                DBOS.rewind_workflow(
-                    job.workflow_id, application_version=JOURNAL_VERSION, queue_name=job.queue_name
-                )
+        self._restart([job for job in pending if job.executor_id in dead])
         if dead:
             log.info("recovering", workers=sorted(dead), jobs=len(pending))
             DBOS._recover_pending_workflows(sorted(dead))  # noqa: SLF001 - no public name for it
@@ -330,6 +327,16 @@ class Worker:
         for room in self._settings.work_dir.glob("*"):
             if room.name not in alive:
                 shutil.rmtree(room, ignore_errors=True)
+
+    def _restart(self, jobs: list[WorkflowStatus]) -> None:
+        """Let jobs whose journal is of another release begin again, with this one's stages."""
+        version = self._settings.journal_version
+        for job in jobs:
+            if job.app_version not in {None, version}:
+                DBOS.cancel_workflow(job.workflow_id)
+                DBOS.rewind_workflow(
+                    job.workflow_id, application_version=version, queue_name=job.queue_name
+                )
 
     def _bury(self) -> None:
         """Give up the jobs that killed too many workers, or that ended in an error of our own."""

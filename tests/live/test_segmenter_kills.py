@@ -17,6 +17,7 @@ from tests.support.publisher import DirectoryPublisher
 from tests.support.segmenter_worker import jobs_url
 
 WAIT_S = 90.0
+WORKER = (sys.executable, "-m", "tests.support.segmenter_worker")
 
 
 class Bench:
@@ -29,9 +30,9 @@ class Bench:
         self.workers = []
         (root / "uploads").mkdir()
 
-    def worker(self, attempts=3):
+    def worker(self, attempts=3, version="1"):
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.segmenter_worker", str(self.root), str(attempts)],
+            [*WORKER, str(self.root), str(attempts), version],
             stdout=subprocess.PIPE,
         )
         self.workers.append(process)
@@ -126,6 +127,16 @@ def test_another_worker_takes_over_while_it_runs(bench, heavy):
     at.wait()
     until(lambda: bench.state("clip") == "complete", "the other worker did not take over")
     assert other.poll() is None
+
+
+def test_a_job_of_an_older_release_starts_again(bench, heavy):
+    old = bench.worker(version="0")
+    bench.submit("clip", heavy)
+    until(lambda: encoder_at(old, "240p"), "no encoder")
+    old.kill()
+    old.wait()
+    bench.worker()
+    until(lambda: bench.state("clip") == "complete", "the job did not start again")
 
 
 def test_a_cancellation_ends_the_encoder(bench, heavy):

@@ -1,4 +1,4 @@
-"""A worker process for tests: `python -m tests.support.segmenter_worker ROOT [ATTEMPTS]`.
+"""A worker process for tests: `python -m tests.support.segmenter_worker ROOT [ATTEMPTS [VERSION]]`.
 
 Its Publisher is a directory; it serves until it is killed.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from segmenter.worker import Worker, WorkerSettings
+from segmenter.worker import JOURNAL_VERSION, Worker, WorkerSettings
 from tests.support.publisher import DirectoryPublisher
 
 STOPS = {signal.SIGTERM, signal.SIGINT}
@@ -25,7 +25,11 @@ def main() -> None:
     root = Path(sys.argv[1])
     attempts = int(sys.argv[2]) if len(sys.argv) > 2 else 3
     settings = WorkerSettings(
-        jobs_url=jobs_url(root), work_dir=root / "work", attempts_max=attempts, retry_after_s=0.05
+        jobs_url=jobs_url(root),
+        work_dir=root / "work",
+        attempts_max=attempts,
+        retry_after_s=0.05,
+        journal_version=sys.argv[3] if len(sys.argv) > 3 else JOURNAL_VERSION,
     )
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # before any thread: all inherit it
     worker = Worker(settings, DirectoryPublisher(root))
