@@ -6,9 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from rich.table import Table
-
-from amaro.terminal import err, out
+from amaro.terminal import err, out, print_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,21 +41,18 @@ def welcome(
     site: Site, plans: Sequence[ServicePlan], took_s: float, *, is_demo_coming: bool
 ) -> None:
     """Print the addresses, those that a person opens first on top."""
-    table = Table(box=None, show_header=False, padding=(0, 2))
+    rows = [(("", ""),) * 3]
     console = next((plan.url for plan in plans if plan.kind == "console"), None)
     if console:
-        for page, path in PAGES:
-            table.add_row(f"[bold]{page}[/]", f"[bold cyan]{console}{path}[/]", "")
-        table.add_row("", "", "")
+        rows += [((page, "bold"), (console + path, "bold cyan"), ("", "")) for page, path in PAGES]
     if is_demo_coming:
-        table.add_row("[bold]Demo[/]", "[dim]a clip is being made and uploaded …[/]", "")
-        table.add_row("", "", "")
+        rows.append((("Demo", "bold"), ("a clip is being made and uploaded …", "dim"), ("", "")))
+    rows.append((("", ""),) * 3)
     for plan in plans:
-        admin = f"[dim]admin {plan.admin_url}[/]" if plan.admin_url else ""
-        table.add_row(plan.name, f"[cyan]{plan.url}[/]", admin)
-    table.add_row("data", str(site.data.root), "[dim]logs in logs/[/]")
-    out.print()
-    out.print(table, soft_wrap=True)
+        admin = f"admin {plan.admin_url}" if plan.admin_url else ""
+        rows.append(((plan.name, ""), (plan.url, "cyan"), (admin, "dim")))
+    rows.append((("data", ""), (str(site.data.root), ""), ("logs in logs/", "dim")))
+    print_rows(rows)
     out.print(f"\nReady in {took_s:.1f} s. Ctrl-C stops everything and keeps the data.")
 
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class Terminal(Console):
@@ -31,6 +32,17 @@ class Terminal(Console):
 
 out = Terminal(highlight=False)
 err = Terminal(stderr=True, highlight=False)
+
+
+def print_rows(rows: Sequence[Sequence[tuple[str, str]]]) -> None:
+    """Print rows of (text, style) in columns as wide as they must be, whatever the terminal is."""
+    widths = [max(len(text) for text, _ in column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        line = Text("  ")
+        for (text, style), width in zip(row, widths, strict=True):
+            line.append(text, style).append(" " * (width - len(text) + 4))
+        line.rstrip()
+        out.print(line, soft_wrap=True)
 
 
 def give_up(sentence: str, *, status: int = 1) -> NoReturn:

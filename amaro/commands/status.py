@@ -6,12 +6,11 @@ import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from amaro.health import is_ready
 from amaro.stack import DEFAULT_DATA, Service, StackError
 from amaro.target import AdminOption, DataOption, TokenFileOption, find_target
-from amaro.terminal import give_up, out, print_json
+from amaro.terminal import give_up, out, print_json, print_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,11 +59,13 @@ def answer(services: Sequence[Service], healthy: Sequence[bool]) -> dict[str, ob
 
 def show(services: Sequence[Service], healthy: Sequence[bool]) -> None:
     """Print one line a service."""
-    table = Table(box=None, show_header=False, padding=(0, 2))
-    for service, is_healthy in zip(services, healthy, strict=True):
-        mark = "[green]ready[/]" if is_healthy else "[bold red]not ready[/]"
-        table.add_row(service.name, mark, service.url)
-    out.print(table, soft_wrap=True)
+    marks = {True: ("ready", "green"), False: ("not ready", "bold red")}
+    print_rows(
+        [
+            ((service.name, ""), marks[is_healthy], (service.url, ""))
+            for service, is_healthy in zip(services, healthy, strict=True)
+        ]
+    )
     waiting = healthy.count(False)
     out.print("Ready." if not waiting else f"Not ready: {waiting} of {len(healthy)} services.")
 

@@ -148,13 +148,21 @@ def test_up_killed_and_interrupted(tmp_path: Path, clip: Path) -> None:
     until(lambda: not any(map(is_alive, services)), max_s=20, what="all services ended")
     assert first.amaro("status").returncode == 1
 
-    second = start_stack(tmp_path / "data")  # the lock is free
+    second = start_stack(tmp_path / "data", "--demo")  # the lock is free
     assert second.token == token
     until(lambda: complete(second, asset_id), max_s=120, what="complete")
     assert "#EXT-X-STREAM-INF" in playlist(second, "edge-north", asset_id)
+    until(lambda: demo_url(second), max_s=120, what=f"a demo, in {second.output}")
+    assert httpx.get(demo_url(second)).status_code == 200
     services = pids(second)
     assert second.end(signal.SIGINT) == 0
     assert not any(map(is_alive, services))
+
+
+def demo_url(stack: RunningStack) -> str:
+    """Return where `up` says that the demo clip plays; empty before it says so."""
+    lines = [line for line in stack.output.read_text().splitlines() if "/watch/" in line]
+    return lines[-1].split()[-1] if lines else ""
 
 
 def pids(stack: RunningStack) -> list[int]:
