@@ -55,7 +55,7 @@ def engine(
         yield engine
         engine.dispose()
         return
-    with postgres(folder) as url:
+    with postgres() as url:
         engine = open_engine(url)
         yield engine
         engine.dispose()
