@@ -83,20 +83,23 @@ function leadSeconds(hls, better) {
   return KEEP_S + (2 * (better.maxBitrate * fragment)) / hls.bandwidthEstimate;
 }
 
-/** Drops what is buffered of a lesser quality, from a segment boundary that is safely ahead. */
-function replaceFarBuffer(hls) {
+/** Drops what is buffered of a lesser quality: well ahead of the playhead, and behind it. */
+function replaceBuffer(hls) {
   const details = hls.latestLevelDetails;
   const forward = hls.mainForwardBufferInfo;
   const [present, better] = [hls.levels[hls.loadLevel], hls.levels[hls.nextAutoLevel]];
   if (!hls.autoLevelEnabled || !details || !forward || !present || !better) return;
   if (better === present || better.height < present.height) return;
-  const from = hls.media.currentTime + leadSeconds(hls, better);
-  const next = details.fragments.find((fragment) => fragment.start >= from);
-  if (!next || forward.end < next.start + 1) return;
-  // A little into the segment: the new one overlaps it, so that no gap of a frame can open.
-  const startOffset = next.start + Math.min(0.5, next.duration / 8);
+  const { currentTime } = hls.media;
   const type = hls.audioTracks.length ? "video" : null;
-  hls.trigger(Hls.Events.BUFFER_FLUSHING, { startOffset, endOffset: Infinity, type });
+  const drop = (startOffset, endOffset) =>
+    hls.trigger(Hls.Events.BUFFER_FLUSHING, { startOffset, endOffset, type });
+  const from = currentTime + leadSeconds(hls, better);
+  const next = details.fragments.find((fragment) => fragment.start >= from);
+  // A little into the segment: the new one overlaps it, so that no gap of a frame can open.
+  if (next && forward.end > next.start + 1) drop(next.start + Math.min(0.5, next.duration / 8), Infinity);
+  const playing = details.fragments.findLast((fragment) => fragment.start <= currentTime);
+  if (playing && playing.start > 1) drop(0, playing.start - 1); // who goes back sees it sharper
 }
 
 /** Follows one hls.js instance; `offer(text, url)` takes each new multivariant playlist. */
@@ -137,7 +140,7 @@ export class HandOver {
       this.#rest();
       swap(hls, mergeLevels(hls.levels, text, url));
       hls.resumeBuffering();
-      replaceFarBuffer(hls);
+      replaceBuffer(hls);
     } else if (performance.now() - since > REST_WITHIN_MS) {
       this.#rest(); // the network is slow: the next poll offers it again
       hls.resumeBuffering();
