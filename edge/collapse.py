@@ -199,9 +199,12 @@ class Fills:
         return iter(self._running.values())
 
     def find(self, key: bytes, variant: bytes) -> Fill | None:
-        """The fill that a request for this may join."""
-        fill = self._running.get((key, variant))
-        return fill if fill is not None and fill.joinable else None
+        """The fill that a request for this may join: of its variant, or of one not known yet."""
+        for asked in (variant, b""):
+            fill = self._running.get((key, asked))
+            if fill is not None and fill.joinable and (asked == variant or fill.stored is None):
+                return fill
+        return None
 
     def add(self, fill: Fill) -> None:
         """Let others join."""
@@ -227,8 +230,9 @@ class Fills:
             del self._running[fill.key, fill.variant]
 
     def forget_vary(self, key: bytes) -> None:
-        """No fill of `key` runs any more; memory knows what it stored."""
-        self._vary.pop(key, None)
+        """A fill of `key` has ended: after the last one, memory alone knows how it varies."""
+        if key in self._vary and not any(running == key for running, _ in self._running):
+            del self._vary[key]
 
     def apply(self, purge: Purge) -> None:
         """Let nobody join a fill from before a purge that names what it fetches.

@@ -139,9 +139,10 @@ class FillClient:
                 if upstream.path is not None:
                     _, connection = await loop.create_unix_connection(make, upstream.path)
                 elif upstream.tls:
-                    context = self._tls or ssl.create_default_context()
+                    if self._tls is None:  # reading the trusted roots takes 20 ms, so once
+                        self._tls = ssl.create_default_context()
                     _, connection = await loop.create_connection(
-                        make, upstream.host, upstream.port, ssl=context
+                        make, upstream.host, upstream.port, ssl=self._tls
                     )
                 else:
                     _, connection = await loop.create_connection(make, upstream.host, upstream.port)

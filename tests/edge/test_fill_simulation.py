@@ -55,7 +55,7 @@ class Client:
         asked = dict(fetch.fields)
         await world.pause(6)
         version = world.version[key]
-        await world.pause(6)
+        await world.pause(40)  # purges come in between
         if world.draw.random() < 0.1:
             raise UpstreamError("connection-lost")
         return Response(world, key, version, asked)
