@@ -135,7 +135,7 @@ class Worker:
         """The counters and gauges, by name."""
         self.counters.evicted = self.memory.evictions
         return self.counters.snapshot() | {
-            "connections": sum(map(len, self.connections)),
+            "connections": sum(map(len, self.connections[:1])),  # the players' listener is first
             "objects": len(self.memory),
             "used_bytes": self.memory.used_bytes,
             "budget_bytes": self.memory.budget_bytes,

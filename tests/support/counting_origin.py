@@ -27,6 +27,7 @@ class CountingOrigin:
         self.asked: Counter[str] = Counter()
         self.last_head = b""
         self.gate: threading.Event | None = None  # heads wait for it
+        self.middle: threading.Event | None = None  # bodies wait for it after 64 KiB
         self.address: tuple[str, int] = ("127.0.0.1", 0)
         self._loop = asyncio.new_event_loop()
         self._up = threading.Event()
@@ -79,8 +80,7 @@ class CountingOrigin:
         asked = dict(pair.split("=") for pair in query.split("&") if pair)
         self.asked[f"{method} {path}"] += 1
         version = self.version  # what is said is decided now, whenever it arrives
-        while self.gate is not None and not self.gate.is_set():  # noqa: ASYNC110 from a thread
-            await asyncio.sleep(0.002)
+        await _passed(self.gate)
         body = content(path, version, int(asked.get("size", "0")))
         name = path.strip("/").split("/")[0]
         lines = [
@@ -95,8 +95,15 @@ class CountingOrigin:
         for start in range(0, len(body), 65_536):
             writer.write(body[start : start + 65_536])
             await writer.drain()
+            await _passed(self.middle)
             if pause_s:
                 await asyncio.sleep(pause_s)
+
+
+async def _passed(gate: threading.Event | None) -> None:
+    """Wait for an event that another thread sets."""
+    while gate is not None and not gate.is_set():  # noqa: ASYNC110
+        await asyncio.sleep(0.002)
 
 
 @contextmanager
