@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -74,7 +75,8 @@ class Supervisor:
         """Kill what still runs; for the person who presses Ctrl-C twice."""
         for process in self.processes.values():
             if process.returncode is None:
-                os.killpg(process.pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
 
     async def _all_ready(
         self, ready: dict[str, asyncio.Event], started: Callable[[], None]
@@ -91,25 +93,32 @@ class Supervisor:
         restarts = 0
         while True:
             began = clock()
-            process = await self._start(plan)
-            is_ready_now = await self._becomes_ready(plan, process)
-            if is_ready_now and ready[plan.name].is_set():
-                self.report.back(plan)
-            elif is_ready_now:
-                self.report.ready(plan, clock() - began)
-                ready[plan.name].set()
-            elif not ready[plan.name].is_set():
-                raise StackError(_why_not_ready(plan, process, self.patience))
-            how = await self._ends(process) if is_ready_now else await self._is_ended(process)
+            how = await self._live(plan, ready[plan.name])
             restarts = 0 if clock() - began > self.patience.steady_s else restarts + 1
             delay_s = restart_delay_s(restarts, self.patience)
             self.report.died(plan, how, delay_s)
             await asyncio.sleep(delay_s)
 
-    async def _ends(self, process: Process) -> str:
-        return how_it_ended(await process.wait())
-
-    async def _is_ended(self, process: Process) -> str:
+    async def _live(self, plan: ServicePlan, ready: asyncio.Event) -> str:
+        """Start the service and return how it ended; StackError when it never was ready."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        try:
+            process = await self._start(plan)
+        except OSError as error:
+            how = f"cannot be started: {error.strerror}"
+            if not ready.is_set():
+                raise StackError(f"{plan.name} {how}.") from error
+            return how
+        if await self._becomes_ready(plan, process):
+            if ready.is_set():
+                self.report.back(plan)
+            else:
+                self.report.ready(plan, clock() - began)
+            ready.set()
+            return how_it_ended(await process.wait())
+        if not ready.is_set():
+            raise StackError(_why_not_ready(plan, process, self.patience))
         if process.returncode is not None:
             return how_it_ended(process.returncode)
         await stop(process, grace_s=self.patience.stop_grace_s)

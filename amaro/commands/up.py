@@ -132,6 +132,9 @@ def recorder(site: Site) -> Callable[[tuple[Service, ...]], None]:
     """Return the function that keeps `run/stack.json` true."""
 
     def record(services: tuple[Service, ...]) -> None:
-        site.data.write_stack(stack_of(services, site.token))
+        try:
+            site.data.write_stack(stack_of(services, site.token))
+        except OSError as error:  # a full disk must not stop what runs
+            err.print(f"Cannot write {site.data.stack_file}: {error.strerror}", soft_wrap=True)
 
     return record

@@ -133,6 +133,24 @@ async def test_a_service_that_cannot_start_is_quoted_and_all_is_stopped(tmp_path
     assert not any(is_alive(service.pid) for service in diary.recorded if service.pid)
 
 
+async def test_a_log_that_cannot_be_written_stops_nothing_that_runs(tmp_path: Path) -> None:
+    diary, stopping = Diary(), asyncio.Event()
+    only = plan(tmp_path, "only")
+    supervisor = Supervisor(plans=(only,), record=diary.record, report=diary, patience=QUICK)
+    running = asyncio.create_task(supervisor.run(stopping, lambda: diary.write("started")))
+    await diary.wait_for(("started",))
+    only.command.log.unlink()
+    only.command.log.mkdir()
+    pid = diary.recorded[0].pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    await diary.wait_for(("died", "only", "cannot be started: Is a directory"))
+    only.command.log.rmdir()
+    await diary.wait_for(("back", "only"))
+    stopping.set()
+    await running
+
+
 async def test_a_service_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     diary, stopping = Diary(), asyncio.Event()
     supervisor = Supervisor(
