@@ -30,7 +30,7 @@ READ = ["GET", "HEAD"]
 
 def build_app(
     *, playback: Playback, feed: Feed, assets: AssetsApi, tus: Tus, chores: Chores
-) -> ASGIApp:
+) -> OriginApp:
     """Return the application; `chores` run for as long as it does."""
 
     @asynccontextmanager
@@ -66,14 +66,15 @@ def build_app(
         routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _unrouted}
     )
     starlette.router.redirect_slashes = False
-    return _Preflight(starlette, tus)
+    return OriginApp(starlette, tus)
 
 
-class _Preflight:
+class OriginApp:
     """Answers OPTIONS for every path: CORS preflights and tus discovery are the same answer."""
 
     def __init__(self, app: ASGIApp, tus: Tus) -> None:
         self._app = app
+        self.drain = tus.drain  # before a shutdown waits for requests
         self._answer = Response(
             status_code=204,
             headers={**TUS_CORS, **PREFLIGHT, **tus.options(), "cache-control": "no-store"},

@@ -31,6 +31,11 @@ MISMATCH: Final = Refusal(
 AFTER: Final = {  # how a body ended: what its client is told, if it still listens
     Ending.GONE: Refusal(status=400, sentence="The connection closed before the body ended."),
     Ending.IDLE: Refusal(status=408, sentence="No bytes came for too long; what came is kept."),
+    Ending.DRAINED: Refusal(
+        status=503,
+        sentence="The server restarts; what came is kept.",
+        headers={"retry-after": "1", "connection": "close"},
+    ),
     Ending.STOPPED: Refusal(status=423, sentence="Another request took this upload over."),
 }
 

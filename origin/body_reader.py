@@ -21,6 +21,7 @@ class Ending(Enum):
     GONE = "gone"  # the client closed the connection
     IDLE = "idle"  # it sent nothing for too long
     STOPPED = "stopped"  # another request wants the upload
+    DRAINED = "drained"  # the server ends
 
 
 class BodyReader:
@@ -30,7 +31,7 @@ class BodyReader:
         self._receive = receive
         self._idle_s = idle_s
         self._waiting: asyncio.Timeout | None = None
-        self._stopped = False
+        self._told: Ending | None = None
         self.ending: Ending | None = None  # None while more may come
         self.released = asyncio.Event()  # set by the writer once it is done with the upload
 
@@ -38,9 +39,9 @@ class BodyReader:
         """Say whether no more bytes come."""
         return self.ending is not None
 
-    def stop(self) -> None:
+    def stop(self, why: Ending) -> None:
         """End the body now; what has arrived is still handed over."""
-        self._stopped = True
+        self._told = why
         if self._waiting is not None:
             self._waiting.reschedule(0.0)
 
@@ -60,14 +61,14 @@ class BodyReader:
                 pieces, size, begun_mono = [], 0, loop.time()
 
     async def _next(self) -> bytes:
-        if self._stopped:
-            self.ending = Ending.STOPPED
+        if self._told is not None:
+            self.ending = self._told
             return b""
         try:
             async with asyncio.timeout(self._idle_s) as self._waiting:
                 message = await self._receive()
         except TimeoutError:
-            self.ending = Ending.STOPPED if self._stopped else Ending.IDLE
+            self.ending = self._told or Ending.IDLE
             return b""
         finally:
             self._waiting = None

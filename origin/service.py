@@ -10,7 +10,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from origin.app import build_app
+from origin.app import OriginApp, build_app
 from origin.appending import Appending
 from origin.assets_api import AssetsApi
 from origin.bodies import Bodies, kernel_boot_id
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     import sqlalchemy as sa
-    from starlette.types import ASGIApp
 
     from origin.settings import OriginSettings
 
@@ -38,7 +37,7 @@ DISK_THREADS = 16
 
 
 @asynccontextmanager
-async def open_app(settings: OriginSettings, jobs: Jobs | None) -> AsyncIterator[ASGIApp]:
+async def open_app(settings: OriginSettings, jobs: Jobs | None) -> AsyncIterator[OriginApp]:
     """Yield the origin's application, to be run on the current event loop."""
     loop = asyncio.get_running_loop()
     wake = asyncio.Event()

@@ -19,6 +19,8 @@ from origin.store import open_objects
 from segmenter.jobs import JobQueue
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp
 
     from origin.settings import OriginSettings
@@ -91,7 +93,20 @@ async def serve(settings: OriginSettings, listener: socket.socket) -> None:
             bound = listener.getsockname()
             sys.stdout.write(f"origin listens on http://{bound[0]}:{bound[1]}\n")
             sys.stdout.flush()
-            await uvicorn.Server(configure(settings, app)).serve(sockets=[listener])
+            await Server(configure(settings, app), app.drain).serve(sockets=[listener])
+
+
+class Server(uvicorn.Server):
+    """Uvicorn, which first ends uploads in order: they would outlast any patience."""
+
+    def __init__(self, config: uvicorn.Config, drain: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._drain = drain
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let running requests end, then close what is left."""
+        self._drain()
+        await super().shutdown(sockets)
 
 
 def configure(settings: OriginSettings, app: ASGIApp) -> uvicorn.Config:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.responses import Response
 
 from origin import names, uploads
-from origin.body_reader import BodyReader
+from origin.body_reader import BodyReader, Ending
 from origin.conditions import http_date
 from origin.delivery import refuse
 from origin.responses import TUS_CORS, CacheClass
@@ -69,6 +69,11 @@ class Tus:
             "tus-max-size": str(self.limits.size_max_bytes),
             "tus-checksum-algorithm": ",".join(uploads.CHECKSUMS),
         }
+
+    def drain(self) -> None:
+        """End running uploads in order: their bytes are kept, their clients go on in a moment."""
+        for reader in self._readers.values():
+            reader.stop(Ending.DRAINED)
 
     async def collection(self, request: Request) -> Response:
         """Answer a POST that creates an upload, and may carry its first bytes."""
@@ -184,7 +189,7 @@ class Tus:
         reader = self._readers.get(asset_id)
         if reader is None:
             return
-        reader.stop()
+        reader.stop(Ending.STOPPED)
         try:
             async with asyncio.timeout(TAKE_OVER_S):
                 await reader.released.wait()

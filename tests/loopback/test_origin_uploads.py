@@ -157,6 +157,18 @@ async def test_a_second_writer_waits_and_a_head_takes_over(
     await close(writer)
 
 
+async def test_a_server_that_ends_keeps_what_came(settings: OriginSettings) -> None:
+    async with running_origin(settings) as client:
+        location = await begin(client)
+        file = settings.data / "uploads" / asset_of(location)
+        writer = await torn_patch(client, location, BODY[:1_500_000])
+        await eventually(lambda: file.stat().st_size > 0, "nothing is written")
+        written = file.stat().st_size
+    await close(writer)  # open all the while: the shutdown did not wait for it
+    async with running_origin(settings) as client:
+        assert written <= await offset(client, location) <= 1_500_000
+
+
 async def test_a_stalled_body_is_given_up(settings: OriginSettings) -> None:
     hasty = replace(settings, limits=replace(settings.limits, idle_s=0.2))
     async with running_origin(hasty) as client:

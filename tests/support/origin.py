@@ -15,11 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-import uvicorn
 
 from origin.names import upload_id
 from origin.service import open_app
-from origin.serving import bind, configure
+from origin.serving import Server, bind, configure
 from origin.settings import OriginSettings
 from origin.uploads import BODY_TYPE, Creation
 from segmenter.publication import Publication, PublishedRendition, Resource
@@ -45,7 +44,7 @@ async def running_origin(
     """Serve on a free port; yield a client whose base URL is the origin's."""
     with bind("127.0.0.1", 0) as listener:
         async with open_app(settings, jobs) as app:
-            server = uvicorn.Server(configure(settings, app))
+            server = Server(configure(settings, app), app.drain)
             server.install_signal_handlers = lambda: None
             serving = asyncio.create_task(server._serve([listener]))
             base = f"http://127.0.0.1:{listener.getsockname()[1]}"
