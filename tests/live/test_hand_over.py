@@ -111,3 +111,16 @@ def test_another_region_takes_over(browser, folder, clip):
         watched.page.reload()
         watched.until("video.currentTime > 1")
         assert any("CMCD" in path for path in far.requests)
+
+
+def test_when_no_edge_answers_there_is_a_sentence_and_a_way_on(browser, clip, pages):
+    clip.publish("360p", complete=True)
+    clip.is_down = True
+    with watched_page(browser, PHONE, tolerated=lambda text: "503" in text) as watched:
+        page = watched.page
+        page.goto(f"{pages}/watch/{ASSET}")
+        page.get_by_text("The video does not arrive.").wait_for()
+        clip.is_down = False
+        page.get_by_role("button", name="Try again").click()
+        watched.until("video.readyState >= 3")
+        assert page.get_by_text("The video does not arrive.").is_hidden()

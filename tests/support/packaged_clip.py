@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import imageio_ffmpeg
 from PIL import Image
@@ -108,8 +109,19 @@ class ClipServer:
         self.names = names
         self.complete = complete
 
-    def answer(self, path: str) -> tuple[int, bytes, str] | None:
+    def feed(self, target: str) -> dict[str, object]:
+        """One page of the stories; `after` is simply how many came before."""
+        parts = urlsplit(target)
+        asked = dict(parse_qsl(parts.query))
+        first, limit = int(asked.get("after", 0)), int(asked.get("limit", 20))
+        end = first + limit
+        more = f"{parts.path}?after={end}&limit={limit}" if end < len(self.stories) else None
+        region = parts.path.split("/")[2]
+        return {"region": region, "stories": self.stories[first:end], "next": more}
+
+    def answer(self, target: str) -> tuple[int, bytes, str] | None:
         """(status, body, content type) of a generated answer; None for a file."""
+        path = target.split("?", maxsplit=1)[0]
         if self.is_down:
             return 503, b"down", "text/plain"
         if path == f"/v/{ASSET}/main.m3u8":
@@ -117,8 +129,7 @@ class ClipServer:
                 return 404, b"", "text/plain"
             return 200, multivariant(self.names).encode(), "application/vnd.apple.mpegurl"
         if path.startswith("/feed/"):
-            page = {"region": path.split("/")[2], "stories": self.stories, "next": None}
-            return 200, json.dumps(page).encode(), "application/json"
+            return 200, json.dumps(self.feed(target)).encode(), "application/json"
         if path.startswith("/api/assets/"):
             if not path.endswith(ASSET):
                 return 404, b"{}", "application/json"
@@ -158,7 +169,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.clip.requests.append(self.path)
-        generated = self.clip.answer(self.path.split("?")[0])
+        generated = self.clip.answer(self.path)
         if generated is None:
             super().do_GET()
             return
