@@ -41,10 +41,9 @@ async def test_workers_are_killed_under_players_and_purges(workers: int) -> None
             for number in range(8):
                 tasks.create_task(hammer.play(number))
             killing = tasks.create_task(kill())
-            while not killing.done():
+            while not killing.done() or hammer.responses < 40:
                 await hammer.operate(5)
             hammer.done = True
-        assert hammer.responses > 40
         assert restarts(node) == KILLS
 
         # the restarted worker and the others agree, and everything is cached again
@@ -83,10 +82,10 @@ async def test_the_supervisor_is_killed_under_players_and_started_again(workers:
             async with asyncio.TaskGroup() as tasks:
                 for number in range(8):
                     tasks.create_task(hammer.play(number))
-                await hammer.operate(10)
+                while hammer.responses < 40:
+                    await hammer.operate(10)
+                node.process.kill()  # while they play
                 hammer.done = True
-                node.process.kill()
-            assert hammer.responses > 8
             await_end(processes)
 
         origin.version += 1  # while nobody was there to hear of a purge

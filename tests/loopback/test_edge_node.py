@@ -74,9 +74,7 @@ async def test_an_unsafe_request_invalidates_in_every_worker(rig: Rig) -> None:
 async def test_nothing_starts_with_content_from_before_an_acknowledged_purge(
     rig: Rig, seed: int
 ) -> None:
-    hammer = Hammer(rig, seed)
-    await hammer.run()
-    assert hammer.responses > 40
+    await Hammer(rig, seed).run()
 
 
 async def test_a_hundred_players_of_a_cold_object_are_one_origin_request(rig: Rig) -> None:

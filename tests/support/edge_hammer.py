@@ -129,12 +129,14 @@ class Hammer:
                 await asyncio.sleep(chance.random() * 0.02)  # the schedule, not a wait
                 await self.purge(admin, chance)
 
-    async def run(self, *, purges: int = 40, players: int = 8) -> None:
-        """Play while the operator purges."""
+    async def run(self, *, purges: int = 40, players: int = 8, responses: int = 40) -> None:
+        """Play while the operator purges, until enough was answered to mean something."""
         async with asyncio.TaskGroup() as tasks:
             for number in range(players):
                 tasks.create_task(self.play(number))
             await self.operate(purges)
+            while self.responses < responses:
+                await self.operate(1)
             self.done = True
 
 
