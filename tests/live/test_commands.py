@@ -70,6 +70,19 @@ def test_upload_to_the_end(stack: RunningStack, clip: Path) -> None:
     assert {"asset_id": asset_id, "title": "My clip"}.items() <= feed["stories"][0].items()
 
 
+def test_upload_by_way_of_a_named_edge(stack: RunningStack, clip: Path) -> None:
+    admin = stack.service("edge-south").admin_url
+    assert admin is not None
+    done = amaro("upload", str(clip), "--json", "--admin", admin, AMARO_ADMIN_TOKEN=stack.token)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["playback_url"].startswith(f"{stack.url('edge-south')}/v/")
+    assert answer["watch_url"] is None
+    refused = amaro("upload", str(clip), "--admin", admin, AMARO_ADMIN_TOKEN="wrong")
+    assert refused.returncode == 1
+    assert "refuses" in refused.stderr
+
+
 def test_upload_that_cannot_be_processed(stack: RunningStack, tmp_path: Path) -> None:
     text = tmp_path / "text.mp4"
     text.write_text("This is no video at all.\n" * 100)
