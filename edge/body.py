@@ -14,13 +14,14 @@ Piece: TypeAlias = bytes | memoryview
 class GrowingBody:
     """Appends on one side, reads at any offset on the other. Only sealing a slice copies bytes."""
 
-    __slots__ = ("_sealed", "_starts", "_tail", "_tail_from", "dropped_bytes", "size")
+    __slots__ = ("_sealed", "_starts", "_tail", "_tail_from", "_whole", "dropped_bytes", "size")
 
     def __init__(self) -> None:
         self._sealed: list[bytes] = []
         self._tail: list[bytes] = []
         self._starts: list[int] = []  # offset of each piece of the tail
         self._tail_from = 0
+        self._whole = True
         self.dropped_bytes = 0
         self.size = 0  # bytes appended
 
@@ -33,7 +34,7 @@ class GrowingBody:
             self._starts.append(self.size)
             tail.append(piece)
         self.size += len(piece)
-        while self.size - self._tail_from >= SLICE_BYTES:
+        while self._whole and self.size - self._tail_from >= SLICE_BYTES:
             self._seal()
 
     def read(self, offset: int) -> Piece:
@@ -51,12 +52,24 @@ class GrowingBody:
         return memoryview(held)[within:] if within else held
 
     def drop_before(self, offset: int) -> int:
-        """Let go of whole slices that nobody will read again; return how many bytes that freed."""
-        first, last = self.dropped_bytes // SLICE_BYTES, min(offset, self._tail_from) // SLICE_BYTES
-        for number in range(first, last):
-            self._sealed[number] = b""
-            self.dropped_bytes += SLICE_BYTES
-        return max(0, last - first) * SLICE_BYTES
+        """Let go of what nobody will read again; return how many bytes that freed.
+
+        From the first call on the body is a window: it does not become slices any more.
+        """
+        self._whole = False
+        before = self.dropped_bytes
+        for number in range(before // SLICE_BYTES, min(offset, self._tail_from) // SLICE_BYTES):
+            if self._sealed[number:]:
+                self._sealed[number] = b""
+                self.dropped_bytes = (number + 1) * SLICE_BYTES
+        read = 0  # pieces of the tail
+        while read < len(self._tail) and self._starts[read] + len(self._tail[read]) <= offset:
+            read += 1
+        if read:
+            self.dropped_bytes = self._starts[read - 1] + len(self._tail[read - 1])
+            self._tail_from = self.dropped_bytes
+            del self._tail[:read], self._starts[:read]
+        return self.dropped_bytes - before
 
     def slices(self) -> list[bytes]:
         """The complete body as slices of 1 MiB, the last one shorter."""

@@ -9,14 +9,14 @@ from cache_policies.freshness import current_age_s, fresh_until_mono
 from cache_policies.message import RequestHead, ResponseHead
 from cache_policies.stored import Stored
 from cache_policies.vary import variant_key
-from edge.body import SLICE_BYTES, GrowingBody, Piece
+from edge.body import GrowingBody, Piece
 from edge.entry import Entry
 from edge.errors import EdgeError
 from edge.fetch import Response
 from edge.memory import touches
 from edge.purges import Purge
 
-WINDOW_BYTES: Final = SLICE_BYTES  # ahead of the slowest reader, once a body is not kept whole
+WINDOW_BYTES: Final = 262_144  # ahead of the slowest reader, once a body is not kept whole
 
 
 class Phase(Enum):

@@ -42,11 +42,18 @@ def test_any_offset_reads_on_to_the_end(sizes, draw):
     assert b"".join(got) == whole[start:]
 
 
-@given(SIZES, st.randoms())
-def test_dropping_frees_whole_slices_behind_the_reader_only(sizes, draw):
+@given(SIZES, SIZES, st.randoms())
+def test_a_window_holds_what_is_not_read_yet(sizes, later, draw):
     body, whole = grown(sizes)
     offset = draw.randrange(len(whole) + 1)
     freed = body.drop_before(offset)
     assert freed == body.dropped_bytes <= offset
-    assert freed % SLICE_BYTES == 0
-    assert bytes(body.read(offset)) == whole[offset : offset + len(body.read(offset))]
+    for size in later:
+        whole = SOURCE[: len(whole) + size]
+        body.append(whole[body.size :])
+        while piece := body.read(offset):
+            assert bytes(piece) == whole[offset : offset + len(piece)]
+            offset += len(piece)
+            freed += body.drop_before(offset)
+            assert freed == body.dropped_bytes <= offset
+        assert offset == body.size == body.dropped_bytes == len(whole)
