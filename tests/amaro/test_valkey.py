@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,15 +12,20 @@ from amaro.stack import DataDir, StackError
 from amaro.valkey import SOCKET_PATH_MAX_BYTES, configure, quoted, socket_path
 
 
-def test_the_socket_lies_in_the_data_directory(tmp_path: Path) -> None:
-    assert socket_path(tmp_path) == tmp_path / "valkey.sock"
+def test_the_socket_lies_in_the_data_directory() -> None:
+    assert socket_path(Path("/data/run")) == Path("/data/run/valkey.sock")
 
 
-def test_a_long_path_gets_a_short_private_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    long = tmp_path / ("x" * SOCKET_PATH_MAX_BYTES)
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Yield a short temporary directory, which pytest's own is not."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        monkeypatch.setattr(tempfile, "tempdir", name)
+        yield Path(name)
+
+
+def test_a_long_path_gets_a_short_private_directory(temporary: Path) -> None:
+    long = temporary / ("x" * SOCKET_PATH_MAX_BYTES)
     short = socket_path(long)
     assert len(str(short)) <= SOCKET_PATH_MAX_BYTES
     assert socket_path(long) == short

@@ -82,9 +82,10 @@ def test_the_feed_shows_the_story(asset, browser, console):
         assert card.get_by_text("0:30").is_visible()
         watched.until_page("[...document.images].every((i) => i.complete && i.naturalWidth)")
         page.get_by_role("radio", name="South").check()
-        page.get_by_role("heading", name="No stories here yet").wait_for()
-        page.reload()  # the choice is remembered
-        page.get_by_role("heading", name="No stories here yet").wait_for()
+        card.wait_for(state="detached")  # other regions have other stories
+        page.reload()
+        page.get_by_role("radio", name="South", checked=True).wait_for()  # it is remembered
+        assert card.count() == 0
         page.get_by_role("radio", name="North").check()
         page.get_by_role("link", name=TITLE).click()
         watched.until("video.currentTime > 0.5")
