@@ -28,7 +28,7 @@ from tusclient.client import TusClient
 from tusclient.storage.filestorage import FileStorage
 endpoint, file, state, chunk = sys.argv[1:]
 uploader = TusClient(endpoint).uploader(
-    file, chunk_size=int(chunk), retries=30, retry_delay=0.2,
+    file, chunk_size=int(chunk), retries=150, retry_delay=0.2,
     store_url=True, url_storage=FileStorage(state),
 )
 while uploader.offset < uploader.get_file_size():
