@@ -45,10 +45,19 @@ def is_real_time() -> bool:
 
 
 def commit() -> str:
-    """Return the commit that was measured, with a mark when files differ from it."""
-    asked = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-    answer = subprocess.run(asked, cwd=RESULTS.parent, capture_output=True, text=True, check=False)
-    return answer.stdout.strip() or "unknown"
+    """Return the commit that was measured, with a mark when sources differ from it."""
+    head = _git("rev-parse", "--short=12", "HEAD")
+    sources = (":(top)", ":(top,exclude)benchmarks/results")  # a run before this one left its own
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", *sources)
+    return (f"{head}-dirty" if changed else head) or "unknown"
+
+
+def _git(*argv: str) -> str:
+    """Return what a git command prints, "" where there is no repository."""
+    answer = subprocess.run(
+        ["git", *argv], cwd=RESULTS.parent, capture_output=True, text=True, check=False
+    )
+    return answer.stdout.strip()
 
 
 def as_json(report: Report) -> dict[str, Any]:
