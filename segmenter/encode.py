@@ -14,6 +14,17 @@ AUDIO_BPS: Final = 128_000
 AUDIO_RATE: Final = 48_000
 QUICK_PRESETS: Final = frozenset({"ultrafast", "superfast"})
 FRAGMENTED: Final = ("-movflags", "+empty_moov+default_base_moof", "-f", "mp4")
+# Containers that hold their own media. Others name further files: an `ffconcat` of one line would
+# publish somebody else's upload under a name of its own.
+CONTAINERS: Final = (
+    "mov", "matroska", "mpegts", "mpeg", "avi", "flv", "asf", "ogg", "mxf", "dv", "gif", "ivf",
+    "h264", "hevc", "m4v", "mpegvideo", "wav", "w64", "mp3", "aac", "flac", "aiff", "caf", "amr",
+    "ac3", "eac3", "au",
+)  # fmt: skip
+UNTRUSTED: Final = (  # before every input that somebody uploaded, for ffmpeg and ffprobe alike
+    *("-protocol_whitelist", "file,pipe"),
+    *("-format_whitelist", ",".join(CONTAINERS)),
+)
 # Light beyond standard white is folded back before eight bits are cut from it.
 TONE_MAP: Final = (
     "zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt709,"
@@ -114,7 +125,7 @@ def _input(source: Path, *, shift_s: float = 0.0, log: str = "error") -> list[st
     return [
         *("-hide_banner", "-nostdin", "-y", "-v", log, "-nostats"),
         *("-progress", "pipe:1", "-stats_period", "0.5"),
-        *(*shift, "-protocol_whitelist", "file,pipe", "-i", str(source)),
+        *(*shift, *UNTRUSTED, "-i", str(source)),
     ]
 
 

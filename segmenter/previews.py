@@ -7,7 +7,7 @@ from math import ceil
 from pathlib import Path
 from typing import Final
 
-from segmenter.encode import TONE_MAP
+from segmenter.encode import TONE_MAP, UNTRUSTED
 from segmenter.facts import Facts
 
 POSTER_SIDE_MAX: Final = 720
@@ -62,7 +62,7 @@ def draw_sprite(source: Path, facts: Facts, sprite: Sprite, out: Path) -> list[s
     return [
         *("-hide_banner", "-nostdin", "-y", "-v", "error", "-nostats"),
         *(("-skip_frame", "nokey") if few else ()),
-        *("-protocol_whitelist", "file,pipe", "-i", str(source), "-map", "0:V:0"),
+        *(*UNTRUSTED, "-i", str(source), "-map", "0:V:0"),
         *("-vf", filters, "-frames:v", "1", "-q:v", "5", "-f", "image2", str(out)),
     ]
 
@@ -72,13 +72,13 @@ def draw_poster(source: Path, facts: Facts, out: Path) -> list[str]:
     quiet = ["-hide_banner", "-nostdin", "-y", "-v", "error", "-nostats"]
     if facts.video is None:
         wave = "showwavespic=s=1280x720:colors=#4aa3ff,format=yuvj420p"
-        return [*quiet, "-i", str(source), "-filter_complex", f"[0:a:0]{wave}",
+        return [*quiet, *UNTRUSTED, "-i", str(source), "-filter_complex", f"[0:a:0]{wave}",
                 "-frames:v", "1", "-f", "image2", str(out)]  # fmt: skip
     width, height = _fitted(facts.video.width, facts.video.height, POSTER_SIDE_MAX)
     scaled = f"scale={width}:{height},{_colours(facts)}"
     at_s = POSTER_AT * facts.video.duration_s if facts.video.frames > 1 else 0.0
     return [
-        *(*quiet, "-ss", f"{at_s:.3f}", "-protocol_whitelist", "file,pipe", "-i", str(source)),
+        *(*quiet, "-ss", f"{at_s:.3f}", *UNTRUSTED, "-i", str(source)),
         *("-map", "0:V:0", "-vf", f"{scaled}setsar=1,format=yuvj420p"),
         *("-frames:v", "1", "-q:v", "3", "-f", "image2", str(out)),
     ]

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from segmenter.encode import UNTRUSTED
 from segmenter.facts import (
     Facts,
     Refusal,
@@ -54,7 +55,7 @@ def _list_packets(source: Path) -> str:
 
 
 def _quiet() -> list[str]:
-    return [ffprobe(), "-v", "error", "-protocol_whitelist", "file"]
+    return [ffprobe(), "-v", "error", *UNTRUSTED]
 
 
 def _why_unreadable(source: Path, said: str) -> Refusal:
