@@ -28,6 +28,7 @@ SUBMIT_EVERY_S: Final = 2.0  # besides at once, when an upload completes
 PURGE_EVERY_S: Final = 1.0
 EXPIRE_EVERY_S: Final = 60.0
 BATCH_MAX: Final = 100
+LOST_S: Final = 86_400.0  # an accepted upload whose bytes no origin has is given up when this old
 STRAY_S: Final = 3_600.0  # a file without a record is removed when this old
 TROUBLE: Final = (
     SQLAlchemyError,
@@ -101,15 +102,18 @@ class Chores:
         """Hand accepted uploads over as jobs; return how many were."""
         if self.jobs is None:
             return 0
-        waiting = self.ledger.to_submit(limit=BATCH_MAX)
-        handed = 0
-        for asset_id in waiting:
-            try:
-                self._submit(self.jobs, asset_id)
-            except TROUBLE:  # of this one; the others need not wait for it
-                log.exception("%s: no job yet, trying again in %s s", asset_id, SUBMIT_EVERY_S)
-            else:
-                handed += 1
+        handed = elsewhere = 0
+        while page := self.ledger.to_submit(limit=BATCH_MAX, skip=elsewhere):
+            before = elsewhere
+            for asset_id in page:
+                try:
+                    is_ours = self._submit(self.jobs, asset_id)
+                except TROUBLE:  # of this one; the others need not wait for it
+                    log.exception("%s: no job yet, trying again in %s s", asset_id, SUBMIT_EVERY_S)
+                else:
+                    handed, elsewhere = handed + is_ours, elsewhere + (not is_ours)
+            if elsewhere - before < len(page):
+                break  # the next round has the rest
         return handed
 
     def expire_all(self) -> int:
@@ -124,32 +128,51 @@ class Chores:
         self.edges.give_up_old(now_wall=now_wall)
         return removed
 
-    def _submit(self, jobs: Jobs, asset_id: str) -> None:
+    def _submit(self, jobs: Jobs, asset_id: str) -> bool:
+        """Hand one upload over; False when its bytes are not here, but on another origin's disk."""
         # Each step may have happened before a crash; all are idempotent.
         key = names.source_key(asset_id)
         if not self.objects.exists(key):
             try:
                 self.objects.adopt(key, self.bodies.path(asset_id))
             except FileNotFoundError:
-                log.error("%s: the accepted upload is gone from the disk", asset_id)
-                self.ledger.lose(asset_id, now_wall=self.clock())
-                return
+                return self._is_lost(asset_id)
         jobs.submit(asset_id)
         self.ledger.submitted(asset_id, now_wall=self.clock())
         self.bodies.remove(asset_id)
+        return True
+
+    def _is_lost(self, asset_id: str) -> bool:
+        """Fail an upload that no origin has handed over for so long that none can have it."""
+        now_wall = self.clock()
+        record = self.ledger.find(asset_id)
+        if record is None or (record.completed or now_wall) > now_wall - LOST_S:
+            return False
+        log.error("%s: the accepted upload is on no disk", asset_id)
+        self.ledger.lose(asset_id, now_wall=now_wall)
+        return True
 
     def _expire(self, asset_id: str) -> bool:
         try:
             body = self.bodies.lock(asset_id)
         except FileNotFoundError:
-            self.ledger.remove(asset_id)
-            return True
+            # Another origin's, which does this first, or nobody's any more.
+            if is_stale := self._is_stale(asset_id, self.clock() - STRAY_S):
+                self.ledger.remove(asset_id)
+            return is_stale
         if body is None:
             return False  # being written: not stale after all
-        with body:
-            self.ledger.remove(asset_id)
-            self.bodies.remove(asset_id)
-        return True
+        with body:  # nobody writes now; but somebody may have, since it was found to be stale
+            if is_stale := self._is_stale(asset_id, self.clock()):
+                self.ledger.remove(asset_id)
+                self.bodies.remove(asset_id)
+            return is_stale
+
+    def _is_stale(self, asset_id: str, before_wall: float) -> bool:
+        record = self.ledger.find(asset_id)
+        if record is None or record.completed is not None:
+            return record is None or record.submitted is not None
+        return record.expires < before_wall
 
     async def _submit_loop(self) -> None:
         while True:

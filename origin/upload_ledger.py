@@ -109,10 +109,12 @@ class UploadLedger:
                 asset.stage, asset.uploaded = State.QUEUED, now_wall
             return True
 
-    def to_submit(self, *, limit: int) -> list[str]:
-        """Return accepted assets whose job is not yet submitted, oldest first."""
+    def to_submit(self, *, limit: int, skip: int = 0) -> list[str]:
+        """Return accepted assets whose job is not yet submitted, oldest first, after `skip`."""
         wanted = (Upload.submitted.is_(None), Upload.completed.is_not(None))
-        query = sa.select(Upload.asset_id).where(*wanted).order_by(Upload.completed).limit(limit)
+        oldest_first = (Upload.completed, Upload.asset_id)
+        ids = sa.select(Upload.asset_id).where(*wanted).order_by(*oldest_first)
+        query = ids.offset(skip).limit(limit)
         with Session(self._reading) as session:
             return list(session.scalars(query))
 
