@@ -6,6 +6,7 @@ import os
 import signal
 from typing import TYPE_CHECKING, Final
 
+from amaro.stack import StackError
 from origin.service import open_publisher
 from segmenter.health import Health
 from segmenter.worker import Worker
@@ -24,7 +25,10 @@ def run_worker(
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # before any thread, so that all inherit it
     with open_publisher(origin) as publisher:
         working = Worker(worker, publisher)
-        health = Health(*listen, working.is_ready) if listen else None
+        try:
+            health = Health(*listen, working.is_ready) if listen else None
+        except OSError as error:
+            raise StackError(f"--listen: {error.strerror}; choose another address.") from error
         working.start()
         signal.sigwait(STOPS)
         if health:

@@ -54,12 +54,20 @@ async def show_demo(site: Site, started: asyncio.Event) -> str:
         await _make(site.data, clip)
     await started.wait()
     memory = site.data.root / "demo.json"
-    asset_id = json.loads(memory.read_text())["asset_id"] if memory.exists() else None
+    asset_id = _shown_before(memory)
     if asset_id is None or not await answers_ok(playlist_url(site, asset_id)):
         asset_id = await _upload(site.data, clip)
         memory.write_text(json.dumps({"asset_id": asset_id}))
         await _until_watchable(playlist_url(site, asset_id))
     return str(asset_id)
+
+
+def _shown_before(memory: Path) -> str | None:
+    """Return the id of the clip that an earlier run uploaded, None when nobody knows."""
+    try:
+        return str(json.loads(memory.read_text())["asset_id"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def playlist_url(site: Site, asset_id: str) -> str:

@@ -73,12 +73,16 @@ def _of_admins(target: Target) -> list[Destination]:
     found = []
     for admin in target.admins:
         try:
-            answer = httpx.get(f"{admin}/status", headers=target.headers)
+            # No proxy from the environment: it would read the token.
+            answer = httpx.get(f"{admin}/status", headers=target.headers, trust_env=False)
         except httpx.HTTPError as error:
             raise StackError(f"No edge answers at {admin}: {error}") from error
         if answer.status_code != 200:
             raise StackError(f"The edge at {admin} refuses (status {answer.status_code}).")
-        found.append(_of_status(admin, answer.json()))
+        try:
+            found.append(_of_status(admin, answer.json()))
+        except (ValueError, KeyError, TypeError) as error:
+            raise StackError(f"What answers at {admin} is no edge's admin listener.") from error
     return found
 
 

@@ -71,6 +71,11 @@ def is_free(host: str, port: int) -> bool:
         return True
 
 
+def is_ours(host: str) -> bool:
+    """Say whether a host is an address of this machine, so that one could listen on it."""
+    return is_free(host, 0)
+
+
 def taken(host: str, plan: PortPlan) -> dict[str, int]:
     """Return those of the plan's ports that someone else holds, as {who needs it: port}."""
     held = {who: port for who, port in plan.public().items() if not is_free(host, port)}

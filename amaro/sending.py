@@ -52,12 +52,7 @@ def send(
     Interrupted at any point, the next call for the same file goes on where this one ended.
     """
     memory = remembered(file, origin=destination.origin, region=destination.region, title=title)
-    metadata = {
-        "filename": file.name,
-        "filetype": mimetypes.guess_type(file.name)[0] or "application/octet-stream",
-        "title": title,
-        "region": destination.region,
-    }
+    metadata = metadata_of(file, title=title, region=destination.region)
     client = TusClient(f"{destination.origin}/uploads/")
     with file.open("rb") as body:
         url = memory.url()
@@ -71,6 +66,17 @@ def send(
     asset_id = _asset_id(url, persistence)
     memory.forget()
     return asset_id
+
+
+def metadata_of(file: Path, *, title: str, region: str) -> dict[str, str]:
+    """Return what the origin is told of a file; bytes of its name that are no text become `?`."""
+    said = {
+        "filename": file.name,
+        "filetype": mimetypes.guess_type(file.name)[0] or "application/octet-stream",
+        "title": title,
+        "region": region,
+    }
+    return {key: value.encode(errors="replace").decode() for key, value in said.items()}
 
 
 def _resume(client: TusClient, body: BinaryIO, url: str) -> Uploader | None:

@@ -117,7 +117,7 @@ class DataDir:
     def read_stack(self) -> Stack:
         """Return the stack that runs here; raise StackError when none does."""
         try:
-            raw: dict[str, Any] = json.loads(self.stack_file.read_bytes())
+            stack = parse_stack(self.stack_file.read_bytes())
         except FileNotFoundError:
             raise StackError(
                 f"No stack runs on {self.root}. Start one with amaro up, or name its directory "
@@ -125,17 +125,28 @@ class DataDir:
             ) from None
         except PermissionError:
             raise StackError(f"{self.stack_file} belongs to another user.") from None
-        if not is_alive(raw["pid"]):
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise StackError(
-                f"The stack on {self.root} (process {raw['pid']}) was killed. Start it again with "
+                f"{self.stack_file} is not what amaro up writes ({error}). Stop the stack and "
+                "start it again with amaro up; its data is kept."
+            ) from error
+        if not is_alive(stack.pid):
+            raise StackError(
+                f"The stack on {self.root} (process {stack.pid}) was killed. Start it again with "
                 "amaro up; its data is kept."
             )
-        services = tuple(Service(**service) for service in raw["services"])
-        return Stack(pid=raw["pid"], token=raw["token"], services=services)
+        return stack
 
     def forget_stack(self) -> None:
         """Remove `run/stack.json`, because nothing runs any more."""
         self.stack_file.unlink(missing_ok=True)
+
+
+def parse_stack(text: bytes) -> Stack:
+    """Return what `write_stack` wrote; ValueError, KeyError or TypeError when it is not that."""
+    raw: dict[str, Any] = json.loads(text)
+    services = tuple(Service(**service) for service in raw["services"])
+    return Stack(pid=int(raw["pid"]), token=str(raw["token"]), services=services)
 
 
 def data_dir(path: Path) -> DataDir:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from amaro.quantities import parse_server
 from amaro.stack import DEFAULT_DATA, Service, StackError, data_dir
 
 if TYPE_CHECKING:
@@ -51,7 +52,11 @@ def find_target(*, data: Path, admin: Sequence[str] | None, token_file: Path | N
     if admin:
         if token is None:
             raise StackError(f"--admin needs a token: set {TOKEN_VARIABLE} or give --token-file.")
-        return Target(token=token, services=(), admins=tuple(url.rstrip("/") for url in admin))
+        try:
+            admins = tuple(parse_server(url) for url in admin)
+        except ValueError as error:
+            raise StackError(f"--admin: {error}") from error
+        return Target(token=token, services=(), admins=admins)
     stack = data_dir(data).read_stack()
     admins = tuple(service.admin_url for service in stack.services if service.admin_url)
     return Target(token=token or stack.token, services=stack.services, admins=admins)

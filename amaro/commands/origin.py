@@ -83,7 +83,7 @@ def serve(
         host, port = parse_listen(listen)
         token = given_token(token_file)
     except StackError as error:
-        give_up(str(error))
+        give_up(str(error), status=2)
     settings = OriginSettings(
         data=data,
         catalog_url=catalog,

@@ -60,6 +60,7 @@ def work(
     Example: amaro segmenter work --data .amaro/origin --jobs sqlite:///.amaro/jobs.sqlite
     """
     from amaro.compose import run_worker  # noqa: PLC0415
+    from origin.serving import StartError, check  # noqa: PLC0415
     from origin.settings import OriginSettings  # noqa: PLC0415
     from segmenter.tools import Limits  # noqa: PLC0415
     from segmenter.worker import WorkerSettings  # noqa: PLC0415
@@ -68,7 +69,7 @@ def work(
         address = parse_listen(listen) if listen else None
         token = given_token(token_file)
     except StackError as error:
-        give_up(str(error))
+        give_up(str(error), status=2)
     origin = OriginSettings(
         data=data,
         catalog_url=catalog,
@@ -85,4 +86,8 @@ def work(
         duration_max_s=duration_max_h * 3600.0,
         limits=Limits(memory_bytes=memory_max_mib << 20),
     )
-    run_worker(origin=origin, worker=settings, listen=address)
+    try:
+        check(origin)
+        run_worker(origin=origin, worker=settings, listen=address)
+    except (StartError, StackError) as error:
+        give_up(str(error))

@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from amaro import valkey
 from amaro.demo import DemoError, show_demo
-from amaro.ports import PORT_MAX, PortPlan, free_base, plan_ports, taken
+from amaro.ports import PORT_MAX, PortPlan, free_base, is_ours, plan_ports, taken
 from amaro.progress import Narrator, show_demo_url, welcome
 from amaro.services import Site, plan_services
 from amaro.stack import DEFAULT_DATA, StackError, data_dir
@@ -72,6 +72,14 @@ def up(
 
 def check_ports(host: str, ports: PortPlan, base: int, edges: int) -> None:
     """Raise StackError when a port is taken, naming it and a base that is free."""
+    last = max(*ports.public().values(), *ports.private().values())
+    if last > PORT_MAX:
+        raise StackError(
+            f"--port-base {base} is too high: {edges} edges need ports up to {last}, and there are "
+            f"none above {PORT_MAX}. Choose {base - (last - PORT_MAX)} or less."
+        )
+    if not is_ours(host):
+        raise StackError(f"--host {host} is not an address of this machine; 0.0.0.0 is all of its.")
     held = taken(host, ports)
     if not held:
         return
@@ -122,7 +130,7 @@ async def announce_demo(site: Site, started: asyncio.Event) -> None:
     """Print where the demo clip plays, once it does, or why it does not."""
     try:
         asset_id = await show_demo(site, started)
-    except DemoError as error:
+    except (DemoError, OSError, ValueError) as error:  # none of them is worth the stack
         err.print(f"[yellow]No demo:[/] {escape(str(error))}", soft_wrap=True)
     else:
         show_demo_url(f"{site.url(site.ports.console)}/watch/{asset_id}")

@@ -6,7 +6,9 @@ import socket
 
 import pytest
 
+from amaro.commands.up import check_ports
 from amaro.ports import free_base, is_free, plan_ports, region_of, taken
+from amaro.stack import StackError
 
 HOST = "127.0.0.1"
 
@@ -44,3 +46,16 @@ def test_a_taken_port_is_found_and_stepped_over() -> None:
         assert taken(HOST, plan_ports(port, 1))["edge-north"] == port
         found = free_base(HOST, 2, above=port)
         assert found is None or not taken(HOST, plan_ports(found, 2))
+
+
+@pytest.mark.parametrize(
+    ("host", "base", "named"),
+    [
+        (HOST, 65_530, "--port-base 65530 is too high.*Choose 65529 or less"),
+        ("999.1.1.1", 8080, "--host 999.1.1.1 is not an address of this machine"),
+        ("192.0.2.1", 8080, "--host 192.0.2.1 is not an address of this machine"),
+    ],
+)
+def test_where_nobody_can_listen_is_named(host: str, base: int, named: str) -> None:
+    with pytest.raises(StackError, match=named):
+        check_ports(host, plan_ports(base, 2), base, 2)

@@ -75,3 +75,13 @@ def test_a_refusing_disk_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StackError, match=r"Not a directory.*--data DIR"):
         DataDir(tmp_path / "file" / "data").prepare()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"{bad", b"[]", b"7", b'{"pid": 1}', b'{"pid": 1, "token": "t", "services": [{}]}'],
+)
+def test_a_damaged_stack_file_is_named(data: DataDir, text: bytes) -> None:
+    data.stack_file.write_bytes(text)
+    with pytest.raises(StackError, match=r"stack\.json is not what amaro up writes"):
+        data.read_stack()

@@ -67,3 +67,14 @@ def test_a_bad_token_file_is_named(tmp_path: Path, content: str | None, reason: 
         file.write_text(content)
     with pytest.raises(StackError, match=reason):
         find_target(data=tmp_path, admin=[ADMIN], token_file=file)
+
+
+@pytest.mark.parametrize(
+    "url", ["foo", "http://h:99999", "http://[::1", "ftp://h", "http://h/path"]
+)
+def test_an_admin_listener_that_is_none_is_named(
+    data: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(TOKEN_VARIABLE, "t")
+    with pytest.raises(StackError, match=r"--admin: .*is not a server's URL"):
+        find_target(data=data, admin=[url], token_file=None)
