@@ -14,8 +14,33 @@ VERSION = 7
 
 
 def peak_bps(segments: Sequence[Segment]) -> int:
-    """Return the bits per second of the heaviest segment (RFC 8216 §4.1)."""
-    return max(ceil(s.size * 8 / s.duration_s) for s in segments if s.duration_s > 0)
+    """Return the highest bit rate of any run of segments (RFC 8216 §4.1).
+
+    A run lasts 0.5 to 1.5 target durations: a last segment of one frame is no peak by itself.
+    """
+    return heaviest_bps([(s.size, s.duration_s) for s in segments])
+
+
+def heaviest_bps(parts: Sequence[tuple[int, float]]) -> int:
+    """Return the highest bits per second of any run of (bytes, seconds) that counts as a peak."""
+    target_s = target_duration_s([duration_s for _, duration_s in parts])
+    peak = 0.0
+    for first in range(len(parts)):
+        size, lasts_s = 0, 0.0
+        for part_size, part_s in parts[first:]:
+            size, lasts_s = size + part_size, lasts_s + part_s
+            if lasts_s > 1.5 * target_s:
+                break
+            if lasts_s >= 0.5 * target_s:
+                peak = max(peak, size * 8 / lasts_s)
+    if peak == 0.0:  # all of it is shorter than a run
+        peak = sum(size for size, _ in parts) * 8 / sum(part_s for _, part_s in parts)
+    return ceil(peak)
+
+
+def target_duration_s(durations_s: Sequence[float]) -> int:
+    """Return a whole second that no duration exceeds, rounded half up (RFC 8216 §4.3.3.1)."""
+    return max(1, int(max(durations_s) + 0.5))
 
 
 def average_bps(segments: Sequence[Segment]) -> int:
@@ -108,22 +133,21 @@ def _stream(said: PublishedRendition, rate: float, audio: Packaged | None) -> st
 
 def _iframe_stream(rendition: Packaged) -> str:
     """Return the I-frame variant; its rates count the pictures alone."""
-    rates = [s.key_bytes * 8 / s.duration_s for s in rendition.segments]
+    peak = heaviest_bps([(s.key_bytes, s.duration_s) for s in rendition.segments])
     total_s = sum(s.duration_s for s in rendition.segments)
     average = sum(s.key_bytes for s in rendition.segments) * 8 / total_s
     return (
-        f"#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={ceil(max(rates))},"
+        f"#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={peak},"
         f'AVERAGE-BANDWIDTH={ceil(average)},CODECS="{rendition.codecs}",'
         f'RESOLUTION={rendition.width}x{rendition.height},URI="iframes-{rendition.name}.m3u8"'
     )
 
 
 def _media_head(rendition: Packaged, durations_s: Sequence[float]) -> list[str]:
-    # The target is a whole second that no rounded duration exceeds (RFC 8216 §4.3.3.1).
     return [
         "#EXTM3U",
         f"#EXT-X-VERSION:{VERSION}",
-        f"#EXT-X-TARGETDURATION:{max(1, round(max(durations_s)))}",
+        f"#EXT-X-TARGETDURATION:{target_duration_s(durations_s)}",
         "#EXT-X-MEDIA-SEQUENCE:0",
         "#EXT-X-PLAYLIST-TYPE:VOD",
         "#EXT-X-INDEPENDENT-SEGMENTS",

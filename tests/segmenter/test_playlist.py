@@ -101,3 +101,35 @@ def test_laws_of_a_media_playlist(lengths, weight):
         segment.name for segment in rendition.segments
     ]
     assert average_bps(rendition.segments) <= peak_bps(rendition.segments)
+
+
+@pytest.mark.parametrize(
+    ("durations_s", "target_s"),
+    [
+        ((4.0, 4.4999), 4),
+        ((4.5,), 5),  # round() would say 4
+        ((2.5,), 3),
+        ((5.5, 0.2), 6),
+        ((0.04,), 1),
+    ],
+)
+def test_the_target_duration_is_not_below_any_rounded_one(durations_s, target_s):
+    text = media(packaged(lengths=durations_s)).decode()
+    assert f"#EXT-X-TARGETDURATION:{target_s}\n" in text
+
+
+@pytest.mark.parametrize(
+    ("lengths", "sizes", "bps"),
+    [
+        ((4.0, 4.0), (4000, 6000), 12_000),
+        ((4.0, 4.0, 0.04), (4000, 6000, 3000), 17_822),  # with the one before it, not 600 000
+        ((0.04,), (3000,), 600_000),  # nothing else is there
+        ((4.0, 1.9), (4000, 4000), 10_848),
+    ],
+)
+def test_a_peak_is_a_run_of_half_to_one_and_a_half_targets(lengths, sizes, bps):
+    parts = [
+        Segment(name="s", duration_s=duration_s, size=size, key_bytes=1)
+        for duration_s, size in zip(lengths, sizes, strict=True)
+    ]
+    assert peak_bps(parts) == bps
