@@ -173,7 +173,7 @@ def decode_frame(url: str) -> None:
 
 def stages(steps: DBOSClient, asset_id: str, arrived_wall: float) -> dict[str, float]:
     """Return how long each stage took, and how long the job waited before the first."""
-    found = {}
+    found: dict[str, float] = {}
     for step in steps.list_workflow_steps(asset_id):
         began, ended = step["started_at_epoch_ms"], step["completed_at_epoch_ms"]
         if began is None or ended is None:
