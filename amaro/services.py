@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 AMARO: Final = (sys.executable, "-m", "amaro")
 REDIS_VARIABLE: Final = "AMARO_REDIS_URL"
+CATALOG_VARIABLE: Final = "AMARO_CATALOG_URL"  # for URLs with a password, which `ps` would show
+JOBS_VARIABLE: Final = "AMARO_JOBS_URL"
 WILDCARDS: Final = {"0.0.0.0", "::"}  # noqa: S104
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from amaro.services import REDIS_VARIABLE
+from amaro.services import CATALOG_VARIABLE, JOBS_VARIABLE, REDIS_VARIABLE
 from amaro.stack import StackError
 from amaro.target import TokenFileOption, given_token
 from amaro.terminal import give_up
@@ -34,13 +34,19 @@ def serve(
         Path, typer.Option(metavar="DIR", help="Catalog, objects and uploads in progress.")
     ] = Path(".amaro/origin"),
     catalog: Annotated[
-        str | None, typer.Option(metavar="URL", help="SQLAlchemy URL instead of SQLite in DIR.")
+        str | None,
+        typer.Option(
+            metavar="URL", envvar=CATALOG_VARIABLE, help="SQLAlchemy URL instead of SQLite in DIR."
+        ),
     ] = None,
     store: Annotated[
         str | None, typer.Option(metavar="URL", help="s3://bucket/prefix instead of DIR/objects.")
     ] = None,
     jobs: Annotated[
-        str | None, typer.Option(metavar="URL", help="Where accepted uploads go as durable jobs.")
+        str | None,
+        typer.Option(
+            metavar="URL", envvar=JOBS_VARIABLE, help="Where accepted uploads go as durable jobs."
+        ),
     ] = None,
     redis: Annotated[
         str | None,

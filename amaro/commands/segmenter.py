@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from amaro.commands.origin import parse_listen
-from amaro.services import REDIS_VARIABLE
+from amaro.services import CATALOG_VARIABLE, JOBS_VARIABLE, REDIS_VARIABLE
 from amaro.stack import StackError
 from amaro.target import TokenFileOption, given_token
 from amaro.terminal import give_up
@@ -23,7 +23,10 @@ def root() -> None:
 
 @app.command()
 def work(
-    jobs: Annotated[str, typer.Option(metavar="URL", help="Database of the durable jobs.")],
+    jobs: Annotated[
+        str,
+        typer.Option(metavar="URL", envvar=JOBS_VARIABLE, help="Database of the durable jobs."),
+    ],
     data: Annotated[Path, typer.Option(metavar="DIR", help="The origin's data directory.")] = Path(
         ".amaro/origin"
     ),
@@ -31,7 +34,10 @@ def work(
         str | None, typer.Option(metavar="HOST:PORT", help="Answer health probes there.")
     ] = None,
     catalog: Annotated[
-        str | None, typer.Option(metavar="URL", help="SQLAlchemy URL instead of SQLite in DIR.")
+        str | None,
+        typer.Option(
+            metavar="URL", envvar=CATALOG_VARIABLE, help="SQLAlchemy URL instead of SQLite in DIR."
+        ),
     ] = None,
     store: Annotated[
         str | None, typer.Option(metavar="URL", help="s3://bucket/prefix instead of DIR/objects.")

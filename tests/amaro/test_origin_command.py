@@ -52,6 +52,14 @@ def test_an_option_that_cannot_work_is_named(
     assert "Traceback" not in result.output
 
 
+def test_a_url_with_a_password_may_come_from_the_environment(tmp_path: Path) -> None:
+    argv = ["origin", "serve", "--listen", "127.0.0.1:0", "--data", str(tmp_path)]
+    for variable, option in (("AMARO_CATALOG_URL", "--catalog"), ("AMARO_JOBS_URL", "--jobs")):
+        result = CliRunner(env={variable: "nosuch://u:secret@h/x"}).invoke(app, argv)
+        assert result.exit_code == 1
+        assert f"{option} nosuch://u:***@h/x" in result.output
+
+
 def test_a_taken_port_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listen = f"127.0.0.1:{listener.getsockname()[1]}"
