@@ -80,6 +80,8 @@ class CatalogPublisher:
         )
         if flipped:
             self.edges.flush(now_wall=now_wall)
+        if publication.complete:
+            self._forget(asset_id)
 
     def progress(self, asset_id: str, stage: str, fraction: float) -> None:
         """Say how far the asset is; a new stage is noted in the catalog too."""
@@ -91,7 +93,7 @@ class CatalogPublisher:
     def fail(self, asset_id: str, sentence: str) -> None:
         """Give the asset up. What was already published stays watchable, with the sentence."""
         self.catalog.signal(asset_id, Signal.FAILED, now_wall=self.clock(), error=sentence)
-        self._stages.pop(asset_id, None)
+        self._forget(asset_id)
 
     def is_cancelled(self, asset_id: str) -> bool:
         """Say whether the asset was cancelled, or is gone altogether."""
@@ -100,13 +102,18 @@ class CatalogPublisher:
     def cancelled(self, asset_id: str) -> None:
         """Make sure that a cancelled asset is shown as such, now that its work has ended."""
         self.catalog.signal(asset_id, Signal.CANCELLED, now_wall=self.clock())
-        self._stages.pop(asset_id, None)
+        self._forget(asset_id)
 
     def close(self) -> None:
         """Give connections and threads back."""
         self.threads.shutdown()
         self.edges.close()
         self.writer.close()
+
+    def _forget(self, asset_id: str) -> None:
+        """Drop what a job needed: a remote store's source was fetched into a file of ours."""
+        self._stages.pop(asset_id, None)
+        (self.scratch / asset_id).unlink(missing_ok=True)
 
     def _keep_all(
         self, asset_id: str, resources: Sequence[Resource], now_wall: float

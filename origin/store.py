@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -62,14 +63,20 @@ class Objects:
         self.put(key, path)
 
     def fetch(self, key: str, into: Path) -> Path:
-        """Return a local file with the object's bytes; raises FileNotFoundError."""
-        partial = into.with_name(f"{into.name}.partial")
-        with _speaking_of(key), partial.open("wb") as file:
+        """Return a local file with the object's bytes; raises FileNotFoundError.
+
+        Two may ask at once, sound and picture: each writes a file of its own until it is whole.
+        """
+        with _speaking_of(key):
             size = self._store.head(key)["size"]
+        if into.exists() and into.stat().st_size == size:
+            return into
+        partial = into.with_name(f"{into.name}.{secrets.token_hex(4)}.partial")
+        with _speaking_of(key), partial.open("wb") as file:
             for first in range(0, size, self.piece_bytes):
                 last = min(first + self.piece_bytes, size)
                 file.write(memoryview(self._store.get_range(key, start=first, end=last)))
-        return partial.rename(into)
+        return partial.replace(into)
 
     def exists(self, key: str) -> bool:
         """Say whether there is such an object."""

@@ -150,3 +150,21 @@ def test_the_source_is_the_accepted_file(
         objects.adopt(f"sources/{ASSET}", upload)
     upload.unlink()
     assert publisher.source(ASSET).read_bytes() == b"video"
+
+
+@pytest.mark.parametrize("ending", ["complete", "failed", "cancelled"])
+def test_a_fetched_source_goes_when_its_job_has_ended(
+    publisher: CatalogPublisher, tmp_path: Path, ending: str
+) -> None:
+    fetched = tmp_path / "sources" / ASSET
+    fetched.parent.mkdir()
+    fetched.write_bytes(b"video")
+    if ending == "complete":
+        publisher.publish(ASSET, publication(main_playlist(playlist(NAME)), complete=False))
+        assert fetched.exists()
+        publisher.publish(ASSET, publication(main_playlist(playlist(NAME)), complete=True))
+    elif ending == "failed":
+        publisher.fail(ASSET, "It is damaged.")
+    else:
+        publisher.cancelled(ASSET)
+    assert not fetched.exists()
