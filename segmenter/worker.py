@@ -22,7 +22,7 @@ from typing import Any, Final
 import structlog
 from dbos import DBOS, Queue, SetWorkflowID, StepOptions, WorkflowStatus
 from dbos import error as dbos_error
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from segmenter.jobs import APPLICATION, QUEUE, WORKFLOW, jobs_engine
 from segmenter.lease import BEAT_S, LeaseBook, own_lease
@@ -50,6 +50,7 @@ JOURNAL_VERSION: Final = "1"
 POLL_S: Final = 0.047  # with its jitter still below 50 ms
 RECOVERIES_MAX: Final = 10  # of one job by new workers before it is given up
 BURY_WITHIN_S: Final = 3600.0
+TROUBLE: Final = (SQLAlchemyError, dbos_error.DBOSException, OSError)  # of a database or disk
 
 log = structlog.get_logger("segmenter")
 
@@ -311,8 +312,8 @@ class Worker:
             try:
                 self._leases.beat(own_lease(self._name, time.time()))
                 self._look_after_the_dead()
-            except OperationalError as error:  # the database is busy or away: the next beat counts
-                log.warning("missed a beat", error=str(error.orig))
+            except TROUBLE as error:  # the database is busy or away: the next beat counts
+                log.warning("missed a beat", error=str(error).partition("\n")[0])
 
     def _look_after_the_dead(self) -> None:
         """Hand the jobs and the scratch files of dead workers on, and bury what killed too many."""
@@ -348,6 +349,6 @@ class Worker:
         )
         for job in ended:
             if job.workflow_id not in self._buried:
-                self._buried.add(job.workflow_id)
                 log.error("gave up", job=job.workflow_id, status=job.status)
                 self._publisher.fail(job.workflow_id.removesuffix(BETTER_SUFFIX), GAVE_UP)
+                self._buried.add(job.workflow_id)  # last: what could not be told is told again
