@@ -5,12 +5,18 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from benchmarks.needs import missing_packages
 from benchmarks.pairing import RunRefusedError
 from benchmarks.report import Report, publish
 
 
-def arguments(purpose: str | None, *, servers: Sequence[str] = ()) -> argparse.Namespace:
-    """Return the command line's options: quick, json and, where servers differ, only."""
+def arguments(
+    purpose: str | None, *, servers: Sequence[str] = (), needs: Sequence[str] = ()
+) -> argparse.Namespace:
+    """Return the command line's options: quick, json and, where servers differ, only.
+
+    Exits with status 2 and the packages to install when a command in `needs` is not there.
+    """
     parser = argparse.ArgumentParser(description=purpose)
     parser.add_argument("--quick", action="store_true", help="fewer, shorter turns; not kept")
     parser.add_argument("--json", action="store_true", help="print one JSON object on one line")
@@ -21,7 +27,10 @@ def arguments(purpose: str | None, *, servers: Sequence[str] = ()) -> argparse.N
     )
     if servers:
         parser.add_argument("--only", action="append", choices=servers, help="repeatable; not kept")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if packages := missing_packages(needs):
+        parser.error(f"this needs Debian packages: apt-get install {' '.join(packages)}")
+    return options
 
 
 def run(measure: Callable[[], Report], options: argparse.Namespace) -> None:

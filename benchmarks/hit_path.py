@@ -30,6 +30,7 @@ from benchmarks.peers import EDGE, STARTS
 from benchmarks.processes import Server
 from benchmarks.report import Report, is_real_time
 
+NEEDS = ("nginx", "taskset", "varnishd", "wrk")
 WORKLOADS = {
     "1KiB": Workload(1024),
     "1KiB-changing-fields": Workload(1024, "changing.lua"),  # nothing to remember
@@ -126,5 +127,5 @@ def summary(samples: Mapping[str, Sequence[Mapping[str, Sample]]]) -> Report:
 
 
 if __name__ == "__main__":
-    options = arguments(__doc__, servers=list(STARTS))
+    options = arguments(__doc__, servers=list(STARTS), needs=NEEDS)
     run(lambda: measure(quick=options.quick, only=tuple(options.only or ())), options)

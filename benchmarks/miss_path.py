@@ -22,6 +22,7 @@ from benchmarks.report import Report
 CLIENTS = 100
 SIZE = 8 * 1024 * 1024
 QUICK_SIZE = 1024 * 1024
+NEEDS = ("nginx", "taskset", "varnishd")
 SERVERS = (EDGE, "nginx-tuned", "varnish")
 LIMIT_S = 60.0
 LAG_MAX_MS = 10.0
@@ -114,5 +115,5 @@ def summary(seen: dict[str, list[dict[str, float]]], size: int) -> Report:
 
 
 if __name__ == "__main__":
-    options = arguments(__doc__, servers=SERVERS)
+    options = arguments(__doc__, servers=SERVERS, needs=NEEDS)
     run(lambda: measure(quick=options.quick, only=tuple(options.only or ())), options)

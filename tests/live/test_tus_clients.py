@@ -96,7 +96,8 @@ class Client:
 
 
 def start(kind: str, origin: OriginProcess, video: Path, chunk: int) -> Client:
-    node = shutil.which("node")
+    beside = Path(sys.executable).parent  # where it came with npm's wheel
+    node = shutil.which("node") or shutil.which("node", path=str(beside))
     assert node is not None
     state = video.parent / "state.json"
     if kind == "tuspy":

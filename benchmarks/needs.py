@@ -1,0 +1,16 @@
+"""The commands that a benchmark calls and does not bring, and the Debian packages that do."""
+
+import shutil
+from collections.abc import Iterable
+
+PACKAGE_OF = {
+    "nginx": "nginx-light",
+    "taskset": "util-linux",
+    "varnishd": "varnish",
+    "wrk": "wrk",
+}
+
+
+def missing_packages(commands: Iterable[str]) -> list[str]:
+    """Return the Debian packages, sorted, of those commands that are not on PATH."""
+    return sorted({PACKAGE_OF[name] for name in commands if shutil.which(name) is None})
