@@ -63,14 +63,17 @@ class AssetsApi:
     def cancel_asset(self, asset_id: str) -> State | None:
         """Cancel the asset's job and purge it everywhere; return its state afterwards."""
         now_wall = self.clock()
-        states = self.catalog.signal(asset_id, Signal.CANCELLED, now_wall=now_wall)
+        tags = (names.asset_tag(asset_id), names.feed_tag(self.catalog.region(asset_id) or ""))
+        states = self.catalog.signal(
+            asset_id,
+            Signal.CANCELLED,
+            now_wall=now_wall,
+            withdrawal=self.edges.purges(tags, now_wall=now_wall),
+        )
         if states is None:
             return None
         before, now_state = states
         if before in WATCHABLE and now_state is State.CANCELLED:
-            region = self.catalog.region(asset_id) or ""
-            tags = (names.asset_tag(asset_id), names.feed_tag(region))
-            self.catalog.request_purges(self.edges.purges(tags, now_wall=now_wall))
             self.edges.flush(now_wall=now_wall)
         return now_state
 

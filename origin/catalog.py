@@ -141,9 +141,18 @@ class Catalog:
             return [_view(row) for row in rows], changed or 0.0
 
     def signal(
-        self, asset_id: str, signal: Signal, *, now_wall: float, error: str | None = None
+        self,
+        asset_id: str,
+        signal: Signal,
+        *,
+        now_wall: float,
+        error: str | None = None,
+        withdrawal: Sequence[Purge] = (),
     ) -> tuple[State, State] | None:
-        """Fold a signal into an asset's state; return (before, after), None when unknown."""
+        """Fold a signal into an asset's state; return (before, after), None when unknown.
+
+        `withdrawal` is asked for in the same transaction when the asset stops being watchable.
+        """
         with Session(self._engine) as session, session.begin():
             asset = session.get(Asset, asset_id, with_for_update=True)
             if asset is None:
@@ -155,6 +164,7 @@ class Catalog:
                 asset.error = error
             if before in WATCHABLE and now_state not in WATCHABLE:
                 self._touch_feed(session, asset.region, now_wall)
+                self._request_purges(session, withdrawal)
             return before, now_state
 
     def set_stage(self, asset_id: str, stage: str) -> None:
@@ -194,11 +204,6 @@ class Catalog:
             self._request_purges(session, purges)
             return True
 
-    def request_purges(self, purges: Sequence[Purge]) -> None:
-        """Remember tags that edges must forget, whatever happens to this process."""
-        with Session(self._engine) as session, session.begin():
-            self._request_purges(session, purges)
-
     def pending_purges(self, edge: str, *, limit: int) -> list[Purge]:
         """Return the oldest purges that an edge has not acknowledged."""
         mine = sa.select(PendingPurge).where(PendingPurge.edge == edge)
@@ -232,6 +237,14 @@ class Catalog:
         """Return the region whose feed shows the asset."""
         with Session(self._reading) as session:
             return session.scalar(sa.select(Asset.region).where(Asset.asset_id == asset_id))
+
+    def shown_region(self, asset_id: str) -> str | None:
+        """Return the asset's region, None when there is no such asset or it was withdrawn."""
+        query = sa.select(Asset.region).where(
+            Asset.asset_id == asset_id, Asset.state != State.CANCELLED
+        )
+        with self._reading.connect() as connection:
+            return connection.execute(query).scalar_one_or_none()
 
     def _replace_resources(
         self, session: Session, asset_id: str, resources: Sequence[StoredResource]

@@ -36,7 +36,6 @@ class Playback:
         self._objects = objects
         self._clock = clock
         self._stats: LRUCache[str, tuple[int, float]] = LRUCache(STATS_MAX)
-        self._regions: LRUCache[str, str] = LRUCache(STATS_MAX)
 
     async def __call__(self, request: Request) -> Response:
         """Answer a GET or HEAD for one name of one asset."""
@@ -65,7 +64,10 @@ class Playback:
         if facts is None:
             return None
         digest, content_type, kind = facts
-        region = await self._region(asset_id)
+        # Asked each time: an edge that is told to forget a withdrawn asset must not get it back.
+        region = await asyncio.to_thread(self._catalog.shown_region, asset_id)
+        if region is None:
+            raise FileNotFoundError(asset_id)
         key = names.object_key(asset_id, name)
         length, last_modified = await self._stat(key)
         return Representation(
@@ -108,15 +110,6 @@ class Playback:
         if found is None:
             found = self._stats[key] = await self._objects.stat(key)
         return found
-
-    async def _region(self, asset_id: str) -> str:
-        region = self._regions.get(asset_id)
-        if region is None:
-            region = await asyncio.to_thread(self._catalog.region, asset_id)
-            if region is None:
-                raise FileNotFoundError(asset_id)
-            self._regions[asset_id] = region
-        return region
 
 
 def _variant(resource: StoredResource, coding: str) -> tuple[str, str]:

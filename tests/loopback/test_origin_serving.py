@@ -223,6 +223,9 @@ async def test_an_asset_is_described_and_cancelled(
     shown = (await client.get(f"/api/assets/{asset_id}")).json()
     assert (shown["state"], shown["stage"], shown["playback"]) == ("processing", "encoding", None)
     publisher.publish(asset_id, publication(main_playlist(b"#EXTM3U\n")))
+    segment = f"/v/{asset_id}/{content_name(b'segment')}"
+    publisher.store(asset_id, content_name(b"segment"), b"segment", "video/mp4")
+    assert (await client.get(segment)).status_code == 200
     shown = (await client.get(f"/api/assets/{asset_id}")).json()
     assert shown["state"] == "playable"
     assert shown["playback"] == f"/v/{asset_id}/main.m3u8"
@@ -239,6 +242,7 @@ async def test_an_asset_is_described_and_cancelled(
     assert (await client.post(cancel, headers=right)).json()["state"] == "cancelled"
     assert publisher.is_cancelled(asset_id)
     assert (await client.get(f"/v/{asset_id}/main.m3u8")).status_code == 404
+    assert (await client.get(segment)).status_code == 404
     assert (await client.get("/feed/north")).json()["stories"] == []
     publisher.publish(asset_id, publication(main_playlist(b"#EXTM3U\n"), complete=True))
     assert (await client.get(f"/api/assets/{asset_id}")).json()["state"] == "cancelled"

@@ -183,8 +183,12 @@ def test_publishing_replaces_names_and_keeps_validators(
 
 def test_what_was_cancelled_is_not_published(ledger: UploadLedger, catalog: Catalog) -> None:
     asset_id = published(catalog, ledger, 10.0)
-    states = catalog.signal(asset_id, Signal.CANCELLED, now_wall=11.0)
+    assert catalog.shown_region(asset_id) == "north"
+    purge = Purge(edge="http://edge", tag=f"asset-{asset_id}", sequence="1", requested=11.0)
+    states = catalog.signal(asset_id, Signal.CANCELLED, now_wall=11.0, withdrawal=[purge])
     assert states == (State.PLAYABLE, State.CANCELLED)
+    assert catalog.pending_purges("http://edge", limit=9) == [purge]
+    assert catalog.shown_region(asset_id) is None
     assert not catalog.publish(asset_id, FACTS, purges=[], now_wall=12.0)
     assert catalog.resource(asset_id, "main.m3u8") == (None, "north")
     stories, changed = catalog.feed("north", after=None, limit=9)
@@ -221,9 +225,10 @@ def test_a_purge_asked_for_again_survives_the_old_answer(
     ledger: UploadLedger, catalog: Catalog
 ) -> None:
     first = Purge(edge="http://edge", tag="feed-north", sequence="1", requested=1.0)
-    catalog.request_purges([first])
+    asset_id = accepted(ledger)
+    assert catalog.publish(asset_id, FACTS, purges=[first], now_wall=1.0)
     again = replace(first, sequence="2", requested=2.0)
-    catalog.request_purges([again])
+    assert catalog.publish(asset_id, FACTS, purges=[again], now_wall=2.0)
     catalog.acknowledge_purges([first])
     assert catalog.pending_purges("http://edge", limit=9) == [again]
     assert catalog.pending_purges("http://other", limit=9) == []
@@ -235,6 +240,7 @@ def test_a_purge_asked_for_again_survives_the_old_answer(
 def test_purges_are_given_up_when_old_or_homeless(ledger: UploadLedger, catalog: Catalog) -> None:
     for edge, requested in (("http://a", 1.0), ("http://a", 5.0), ("http://gone", 5.0)):
         tag = f"feed-{requested}"
-        catalog.request_purges([Purge(edge=edge, tag=tag, sequence="1", requested=requested)])
+        purge = Purge(edge=edge, tag=tag, sequence="1", requested=requested)
+        assert catalog.publish(accepted(ledger), FACTS, purges=[purge], now_wall=requested)
     assert catalog.drop_purges(edges=["http://a"], before_wall=2.0) == 2
     assert [p.requested for p in catalog.pending_purges("http://a", limit=9)] == [5.0]
