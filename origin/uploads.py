@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Final
+from unicodedata import category
 
 from origin.names import REGION
 
@@ -113,11 +114,13 @@ def judge_creation(
     region = metadata.get("region") or default_region
     if not REGION.fullmatch(region):
         return Refusal(status=400, sentence="A region is 1 to 32 characters of a-z, 0-9 and '-'.")
-    title = " ".join((metadata.get("title") or metadata.get("filename") or "Untitled").split())
+    title = readable(metadata.get("title", "")) or readable(metadata.get("filename", ""))
     refusal = _judge_room(length, usage, limits)
     if refusal is not None:
         return refusal
-    return Creation(length=length, title=title[:TITLE_MAX], region=region, metadata=raw)
+    return Creation(
+        length=length, title=title[:TITLE_MAX] or "Untitled", region=region, metadata=raw
+    )
 
 
 def judge_append(
@@ -166,6 +169,11 @@ def parse_metadata(text: str) -> dict[str, str] | None:
             return None
         pairs[key] = value.decode("utf-8", "replace")
     return pairs
+
+
+def readable(text: str) -> str:
+    """Return a text in one line, without control characters; PostgreSQL keeps no NUL at all."""
+    return " ".join("".join(" " if category(c) == "Cc" else c for c in text).split())
 
 
 def parse_checksum(text: str | None) -> Checksum | Refusal | None:

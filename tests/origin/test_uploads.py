@@ -106,6 +106,9 @@ def test_a_creation_that_is_refused(
         (f"filename {b64('a.mp4')},title {b64(' Tết   2026 ')}", "Tết 2026", "north"),
         (f"region {b64('south')}, is_draft", "Untitled", "south"),
         (f"title {b64('x' * 500)}", "x" * 200, "north"),
+        (f"title {b64('a' + chr(0) + 'b' + chr(27) + '[2J' + chr(10))}", "a b [2J", "north"),
+        (f"title {b64(' ' + chr(0))},filename {b64('a.mp4')}", "a.mp4", "north"),
+        (f"title {b64(chr(0x1F468) + chr(0x200D) + chr(0x1F467))}", "👨‍👧", "north"),
     ],
 )
 def test_a_creation(metadata: str, title: str, region: str) -> None:
