@@ -78,6 +78,8 @@ class Chores:
 
     async def why_not_ready(self) -> str | None:
         """Return what is broken, in words; None when the origin can do its work."""
+        if any(task.done() for task in self._running):
+            return "a chore has ended: uploads would be accepted, and stay where they are"
         try:
             await asyncio.to_thread(self.ledger.to_submit, limit=1)
         except SQLAlchemyError as error:

@@ -21,7 +21,7 @@ from origin.names import asset_id_of
 from origin.settings import UploadLimits
 from origin.store import LocalObjects
 from origin.upload_ledger import Begun, UploadLedger, UploadRecord
-from tests.support.origin import Submissions, creation, new_upload_id
+from tests.support.origin import Submissions, creation, eventually, new_upload_id
 
 ASSET = asset_id_of(new_upload_id(1))
 BODY = b"0123456789"
@@ -138,3 +138,20 @@ def test_a_stale_upload_goes(site: Site) -> None:
     assert first.expire_all() == 1
     assert site.ledger.find(ASSET) is None
     assert not first.bodies.path(ASSET).exists()
+
+
+class BrokenJobs:
+    """A queue with a fault that nobody foresaw."""
+
+    def submit(self, asset_id: str) -> None:
+        raise ZeroDivisionError
+
+
+async def test_an_origin_whose_chores_have_ended_is_not_ready(site: Site) -> None:
+    origin, _ = site.origin("first")
+    origin.jobs = BrokenJobs()
+    site.upload(origin)
+    with pytest.raises((ExceptionGroup, asyncio.CancelledError)):
+        async with origin:
+            await eventually(lambda: any(t.done() for t in origin._running), "it still runs")
+    assert "chore has ended" in (await origin.why_not_ready() or "")
