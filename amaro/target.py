@@ -52,14 +52,18 @@ def find_target(*, data: Path, admin: Sequence[str] | None, token_file: Path | N
     if admin:
         if token is None:
             raise StackError(f"--admin needs a token: set {TOKEN_VARIABLE} or give --token-file.")
-        try:
-            admins = tuple(parse_server(url) for url in admin)
-        except ValueError as error:
-            raise StackError(f"--admin: {error}") from error
-        return Target(token=token, services=(), admins=admins)
+        return Target(token=token, services=(), admins=admin_urls("--admin", admin))
     stack = data_dir(data).read_stack()
     admins = tuple(service.admin_url for service in stack.services if service.admin_url)
     return Target(token=token or stack.token, services=stack.services, admins=admins)
+
+
+def admin_urls(option: str, urls: Sequence[str]) -> tuple[str, ...]:
+    """Return the admin listeners that an option names, without a slash at the end."""
+    try:
+        return tuple(parse_server(url) for url in urls)
+    except ValueError as error:
+        raise StackError(f"{option}: {error}") from error
 
 
 def given_token(token_file: Path | None) -> str | None:
@@ -81,6 +85,7 @@ __all__ = [
     "DataOption",
     "Target",
     "TokenFileOption",
+    "admin_urls",
     "find_target",
     "given_token",
 ]

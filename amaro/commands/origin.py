@@ -9,7 +9,7 @@ import typer
 
 from amaro.services import CATALOG_VARIABLE, JOBS_VARIABLE, REDIS_VARIABLE
 from amaro.stack import StackError
-from amaro.target import TokenFileOption, given_token
+from amaro.target import TokenFileOption, admin_urls, given_token
 from amaro.terminal import give_up
 
 app = typer.Typer(
@@ -87,6 +87,7 @@ def serve(
 
     try:
         host, port = parse_listen(listen)
+        admins = admin_urls("--edge-admin", edge_admin or ())
         token = given_token(token_file)
     except StackError as error:
         give_up(str(error), status=2)
@@ -96,7 +97,7 @@ def serve(
         store_url=store,
         jobs_url=jobs,
         redis_url=redis,
-        edge_admin_urls=tuple(edge_admin or ()),
+        edge_admin_urls=admins,
         token=token,
         default_region=region,
         trusted_proxies=tuple(trusted_proxy or ()),

@@ -10,7 +10,7 @@ import typer
 from amaro.commands.origin import parse_listen
 from amaro.services import CATALOG_VARIABLE, JOBS_VARIABLE, REDIS_VARIABLE
 from amaro.stack import StackError
-from amaro.target import TokenFileOption, given_token
+from amaro.target import TokenFileOption, admin_urls, given_token
 from amaro.terminal import give_up
 
 app = typer.Typer(help="Encodes and packages uploads as durable jobs.", no_args_is_help=True)
@@ -73,6 +73,7 @@ def work(
 
     try:
         address = parse_listen(listen) if listen else None
+        admins = admin_urls("--edge-admin", edge_admin or ())
         token = given_token(token_file)
     except StackError as error:
         give_up(str(error), status=2)
@@ -82,7 +83,7 @@ def work(
         store_url=store,
         jobs_url=jobs,
         redis_url=redis,
-        edge_admin_urls=tuple(edge_admin or ()),
+        edge_admin_urls=admins,
         token=token,
     )
     settings = WorkerSettings(

@@ -17,6 +17,7 @@ from amaro.cli import app
         (["--jobs", "sqlite:////proc/nothing/x.sqlite"], "--jobs", 1),
         (["--jobs", "sqlite://", "--data", "/proc/nothing"], "--data /proc/nothing", 1),
         (["--jobs", "sqlite://", "--listen", "8086"], "--listen 8086", 2),
+        (["--jobs", "sqlite://", "--edge-admin", "http://[::1"], "--edge-admin", 2),
     ],
 )
 def test_an_option_that_cannot_work_is_named(
