@@ -111,6 +111,7 @@ class EdgeApp:
         try:
             while not head_only and (piece := await answer.body.read()):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
+                del piece  # while this waits it must not hold what is out
         except EdgeError:
             self._exchange.counters.failed += 1
             told["cut"]()

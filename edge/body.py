@@ -25,9 +25,12 @@ class GrowingBody:
         self.dropped_bytes = 0
         self.size = 0  # bytes appended
 
-    def append(self, piece: bytes) -> None:
-        """Add the next bytes."""
-        tail = self._tail
+    def append(self, piece: bytes) -> list[bytes]:
+        """Add the next bytes; return the pieces that became part of slices, and may still be held.
+
+        Whoever reads slowly may hold them for long, beside the slices.
+        """
+        tail, joined = self._tail, list[bytes]()
         if tail and len(tail[-1]) + len(piece) <= _COALESCE_BYTES:
             tail[-1] += piece
         elif piece:
@@ -35,7 +38,8 @@ class GrowingBody:
             tail.append(piece)
         self.size += len(piece)
         while self._whole and self.size - self._tail_from >= SLICE_BYTES:
-            self._seal()
+            joined += self._seal()
+        return joined
 
     def read(self, offset: int) -> Piece:
         """What is there from `offset` to the end of its piece or slice; b"" when nothing is yet."""
@@ -51,15 +55,16 @@ class GrowingBody:
             held, within = self._tail[number], offset - self._starts[number]
         return memoryview(held)[within:] if within else held
 
-    def drop_before(self, offset: int) -> int:
-        """Let go of what nobody will read again; return how many bytes that freed.
+    def drop_before(self, offset: int) -> list[bytes]:
+        """Let go of what nobody will read again, and return it: senders may hold it.
 
         From the first call on the body is a window: it does not become slices any more.
         """
         self._whole = False
-        before = self.dropped_bytes
+        before, dropped = self.dropped_bytes, list[bytes]()
         for number in range(before // SLICE_BYTES, min(offset, self._tail_from) // SLICE_BYTES):
             if self._sealed[number:]:
+                dropped.append(self._sealed[number])
                 self._sealed[number] = b""
                 self.dropped_bytes = (number + 1) * SLICE_BYTES
         read = 0  # pieces of the tail
@@ -68,17 +73,26 @@ class GrowingBody:
         if read:
             self.dropped_bytes = self._starts[read - 1] + len(self._tail[read - 1])
             self._tail_from = self.dropped_bytes
+            dropped += self._tail[:read]
             del self._tail[:read], self._starts[:read]
-        return self.dropped_bytes - before
+        return dropped
+
+    def held(self) -> list[bytes]:
+        """Every object that holds bytes of it now."""
+        return [*self._sealed, *self._tail]
 
     def slices(self) -> list[bytes]:
-        """The complete body as slices of 1 MiB, the last one shorter."""
-        return [*self._sealed, b"".join(self._tail)] if self._tail else list(self._sealed)
+        """The complete body as slices of 1 MiB, the last one shorter; readers go on in them."""
+        if self._tail:
+            self._sealed.append(b"".join(self._tail))
+            self._tail, self._starts, self._tail_from = [], [], self.size
+        return list(self._sealed)
 
-    def _seal(self) -> None:
+    def _seal(self) -> list[bytes]:
         end = self._tail_from + SLICE_BYTES
         inside = bisect_right(self._starts, end - 1)
         pieces, rest, starts = self._tail[:inside], self._tail[inside:], self._starts[inside:]
+        joined = list(pieces)
         over = self._starts[inside - 1] + len(pieces[-1]) - end
         if over > 0:
             rest.insert(0, pieces[-1][-over:])
@@ -86,3 +100,4 @@ class GrowingBody:
             pieces[-1] = pieces[-1][:-over]
         self._sealed.append(b"".join(pieces))
         self._tail, self._starts, self._tail_from = rest, starts, end
+        return joined

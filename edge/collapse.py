@@ -67,6 +67,8 @@ class Fill:
         self.reserved_bytes = 0  # of the memory budget
         self.outdated = False  # a purge names what it fetches: it is not stored
         self.exclusive = False  # it may be stored, yet answers only its leader
+        self.has_ended = False  # nothing is appended any more
+        self.in_memory = False  # its body is an entry's
         self.windowed = False  # too large to keep whole: it waits for its slowest reader
         self.readers: set[FillReader] = set()
         self.leader: FillReader | None = None
@@ -115,13 +117,19 @@ class Fill:
     def fail(self, error: EdgeError) -> None:
         """End without success, unless it has ended already."""
         if Phase.FAILED in NEXT[self.phase]:
-            self.error = error
+            self.error = error.again()  # without the traceback, whose frames hold this fill
             self.enter(Phase.FAILED)
 
-    def append(self, piece: bytes) -> None:
-        """Add bytes of the body."""
-        self.body.append(piece)
+    def append(self, piece: bytes) -> list[bytes]:
+        """Add bytes of the body; return the pieces that this made part of slices."""
+        joined = self.body.append(piece)
         self._tell()
+        return joined
+
+    def leave_body(self) -> None:
+        """Let go of the body, if nobody reads it: the collector of cycles may never come by."""
+        if not self.readers:
+            self.body = GrowingBody()
 
     def slowest(self) -> int:
         """The offset up to which every reader has read."""
@@ -131,7 +139,11 @@ class Fill:
         """Wait until something about this fill has changed."""
         future = asyncio.get_running_loop().create_future()
         self._news.append(future)
-        await future
+        try:
+            await future
+        finally:
+            if future in self._news:  # nobody waits for it any more
+                self._news.remove(future)
 
     def moved(self) -> None:
         """A reader went on, or away: the runner may wait for that."""
@@ -181,8 +193,13 @@ class FillReader:
 
     def close(self) -> None:
         """Leave; a fill that nobody reads may stop."""
-        self.fill.readers.discard(self)
-        self.fill._tell()  # noqa: SLF001 the other half of the fill, in the same file
+        fill = self.fill
+        fill.readers.discard(self)
+        if fill.leader is self:
+            fill.leader = None
+        fill._tell()  # noqa: SLF001 the other half of the fill, in the same file
+        if fill.has_ended:
+            fill.leave_body()
 
 
 class Fills:

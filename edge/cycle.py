@@ -58,6 +58,7 @@ class Cycle:
         try:
             await app(scope, self.receive, self.send)
         finally:
+            self.task = None  # a cycle of references would keep what its frames hold
             if not self.response_complete and not self.disconnected:
                 self.cut()
 

@@ -1,10 +1,10 @@
 """Answers: what a player gets of a response, and where its body is read from."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from http import HTTPStatus
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from cache_policies.cache_status import CacheStatus, render
 from cache_policies.message import Fields, RequestHead, ResponseHead
@@ -19,6 +19,8 @@ from edge.fetch import Response
 from edge.forwarding import HOP
 
 BODILESS: Final = frozenset({204, 304})
+
+Watch: TypeAlias = Callable[[list[bytes]], None]
 
 
 class Shape(Enum):
@@ -135,12 +137,15 @@ class FillBody:
 class PassedBody:
     """Bytes of a response that is this player's alone."""
 
-    def __init__(self, response: Response) -> None:
+    def __init__(self, response: Response, watch: Watch) -> None:
         self._response = response
+        self._watch = watch
 
     async def read(self) -> Piece:
         """The next piece, straight from the connection."""
-        return await self._response.read()
+        piece = await self._response.read()
+        self._watch([piece])
+        return piece
 
     def close(self) -> None:
         """Give the connection back, or cut it."""
@@ -188,13 +193,16 @@ def of_fill(reader: FillReader, request: RequestHead, says: CacheStatus, age_s: 
 
 
 def of_response(
-    response: Response, head: ResponseHead, request: RequestHead, says: CacheStatus
+    response: Response, head: ResponseHead, request: RequestHead, says: CacheStatus, watch: Watch
 ) -> Answer:
-    """The answer that passes a response on, unstored; it owns the response from now on."""
+    """The answer that passes a response on, unstored; it owns the response from now on.
+
+    `watch` is told of every piece: a slow player may hold it.
+    """
     age: Fields = tuple(line for line in head.fields if line[0] == b"age")
     fields = (*passed_fields(head.fields), *age, (b"cache-status", render(says)))
     announced = parse_length(head) if request.method == b"HEAD" else response.length
-    return Answer(head.status, fields, announced, PassedBody(response))
+    return Answer(head.status, fields, announced, PassedBody(response, watch))
 
 
 def of_error(error: EdgeError, says: CacheStatus) -> Answer:

@@ -29,6 +29,12 @@ class UpstreamTimeoutError(UpstreamError):
     status = 504
 
 
+class MemoryShortError(UpstreamError):
+    """There is no memory to receive an answer in, because players do not take theirs."""
+
+    status = 503
+
+
 class RefusedError(EdgeError):
     """A limit of this node refuses the request for now."""
 

@@ -217,7 +217,8 @@ class Exchange:
             return await self._pass(ask.request, ask.asked, ask.why)
         self.counters.misses += 1
         says = CacheStatus(forward=ask.why, forward_status=head.status, detail=fill.detail)
-        return of_response(response, head, ask.request, says)
+        watch = self.filler.memory.watch
+        return of_response(response, head, ask.request, says, watch)
 
     def _better_stale(self, ask: Ask, fill: Fill) -> bool:
         """Whether the stale entry is a better answer than the error that the fill got."""
@@ -247,7 +248,8 @@ class Exchange:
         if keys := invalidated_keys(request, received.head):
             await self._invalidate(received.response, keys)
         says = CacheStatus(forward=forward, forward_status=received.head.status)
-        return of_response(received.response, received.head, request, says)
+        watch = self.filler.memory.watch
+        return of_response(received.response, received.head, request, says, watch)
 
     async def _invalidate(self, response: Response, keys: tuple[bytes, ...]) -> None:
         try:

@@ -4,43 +4,18 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Protocol
-from urllib.parse import unquote, urlsplit
 
 from cache_policies.message import Fields
 from edge.errors import EdgeError, UpstreamError, UpstreamTimeoutError
 from edge.responses import ResponseReader
 from edge.settings import Limits
+from edge.upstreams import Upstream
 
+READ_BYTES: Final = 65_536  # at most at once: also the largest piece that a slow player can hold
 WINDOW_BYTES: Final = 262_144  # read ahead of the consumer before reading pauses
 IDEMPOTENT: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
-
-
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """Where to connect: `http://host:port`, `https://host:port` or `unix:/path`."""
-
-    url: str
-    host: str = field(init=False)
-    port: int = field(init=False)
-    path: str | None = field(init=False)  # of a Unix socket
-    tls: bool = field(init=False)
-
-    def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme == "unix" and parts.path:
-            path, host = unquote(parts.path), "localhost"
-        elif parts.scheme in ("http", "https") and parts.hostname:
-            path, host = None, parts.hostname
-        else:
-            raise ValueError(f"not an upstream: {self.url!r} (want http://host:port or unix:/path)")
-        tls = parts.scheme == "https"
-        set_once = object.__setattr__
-        set_once(self, "host", host)
-        set_once(self, "path", path)
-        set_once(self, "tls", tls)
-        set_once(self, "port", 0 if path else parts.port or (443 if tls else 80))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +52,22 @@ class Response(Protocol):
         """Give the connection back, or drop it if the body was not read to its end."""
 
 
+class Account(Protocol):
+    """Where a client says what it holds, and learns how short memory is."""
+
+    def ahead(self, piece_bytes: int) -> None:
+        """Count bytes read ahead of their consumer; negative when they are taken."""
+
+    def shortage(self) -> float:
+        """0 while all fits, 1 when nothing more may come in."""
+
+
 class FillClient:
     """Fetches from upstreams over pooled connections; one per worker, used from its loop only."""
 
-    def __init__(self, limits: Limits, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, limits: Limits, account: Account, tls: ssl.SSLContext | None = None) -> None:
+        self.account = account
+        self.buffer = memoryview(bytearray(READ_BYTES))  # of all connections: read, used up at once
         self._limits = limits
         self._tls = tls
         self._idle: dict[Upstream, list[Connection]] = {}
@@ -160,7 +147,7 @@ class StaleConnectionError(UpstreamError):
     """A reused connection died before any byte of a response."""
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """One connection to an upstream: one exchange at a time, reading no further than its window."""
 
     def __init__(self, client: FillClient, upstream: Upstream, limits: Limits) -> None:
@@ -174,6 +161,7 @@ class Connection(asyncio.Protocol):
         self._served = 0
         self._lost = False
         self._reading_paused = False
+        self._ahead_bytes = 0  # as it was last counted
         self._writable: asyncio.Future[None] | None = None
         self._wakeup: asyncio.Future[None] | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
@@ -221,6 +209,7 @@ class Connection(asyncio.Protocol):
         while True:
             if reader.pieces:
                 piece = reader.take()
+                self._count(reader.held_bytes)
                 if self._reading_paused and reader.held_bytes <= WINDOW_BYTES // 2:
                     self._reading_paused = False
                     self._transport.resume_reading()
@@ -249,6 +238,7 @@ class Connection(asyncio.Protocol):
             self._active = False
             self._sender = None
             self._served += 1
+            self._drop()
             if self._reading_paused:
                 self._reading_paused = False
                 self._transport.resume_reading()
@@ -259,6 +249,7 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Cut the connection now."""
         self._active = False
+        self._drop()
         if self._sender is not None:
             self._sender.cancel()
         if self._idle_timer is not None:
@@ -334,21 +325,35 @@ class Connection(asyncio.Protocol):
         if error is not None:
             raise error
 
-    # asyncio.Protocol
+    # asyncio.BufferedProtocol
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._transport = transport
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        del sizehint
+        return self._client.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         if not self._active:  # an answer nobody asked for
             self.abort()
             return
         reader = self._reader
-        reader.feed(data)
-        if reader.held_bytes > WINDOW_BYTES and not self._reading_paused:
+        reader.feed(self._client.buffer[:nbytes])
+        self._count(reader.held_bytes)
+        window_bytes = 0 if self._client.account.shortage() else WINDOW_BYTES
+        if reader.held_bytes > window_bytes and not self._reading_paused:
             self._reading_paused = True
             self._transport.pause_reading()
         self._wake()
+
+    def _drop(self) -> None:
+        self._reader.drop()
+        self._count(0)
+
+    def _count(self, held_bytes: int) -> None:
+        self._client.account.ahead(held_bytes - self._ahead_bytes)
+        self._ahead_bytes = held_bytes
 
     def eof_received(self) -> bool:
         return False

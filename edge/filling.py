@@ -1,7 +1,9 @@
 """Runs one fill: ask upstream, judge the head, keep or release, store what is whole."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -14,7 +16,7 @@ from cache_policies.why import Why
 from edge.collapse import WINDOW_BYTES, Fill, Fills, Phase, Uncacheable
 from edge.counters import Counters
 from edge.entry import Entry
-from edge.errors import UpstreamError, UpstreamTimeoutError
+from edge.errors import MemoryShortError, UpstreamError, UpstreamTimeoutError
 from edge.fetch import Fetch, FillClient, Response
 from edge.forwarding import HOP, forwarded_fields, received_head, unconditional
 from edge.memory import Memory
@@ -22,6 +24,7 @@ from edge.settings import Limits
 from edge.upstreams import Upstreams
 
 ABANDONED_BYTES_MAX: Final = 64 << 20  # left to fetch of a body that nobody waits for any more
+_LOOK_AGAIN_S: Final = 0.1  # for room in memory
 _OF_THIS_REQUEST: Final = frozenset({Why.METHOD, Why.REQUEST_NO_STORE, Why.AUTHORIZATION})
 SERVER_ERRORS: Final = frozenset({500, 502, 503, 504})
 
@@ -67,6 +70,7 @@ class Filler:
 
         A peer that has not applied the purge `sequence` passes the fill through to the origin.
         """
+        await self._has_room()
         routes = self.upstreams.of(key, direct=asked.direct)
         for route in routes:
             hop = b"%d" % sequence if route.peer else None
@@ -93,6 +97,14 @@ class Filler:
             return Received(response, head, times, route.peer)
         raise UpstreamError("no-upstream", "nobody to ask")
 
+    async def _has_room(self) -> None:
+        """Wait while memory is full: slow readers are being cut, and then it is not."""
+        until_mono = time.monotonic() + self.limits.memory_wait_s
+        while self.memory.relieve() >= 1.0:
+            if time.monotonic() > until_mono:
+                raise MemoryShortError("memory-short", "players hold all memory there is")
+            await asyncio.sleep(_LOOK_AGAIN_S)
+
     async def run(self, fill: Fill, asked: Asked) -> None:
         """See `fill` through to its end, whatever that is; only the fill itself hears of it."""
         try:
@@ -105,6 +117,10 @@ class Filler:
             self.fills.discard(fill)
             self.fills.forget_vary(fill.key)
             self._unreserve(fill, fill.reserved_bytes)
+            fill.has_ended = True
+            fill.leave_body()
+            if not fill.in_memory:
+                self.memory.watch(fill.body.held())  # readers may hold it for long
             fill.fail(UpstreamError("fill-ended", "this edge is shutting down"))
 
     async def _ask(self, fill: Fill, asked: Asked) -> Received | None:
@@ -201,7 +217,8 @@ class Filler:
                 self.counters.fill_bytes += len(piece)
             fill.reserved_bytes += len(piece)
             fits = self.memory.reserve(len(piece)) and self._fits(fill.body.size + len(piece))
-            fill.append(piece)
+            self.memory.watch(fill.append(piece))
+            del piece
             if not fits and not fill.windowed:
                 fill.windowed = True
                 self.fills.discard(fill)
@@ -220,10 +237,18 @@ class Filler:
     async def _room(self, fill: Fill) -> None:
         """Let the slowest reader catch up when the body is not kept whole."""
         while fill.windowed and fill.readers:
-            self._unreserve(fill, fill.body.drop_before(fill.slowest()))
-            if fill.body.size - fill.slowest() <= WINDOW_BYTES:
-                return
-            await fill.news()
+            dropped = fill.body.drop_before(fill.slowest())
+            self._unreserve(fill, sum(map(len, dropped)))
+            self.memory.watch(dropped)
+            del dropped  # while this waits it must not hold what nobody needs
+            short = self.memory.relieve()
+            if fill.body.size - fill.slowest() <= (0 if short else WINDOW_BYTES):
+                break
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_AGAIN_S if short else None):
+                    await fill.news()
+        if fill.windowed:
+            await self._has_room()
 
     def _store(self, fill: Fill) -> None:
         assert fill.stored is not None
@@ -232,6 +257,7 @@ class Filler:
             return
         self._unreserve(fill, fill.reserved_bytes)
         if self.memory.store(Entry(fill.key, fill.stored, fill.body.slices())):
+            fill.in_memory = True
             self.counters.stored += 1
 
     def _unreserve(self, fill: Fill, freed_bytes: int) -> None:

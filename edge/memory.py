@@ -15,7 +15,10 @@ from edge.purges import Purge, PurgeKind
 
 VARIANTS_MAX: Final = 64  # of one resource; the oldest makes room
 PURGES_REMEMBERED: Final = 1024  # a fill older than the oldest of these counts as purged
-_WATCHED_BYTES: Final = 65_536  # smaller slices are copied into the transport, nobody holds them
+SHORT_AT: Final = 1.0  # of the budget: fills pause, slow readers are cut
+FULL_AT: Final = 1.06  # nothing more is asked of an upstream
+_WATCHED_BYTES: Final = 16_384  # smaller ones are copied on their way to a player
+_SWEPT_AFTER: Final = 64  # more objects watched: look which of them are still held
 
 
 @dataclass(slots=True)
@@ -62,11 +65,13 @@ class Memory:
         self._relieve = relieve
         self.index: dict[bytes, Entry | Variants] = {}
         self.fill_bytes = 0  # of bodies that are still arriving
-        self.held_bytes = 0  # evicted, but a sender still has them
+        self.ahead_bytes = 0  # read from upstreams before anybody asked
+        self.held_bytes = 0  # evicted or passed on, but a sender still has them
         self.evictions = 0
         self._lru: Lru[Entry] = Lru(budget_bytes)
         self._tagged: dict[bytes, set[Entry]] = {}
         self._held: list[bytes] = []
+        self._sweep_at = _SWEPT_AFTER
         self._purges: deque[Purge] = deque(maxlen=PURGES_REMEMBERED)
         self._forgotten_sequence = 0  # purges up to here are no longer remembered
 
@@ -76,7 +81,23 @@ class Memory:
     @property
     def used_bytes(self) -> int:
         """Everything that counts against the budget."""
-        return self._lru.used_bytes + self.fill_bytes + self.held_bytes
+        return self._lru.used_bytes + self._passing_bytes
+
+    @property
+    def _passing_bytes(self) -> int:
+        """What evicting does not give back."""
+        return self.fill_bytes + self.ahead_bytes + self.held_bytes
+
+    def shortage(self) -> float:
+        """0 while all fits, 1 when nothing more may come in."""
+        over = self.used_bytes / self.budget_bytes - SHORT_AT
+        return min(1.0, max(0.0, over / (FULL_AT - SHORT_AT)))
+
+    def relieve(self) -> float:
+        """Make what room there is to be made; return the shortage that is left."""
+        if self.used_bytes > self.budget_bytes:
+            self._make_room(0)
+        return self.shortage()
 
     # look-up
 
@@ -100,7 +121,7 @@ class Memory:
     def store(self, entry: Entry) -> bool:
         """Keep an entry in place of the one it replaces; False when it does not fit."""
         self._make_room(entry.size_bytes)
-        if entry.size_bytes + self.fill_bytes + self.held_bytes > self.budget_bytes:
+        if entry.size_bytes + self._passing_bytes > self.budget_bytes:
             return False
         replaced = self._variant(entry)
         if replaced is not None:
@@ -133,11 +154,24 @@ class Memory:
         """Stop counting bytes that were reserved."""
         self.fill_bytes -= piece_bytes
 
+    def ahead(self, piece_bytes: int) -> None:
+        """Count bytes that were read ahead of their readers; negative when they are taken."""
+        self.ahead_bytes += piece_bytes
+
+    def watch(self, pieces: Iterable[bytes]) -> None:
+        """Count what may be on its way to players still, for as long as it is."""
+        for data in pieces:
+            if len(data) >= _WATCHED_BYTES:
+                self._held.append(data)
+                self.held_bytes += len(data)
+        if len(self._held) > self._sweep_at:
+            self.sweep_held()
+
     def _make_room(self, wanted_bytes: int) -> None:
         """Evict until `wanted_bytes` more fit, or nothing is left to evict."""
         self.sweep_held()
         while len(self._lru) and self.used_bytes + wanted_bytes > self.budget_bytes:
-            room = self.budget_bytes - self.fill_bytes - self.held_bytes - wanted_bytes
+            room = self.budget_bytes - self._passing_bytes - wanted_bytes
             for _, victim in self._lru.shrink(max(0, room)):
                 self._drop(victim)  # which may still be held: then it made no room
                 self.evictions += 1
@@ -150,6 +184,7 @@ class Memory:
             # list, loop variable and argument are three references; a sender is a fourth
             self._held = [data for data in self._held if sys.getrefcount(data) > 3]
             self.held_bytes = sum(map(len, self._held))
+        self._sweep_at = 2 * len(self._held) + _SWEPT_AFTER
 
     def _variant(self, entry: Entry) -> Entry | None:
         found = self.index.get(entry.key)

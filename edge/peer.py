@@ -5,8 +5,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from pathlib import Path
 
-from edge.fetch import Upstream
-from edge.upstreams import Route
+from edge.upstreams import Route, Upstream
 
 
 def ranking(key: bytes, workers: int) -> list[int]:

@@ -33,6 +33,7 @@ from edge.heads import (
     read_fields,
 )
 from edge.memory import Memory, Variants
+from edge.pace import Pace
 from edge.purges import PurgeFollower
 from edge.settings import Limits
 
@@ -95,8 +96,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._ending = False
         self._quiet_since = 0.0
         self._head_timer: asyncio.TimerHandle | None = None
-        self._paused_at = 0.0
-        self._paused_bytes = 0
+        self._pace = Pace()
 
     # connection
 
@@ -134,8 +134,6 @@ class EdgeProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         self._busy = True
-        self._paused_at = monotonic()
-        self._paused_bytes = self.transport.get_write_buffer_size()
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -144,13 +142,9 @@ class EdgeProtocol(HttpToolsProtocol):
         if not self._busy:
             self._resume()
 
-    def reads_slower_than(self, bps: float, now_mono: float) -> bool:
-        """Whether a player has been taking less than `bps` bytes a second for two seconds."""
-        elapsed_s = now_mono - self._paused_at
-        if not self.flow.write_paused or elapsed_s < 2.0:
-            return False
-        taken = self._paused_bytes - self.transport.get_write_buffer_size()
-        return taken < bps * elapsed_s
+    def reads_slower_than(self, bps: float, patience_s: float, now_mono: float) -> bool:
+        """Whether a player that holds memory has taken less than `bps` for `patience_s` seconds."""
+        return self._pace.is_below(bps, patience_s, transport=self.transport, now_mono=now_mono)
 
     # bytes in
 

@@ -31,8 +31,8 @@ class ResponseReader:
         self.pieces: deque[bytes] = deque()
         self.held_bytes = 0
 
-    def feed(self, data: bytes) -> None:
-        """Take the next bytes of the connection."""
+    def feed(self, data: bytes | memoryview) -> None:
+        """Take the next bytes of the connection; they are copied, or used up."""
         self.has_bytes = True
         if self.complete:  # more than was asked for: never reuse such a connection
             self.keep_alive = False
@@ -63,6 +63,11 @@ class ResponseReader:
         piece = self.pieces.popleft()
         self.held_bytes -= len(piece)
         return piece
+
+    def drop(self) -> None:
+        """Let go of the pieces that nobody will take."""
+        self.pieces.clear()
+        self.held_bytes = 0
 
     # httptools callbacks
 

@@ -46,6 +46,7 @@ class Limits:
     upstream_connections_max: int = 256
     upstream_head_max_bytes: int = 64 * KIB
     fills_max: int = 1_024
+    memory_wait_s: float = 5.0  # a fill waits this long for memory that slow readers hold
     waiters_max: int = 16_384  # over all fills
     object_max_bytes: int = 1 * GIB  # larger bodies pass through, unstored
     uncacheable_max: int = 65_536  # keys remembered as not worth waiting for

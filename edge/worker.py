@@ -1,6 +1,7 @@
 """One worker of an edge node: composes the data path and serves until it is told to stop."""
 
 import asyncio
+import ctypes
 import gc
 import logging
 import signal
@@ -31,8 +32,13 @@ from edge.purges import Purge, PurgeFollower, PurgeKind
 from edge.tasks import Tasks
 from edge.upstreams import OriginOnly, Upstreams
 
-RELIEF_EVERY_S: Final = 1.0  # looking at every connection is not free
+RELIEF_EVERY_S: Final = 0.1  # looking at every connection is not free
+PATIENCE_S: Final = 2.0  # with a slow reader, when memory begins to be short
+PATIENCE_MIN_S: Final = 0.2  # when nothing more fits
 GC_YOUNG: Final = 20_000  # allocations between two passes over the newest objects only
+LIBC: Final = ctypes.CDLL(None)
+_M_MMAP_THRESHOLD: Final = -3
+_M_ARENA_MAX: Final = -8
 DOOR_S: Final = 0.25  # connections that have begun may still come in, at the end of a drain
 
 log = logging.getLogger("edge.worker")
@@ -51,7 +57,7 @@ class Worker:
         self._relieved_mono = 0.0
         self.fills = Fills()
         self.tasks = Tasks()
-        self.client = FillClient(limits)
+        self.client = FillClient(limits, self.memory)
         self.follower = PurgeFollower(given.page, given.worker_no, self.apply)
         self.line: ControlLine | None = None  # to the supervisor
         self.is_draining = False
@@ -107,10 +113,13 @@ class Worker:
         if now_mono - self._relieved_mono < RELIEF_EVERY_S:
             return
         self._relieved_mono = now_mono
+        patience_s = max(PATIENCE_MIN_S, PATIENCE_S * (1.0 - self.memory.shortage()))
+        min_bps = self.settings.limits.reader_min_bps
         for connection in [each for listener in self.connections for each in listener]:
-            if connection.reads_slower_than(self.settings.limits.reader_min_bps, now_mono):
+            if connection.reads_slower_than(min_bps, patience_s, now_mono):
                 connection.transport.abort()
                 self.counters.readers_cut += 1
+        trim_heap()
 
     async def sync(self, _detail: Any) -> int:
         """Apply what was published and say its number: the supervisor waits for that."""
@@ -134,6 +143,7 @@ class Worker:
     def snapshot(self) -> dict[str, int]:
         """The counters and gauges, by name."""
         self.counters.evicted = self.memory.evictions
+        self.memory.sweep_held()
         return self.counters.snapshot() | {
             "connections": sum(map(len, self.connections[:1])),  # the players' listener is first
             "objects": len(self.memory),
@@ -214,6 +224,22 @@ async def run_worker(
         worker.follower.detach()
 
 
+def tight_heap() -> None:
+    """Have large blocks returned when they are freed: glibc would learn to keep them (mallopt(3)).
+
+    Slices and most pieces then have mappings of their own, and no free memory lies between them.
+    """
+    if hasattr(LIBC, "mallopt"):
+        LIBC.mallopt(_M_MMAP_THRESHOLD, 32_768)
+        LIBC.mallopt(_M_ARENA_MAX, 1)
+
+
+def trim_heap() -> None:
+    """Return what is free between small blocks, too."""
+    if hasattr(LIBC, "malloc_trim"):
+        LIBC.malloc_trim(0)
+
+
 def quiet_collector() -> None:
     """Keep the cyclic collector off the serving path: no pass ever walks the stored entries.
 
@@ -268,6 +294,7 @@ def _peer_socket(peer_dir: Path, worker_no: int) -> socket.socket:
 
 def main() -> None:
     """Run as a child of the node's supervisor."""
+    tight_heap()
     given, control = adopt()
     uvloop.run(run_worker(given, control=control))
 

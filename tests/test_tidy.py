@@ -16,7 +16,7 @@ RIM = {
     "edge": {
         *("admin.py", "app.py", "collapse.py", "control.py", "cycle.py", "exchange.py"),
         *("fetch.py", "filling.py", "handover.py", "keeper.py", "listeners.py", "metrics.py"),
-        *("node.py", "peer.py", "protocol.py", "purges.py", "supervisor.py", "tasks.py"),
+        *("node.py", "pace.py", "peer.py", "protocol.py", "purges.py", "supervisor.py", "tasks.py"),
         "worker.py",
     },
     "failover": set(),
