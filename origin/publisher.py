@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from origin import names
 from origin.catalog import PublishedFacts, StoredResource
@@ -84,11 +87,12 @@ class CatalogPublisher:
             self._forget(asset_id)
 
     def progress(self, asset_id: str, stage: str, fraction: float) -> None:
-        """Say how far the asset is; a new stage is noted in the catalog too."""
+        """Say how far the asset is; a new stage is noted in the catalog too, once it is there."""
         self.writer.write(asset_id, stage, fraction)
         if self._stages.get(asset_id) != stage:
-            self.catalog.set_stage(asset_id, stage)
-            self._stages[asset_id] = stage
+            with suppress(SQLAlchemyError):
+                self.catalog.set_stage(asset_id, stage)
+                self._stages[asset_id] = stage
 
     def fail(self, asset_id: str, sentence: str) -> None:
         """Give the asset up. What was already published stays watchable, with the sentence."""
@@ -96,8 +100,14 @@ class CatalogPublisher:
         self._forget(asset_id)
 
     def is_cancelled(self, asset_id: str) -> bool:
-        """Say whether the asset was cancelled, or is gone altogether."""
-        return self.catalog.state(asset_id) in {None, State.CANCELLED}
+        """Say whether the asset was cancelled, or is gone altogether.
+
+        A catalog that is away has not said so: it ends no encoder that runs for hours.
+        """
+        try:
+            return self.catalog.state(asset_id) in {None, State.CANCELLED}
+        except SQLAlchemyError:
+            return False
 
     def cancelled(self, asset_id: str) -> None:
         """Make sure that a cancelled asset is shown as such, now that its work has ended."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from origin.catalog import Catalog
 from origin.database import open_engine, sqlite_url
@@ -43,19 +44,35 @@ class Dying(LocalObjects):
         super().put(key, body)
 
 
+class Leaving(Catalog):
+    """A catalog that can be away."""
+
+    is_away = False
+
+    def state(self, asset_id: str) -> State | None:
+        if self.is_away:
+            raise OperationalError("SELECT", {}, OSError("away"))
+        return super().state(asset_id)
+
+    def set_stage(self, asset_id: str, stage: str) -> None:
+        if self.is_away:
+            raise OperationalError("UPDATE", {}, OSError("away"))
+        super().set_stage(asset_id, stage)
+
+
 @pytest.fixture
 def objects(tmp_path: Path) -> Dying:
     return Dying(tmp_path / "objects")
 
 
 @pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
+def catalog(tmp_path: Path) -> Iterator[Leaving]:
     engine = open_engine(sqlite_url(tmp_path / "catalog.sqlite"))
     ledger = UploadLedger(engine)
     begun = Begun(client="c", boot_id="b", expires=1e9)
     ledger.create(ASSET, creation(), begun, now_wall=1.0)
     ledger.complete(ASSET, now_wall=2.0)
-    yield Catalog(engine)
+    yield Leaving(engine)
     engine.dispose()
 
 
@@ -168,3 +185,16 @@ def test_a_fetched_source_goes_when_its_job_has_ended(
     else:
         publisher.cancelled(ASSET)
     assert not fetched.exists()
+
+
+def test_a_catalog_that_is_away_ends_no_encoder(
+    publisher: CatalogPublisher, catalog: Leaving
+) -> None:
+    catalog.is_away = True
+    publisher.progress(ASSET, "720p", 0.1)
+    assert not publisher.is_cancelled(ASSET)
+    catalog.is_away = False
+    publisher.progress(ASSET, "720p", 0.2)
+    shown = catalog.asset(ASSET)
+    assert shown is not None
+    assert shown.stage == "720p"
