@@ -48,7 +48,8 @@ class Limits:
     idle_io: bool = False
 
 
-PROBE_LIMITS: Final = Limits(memory_bytes=2 << 30, cpu_s=60, wall_s=90.0, nice=5, idle_io=False)
+# Listing the packets reads the whole file: 4 GiB of it from a slow disk take minutes.
+PROBE_LIMITS: Final = Limits(memory_bytes=2 << 30, cpu_s=60, wall_s=300.0, nice=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
