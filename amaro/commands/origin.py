@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from amaro.quantities import parse_address
 from amaro.services import CATALOG_VARIABLE, JOBS_VARIABLE, REDIS_VARIABLE
 from amaro.stack import StackError
 from amaro.target import TokenFileOption, admin_urls, given_token
@@ -82,6 +83,7 @@ def serve(
 
     Example: amaro origin serve --listen 127.0.0.1:8084 --data .amaro/origin
     """
+    from origin.names import REGION  # noqa: PLC0415
     from origin.serving import StartError, run  # noqa: PLC0415
     from origin.settings import OriginSettings, UploadLimits  # noqa: PLC0415
 
@@ -89,6 +91,8 @@ def serve(
         host, port = parse_listen(listen)
         admins = admin_urls("--edge-admin", edge_admin or ())
         token = given_token(token_file)
+        if not REGION.fullmatch(region):
+            raise StackError(f"--region {region}: 1 to 32 characters of a-z, 0-9 and '-'.")
     except StackError as error:
         give_up(str(error), status=2)
     settings = OriginSettings(
@@ -116,7 +120,7 @@ def serve(
 
 def parse_listen(text: str) -> tuple[str, int]:
     """Return (host, port) of HOST:PORT or [HOST]:PORT; StackError says what is wrong."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
-        raise StackError(f"--listen {text}: give it as HOST:PORT, for example 127.0.0.1:8084.")
-    return host.strip("[]"), int(port)
+    try:
+        return parse_address(text)
+    except ValueError as error:
+        raise StackError(f"--listen: {error}") from error

@@ -67,3 +67,17 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
         result = CliRunner().invoke(app, argv)
     assert result.exit_code == 1
     assert listen in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--listen", "8084"], "--listen: '8084'"),
+        (["--region", "North!"], "--region North!"),
+        (["--edge-admin", "here"], "--edge-admin: 'here'"),
+    ],
+)
+def test_what_was_asked_wrongly_ends_with_2(tmp_path: Path, options: list[str], named: str) -> None:
+    result = CliRunner().invoke(app, ["origin", "serve", "--data", str(tmp_path), *options])
+    assert result.exit_code == 2
+    assert named in result.output

@@ -16,7 +16,7 @@ from amaro.cli import app
         (["--jobs", "nonsense"], "--jobs", 1),
         (["--jobs", "sqlite:////proc/nothing/x.sqlite"], "--jobs", 1),
         (["--jobs", "sqlite://", "--data", "/proc/nothing"], "--data /proc/nothing", 1),
-        (["--jobs", "sqlite://", "--listen", "8086"], "--listen 8086", 2),
+        (["--jobs", "sqlite://", "--listen", "8086"], "--listen: '8086'", 2),
         (["--jobs", "sqlite://", "--edge-admin", "http://[::1"], "--edge-admin", 2),
     ],
 )
