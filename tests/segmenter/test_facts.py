@@ -10,6 +10,7 @@ from segmenter.facts import (
     read_packets,
     read_video,
 )
+from segmenter.tools import PROBE_LIMITS
 
 STREAM = {
     "codec_type": "video", "codec_name": "h264", "width": 640, "height": 360, "time_base": "1/1000",
@@ -153,3 +154,9 @@ def test_every_refusal_is_a_sentence():
     for refusal in Refusal:
         assert refusal.value[0].isupper()
         assert refusal.value.endswith(".")
+
+
+def test_the_longest_video_fits_into_the_report():
+    frames = 4 * 3600 * 120
+    line = f"{frames * 1000},{frames * 1000},1000,K__\n"
+    assert frames * len(line) <= PROBE_LIMITS.report_bytes
