@@ -22,9 +22,9 @@ def peak_bps(segments: Sequence[Segment]) -> int:
 
 
 def heaviest_bps(parts: Sequence[tuple[int, float]]) -> int:
-    """Return the highest bits per second of any run of (bytes, seconds) that counts as a peak."""
+    """Return the highest bits per second of any run of (bytes, seconds), or of them all."""
     target_s = target_duration_s([duration_s for _, duration_s in parts])
-    peak = 0.0
+    peak = sum(size for size, _ in parts) * 8 / sum(part_s for _, part_s in parts)
     for first in range(len(parts)):
         size, lasts_s = 0, 0.0
         for part_size, part_s in parts[first:]:
@@ -33,8 +33,6 @@ def heaviest_bps(parts: Sequence[tuple[int, float]]) -> int:
                 break
             if lasts_s >= 0.5 * target_s:
                 peak = max(peak, size * 8 / lasts_s)
-    if peak == 0.0:  # all of it is shorter than a run
-        peak = sum(size for size, _ in parts) * 8 / sum(part_s for _, part_s in parts)
     return ceil(peak)
 
 

@@ -125,6 +125,7 @@ def test_the_target_duration_is_not_below_any_rounded_one(durations_s, target_s)
         ((4.0, 4.0, 0.04), (4000, 6000, 3000), 17_822),  # with the one before it, not 600 000
         ((0.04,), (3000,), 600_000),  # nothing else is there
         ((4.0, 1.9), (4000, 4000), 10_848),
+        ((1.25, 0.25, 0.125), (2, 4, 6), 60),  # never below the average
     ],
 )
 def test_a_peak_is_a_run_of_half_to_one_and_a_half_targets(lengths, sizes, bps):
