@@ -171,14 +171,16 @@ class Exchange:
             return await self._of_released(ask, reader) if leads else None
         if self._is_outdated_for(reader):
             return None
-        if not leads:
-            self.counters.collapsed += 1
         status = 304 if phase is Phase.VALIDATED else fill.head.status if fill.head else None
         now_mono = time.monotonic()
         says = CacheStatus(forward=ask.why, forward_status=status, collapsed=not leads)
         if phase is Phase.VALIDATED:
             assert fill.stale is not None
+            if fill.exclusive and not leads:
+                ask.alone = True  # it is stale again already: validate it for this one
+                return None
             self.counters.revalidated += 1
+            self.counters.collapsed += not leads
             reader.close()
             says = replace(says, ttl_s=fill.stale.ttl_s(now_mono))
             return of_stored(fill.stale, ask.request, says, now_mono)
@@ -186,6 +188,7 @@ class Exchange:
             ask.alone = fill.exclusive
             return None
         self.counters.misses += 1
+        self.counters.collapsed += not leads
         assert fill.stored is not None
         says = replace(says, stored=not fill.windowed, ttl_s=fill.ttl_s(now_mono))
         return of_fill(reader, ask.request, says, fill.age_s(now_mono))

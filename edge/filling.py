@@ -157,6 +157,7 @@ class Filler:
         )
         if fresh is None:
             return False
+        fill.exclusive = not Store(fresh).collapsible
         if not self.memory.purged_since(fill.sequence, fill.key, stale.stored.tags):
             stale.freshen(fresh)
         return True

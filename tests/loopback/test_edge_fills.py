@@ -284,6 +284,28 @@ async def test_an_expired_entry_is_validated_by_one_request() -> None:
         assert len(origin.asked) == 2
 
 
+async def test_what_is_stale_when_validated_is_validated_for_each() -> None:
+    """RFC 9111 §4: only a fresh response may answer those who merely waited."""
+    gate = Gate(
+        lambda asked: (
+            response(b"", "Cache-Control: max-age=0", 'ETag: "1"', status="304 Not Modified")
+            if asked.get("if-none-match")
+            else response(b"body", FRESH, 'ETag: "1"')
+        )
+    )
+    gate.open.set()
+    async with edge_and_origin(gate) as (edge, origin):
+        await edge.get("/x")
+        edge.purge(PurgeKind.URL, b"/x", soft=True)
+        gate.open.clear()
+        tasks = storm(edge, 5, "/x")
+        await all_waiting(edge, 5)
+        gate.open.set()
+        answers = await asyncio.gather(*tasks)
+        assert {got.body for got in answers} == {b"body"}
+        assert [asked.get("if-none-match") for asked in origin.asked[1:]] == [b'"1"'] * 5
+
+
 async def test_a_purge_while_a_fill_runs() -> None:
     """Who asked before may get the old content; nothing of it is stored or joined afterwards."""
     version = 1
