@@ -31,6 +31,9 @@ class Player(Protocol):
     def on_response_complete(self) -> None:
         """The response is out."""
 
+    def linger(self) -> None:
+        """Close, but not before what still comes was read for a while."""
+
 
 class Cycle:
     """Sends one response, framed as the player's version of HTTP allows."""
@@ -155,6 +158,8 @@ class Cycle:
             raise RuntimeError("fewer bytes than announced")
         self.response_complete = True
         self.message_event.set()
-        if not self.keep_alive:
+        if self.more_body:  # it is being sent still: whoever sends must see this answer
+            self._player.linger()
+        elif not self.keep_alive:
             self._player.transport.close()
         self._player.on_response_complete()

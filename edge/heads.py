@@ -36,6 +36,17 @@ _TARGET = re.compile(rb"/[^\x00-\x20\x7f#]*")
 _ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp]s?://([^/?#@]*)([/?].*)?")
 
 
+_PHRASES: Final = {
+    400: b"Bad Request",
+    408: b"Request Timeout",
+    413: b"Content Too Large",
+    414: b"URI Too Long",
+    431: b"Request Header Fields Too Large",
+    501: b"Not Implemented",
+    503: b"Service Unavailable",
+}
+
+
 class RefusedHeadError(Exception):
     """A request head that nobody may answer; `status` is all that its sender gets."""
 
@@ -43,6 +54,15 @@ class RefusedHeadError(Exception):
         super().__init__(reason)
         self.status = status
         self.reason = reason
+
+    def answer(self) -> bytes:
+        """The whole response that says so; the connection ends with it."""
+        text = self.reason.encode() + b"\n"
+        return (
+            b"HTTP/1.1 %d %b\r\ncontent-type: text/plain; charset=utf-8\r\n"
+            b"content-length: %d\r\nconnection: close\r\n\r\n%b"
+            % (self.status, _PHRASES[self.status], len(text), text)
+        )
 
 
 def is_target(target: bytes) -> bool:

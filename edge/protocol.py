@@ -39,15 +39,8 @@ from edge.settings import Limits
 
 JOINED_BYTES_MAX: Final = 16_384  # head and body leave as one bytes object up to here
 _OF_HITS: Final = frozenset({b"GET", b"HEAD"})
-_REFUSALS: Final = {
-    400: b"Bad Request",
-    408: b"Request Timeout",
-    413: b"Content Too Large",
-    414: b"URI Too Long",
-    431: b"Request Header Fields Too Large",
-    501: b"Not Implemented",
-    503: b"Service Unavailable",
-}
+LINGER_S: Final = 2.0  # after an early answer: a reset would overtake it if nobody read on
+LINGER_BYTES_MAX: Final = 4 << 20
 
 
 class Shared:
@@ -93,6 +86,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._body_left: int | None = 0  # bytes to come; None while chunked
         self._last_bytes = b""  # of a chunked body, to see its end across two reads
         self._unread = b""  # bytes of later requests, or of a head that is not complete
+        self._discard_bytes = 0  # still to be read of what nobody answers any more
         self._ending = False
         self._quiet_since = 0.0
         self._head_timer: asyncio.TimerHandle | None = None
@@ -137,7 +131,7 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._busy = self._responding()
+        self._busy = self._responding() or self._discard_bytes != 0
         self._quiet_since = monotonic()
         if not self._busy:
             self._resume()
@@ -161,6 +155,9 @@ class EdgeProtocol(HttpToolsProtocol):
                 and self._hit(line[4:-9], facts)
             ):
                 return
+        if self._discard_bytes:
+            self._discard(data)
+            return
         if self._unread:
             data = self._unread + data
             self._unread = b""
@@ -397,7 +394,7 @@ class EdgeProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
         self.cycle = None  # type: ignore[assignment]
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._discard_bytes:
             return
         self._quiet_since = monotonic()
         self._busy = self.flow.write_paused
@@ -421,15 +418,23 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def _refuse(self, refusal: RefusedHeadError) -> None:
         self.shared.counters.refused += 1
-        text = refusal.reason.encode() + b"\n"
-        self.transport.write(
-            b"HTTP/1.1 %d %b\r\ncontent-type: text/plain; charset=utf-8\r\n"
-            b"content-length: %d\r\nconnection: close\r\n\r\n%b"
-            % (refusal.status, _REFUSALS[refusal.status], len(text), text)
-        )
+        self.transport.write(refusal.answer())
+        self.linger()
+
+    def linger(self) -> None:
+        """Say nothing more, but read on for a while: what comes is thrown away."""
         self._busy = True
         self._unread = b""
-        self.transport.close()
+        self._discard_bytes = LINGER_BYTES_MAX
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(LINGER_S, self.transport.close)
+
+    def _discard(self, data: bytes) -> None:
+        self._discard_bytes -= len(data)
+        if self._discard_bytes <= 0:
+            self.transport.close()
 
     def _server_name(self) -> bytes:
         if self.server is None:

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.support.edges import Asked, Edge, edge_and_origin, response, until
+from tests.support.edges import PATIENCE_S, Asked, Edge, edge_and_origin, response, until
 
 FRESH = "Cache-Control: max-age=600"
 PATHS = pytest.mark.parametrize("path", ["/hit", "/slow"])
@@ -226,6 +226,36 @@ async def test_a_body_over_the_limit() -> None:
         client.send(head("/echo", "Content-Length: 1001", method="POST"))
         assert (await client.read()).status == 413
         assert origin.asked == []
+
+
+async def test_an_early_answer_is_not_lost_to_a_reset() -> None:
+    """The edge reads on for a while, so that its answer arrives at who is still sending."""
+    async with edge_and_origin(script, body_max_bytes=1000) as (edge, _):
+        for lines in ("Content-Length: 2000000", "Transfer-Encoding: gzip"):
+            client = await edge.client()
+            client.send(head("/echo", lines, method="POST"))
+            for _ in range(20):
+                client.send(b"b" * 100_000)
+                await client.writer.drain()  # a reset raises here, or makes the answer unreadable
+                await asyncio.sleep(0)
+            got = await client.read()
+            assert got.status == (413 if "Length" in lines else 400)
+            assert got.get("connection") == b"close"
+            assert await client.is_closed()
+
+
+async def test_what_comes_after_an_early_answer_is_bounded() -> None:
+    async with edge_and_origin(script, body_max_bytes=1000) as (edge, _):
+        client = await edge.client()
+        client.send(head("/echo", "Content-Length: 99999999999", method="POST"))
+
+        async def send_on() -> None:
+            while True:
+                client.send(b"b" * 100_000)
+                await client.writer.drain()
+
+        with pytest.raises(ConnectionError):
+            await asyncio.wait_for(send_on(), PATIENCE_S)
 
 
 REFUSED = {
