@@ -39,6 +39,7 @@ from edge.settings import Limits
 
 JOINED_BYTES_MAX: Final = 16_384  # head and body leave as one bytes object up to here
 _OF_HITS: Final = frozenset({b"GET", b"HEAD"})
+FIRST_REQUEST_S: Final = 1.0  # at the end of a drain, for connections that have asked nothing yet
 LINGER_S: Final = 2.0  # after an early answer: a reset would overtake it if nobody read on
 LINGER_BYTES_MAX: Final = 4 << 20
 
@@ -46,7 +47,16 @@ LINGER_BYTES_MAX: Final = 4 << 20
 class Shared:
     """What all connections of one worker share."""
 
-    __slots__ = ("counters", "follower", "limits", "lines", "memory", "peers")
+    __slots__ = (
+        "counters",
+        "follower",
+        "has_hits",
+        "is_draining",
+        "limits",
+        "lines",
+        "memory",
+        "peers",
+    )
 
     def __init__(
         self,
@@ -63,6 +73,12 @@ class Shared:
         self.limits = limits
         self.lines = KnownLines()
         self.peers = peers  # these connections come from other workers of this node
+        self.has_hits = not peers  # what is answered in memory needs no app
+        self.is_draining = False  # every answer is its connection's last one
+
+    def drain(self) -> None:
+        """From now on the app answers everything: it can say that a connection ends."""
+        self.is_draining, self.has_hits = True, False
 
 
 class EdgeProtocol(HttpToolsProtocol):
@@ -89,6 +105,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._discard_bytes = 0  # still to be read of what nobody answers any more
         self._ending = False
         self._quiet_since = 0.0
+        self._opened_at = 0.0  # equal to the above until a request was answered
         self._head_timer: asyncio.TimerHandle | None = None
         self._pace = Pace()
 
@@ -97,7 +114,7 @@ class EdgeProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._scheme = b"https" if self.scheme == "https" else b"http"
-        self._quiet_since = monotonic()
+        self._quiet_since = self._opened_at = monotonic()
         self._arm(self.shared.limits.keep_alive_s)
         if len(self.connections) > self.shared.limits.connections_max:
             self._refuse(RefusedHeadError(503, "connections-max"))
@@ -117,12 +134,24 @@ class EdgeProtocol(HttpToolsProtocol):
         if exc is None:
             self.transport.close()
 
+    def drain(self) -> None:
+        """The next answer is the last one here, and the app gives it."""
+        self._facts = None
+
     def shutdown(self) -> None:
-        """Drain: answer what has been asked, then close."""
+        """Drain: answer what has been asked, or is about to be for the first time, then close."""
         self._ending = True
+        self.shared.drain()
+        self.drain()
         if self._responding():
             self.cycle.keep_alive = False
-        elif not self._unread:
+        elif self._quiet_since == self._opened_at:
+            self.loop.call_later(FIRST_REQUEST_S, self._close_if_quiet)
+        elif not self._unread and not self._discard_bytes:
+            self.transport.close()
+
+    def _close_if_quiet(self) -> None:
+        if not self._busy and not self._unread:
             self.transport.close()
 
     def pause_writing(self) -> None:
@@ -272,7 +301,7 @@ class EdgeProtocol(HttpToolsProtocol):
         """Answer a complete head from memory, if it is a plain one and that is all it takes."""
         at = head.find(b"\r\n")
         line = head[:at]
-        if not line.endswith(b" HTTP/1.1") or self.shared.peers:
+        if not line.endswith(b" HTTP/1.1") or not self.shared.has_hits:
             return False
         method, _, target = line[:-9].partition(b" ")
         if method not in _OF_HITS or not is_target(target):
@@ -347,7 +376,7 @@ class EdgeProtocol(HttpToolsProtocol):
             self,
             method=method,
             http_10=facts.version == b"1.0",
-            keep_alive=facts.keep_alive and not self._ending,
+            keep_alive=facts.keep_alive and not self._ending and not self.shared.is_draining,
             expects=expects and facts.version == b"1.1",
         )
         if not self._in_body:

@@ -54,6 +54,7 @@ class Worker:
         self.counters = Counters()
         self.memory = Memory(settings.worker_memory_bytes, self.cut_slow_readers)
         self.connections: list[set[Any]] = []  # of EdgeProtocol, by listener
+        self.shared: list[Shared] = []  # by listener
         self._relieved_mono = 0.0
         self.fills = Fills()
         self.tasks = Tasks()
@@ -138,7 +139,16 @@ class Worker:
             limits=self.settings.limits,
             peers=peers,
         )
+        self.shared.append(shared)
         return bind(shared)
+
+    def drain(self) -> None:
+        """Say `ready` no more; every answer from now on is the last one on its connection."""
+        self.is_draining = True
+        for shared in self.shared:
+            shared.drain()
+        for connection in [each for listener in self.connections for each in listener]:
+            connection.drain()
 
     def snapshot(self) -> dict[str, int]:
         """The counters and gauges, by name."""
@@ -254,7 +264,7 @@ def _drain(worker: Worker, servers: list[Server], listener: socket.socket) -> No
     """Say `ready` no more, serve on for the grace period, then finish what has begun."""
     if worker.is_draining:
         return
-    worker.is_draining = True
+    worker.drain()
 
     def stop() -> None:
         for server in servers:

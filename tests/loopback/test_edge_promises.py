@@ -79,6 +79,35 @@ async def test_drain_finishes_what_runs_and_closes_what_is_idle() -> None:
         assert await busy.is_closed()
 
 
+async def test_drain_answers_those_who_have_only_just_come() -> None:
+    """A connection without a request yet is no idle one: its first request is on its way."""
+    async with edge_and_origin(script) as (edge, _):
+        await warm(edge, "/hit")
+        late, never = await edge.client(), await edge.client()
+        connections = edge.server.server_state.connections
+        await until(lambda: len(connections) == 2)
+        edge.server.should_exit = True
+        await until(lambda: all(each._ending for each in connections))
+        got = await late.get("/hit")
+        assert (got.body, got.get("connection")) == (b"from memory", b"close")
+        assert await late.is_closed()
+        assert await never.is_closed()
+
+
+@PATHS
+async def test_answers_while_draining_are_the_last_ones(path: str) -> None:
+    async with edge_and_origin(script) as (edge, _):
+        await warm(edge, "/hit")
+        known, new = await edge.client(), await edge.client()
+        assert (await known.get(path)).get("connection") is None
+        edge.worker.drain()
+        for client in (known, new):
+            got = await client.get(path)
+            assert (got.status, got.get("connection")) == (200, b"close")
+            assert await client.is_closed()
+        assert (await edge.get("/.amaro/ready")).status == 503
+
+
 async def test_pipelined_requests_are_answered_in_order() -> None:
     async with edge_and_origin(script) as (edge, _):
         await warm(edge, "/hit")
