@@ -13,6 +13,7 @@ export class Controls {
   /** Gives the cues of the thumbnail track; asked for when somebody first touches the seek bar. */
   askThumbnails = async () => [];
   #thumbnails = null; // null: not asked for
+  #previewed = 0; // the time under the pointer, in seconds
   #root;
   #video;
   #quality;
@@ -207,9 +208,11 @@ export class Controls {
     this.#thumbnails = [];
     const cues = await this.askThumbnails().catch(() => []);
     this.#thumbnails = cues.length ? cues : null; // not there yet: the next touch asks again
+    if (cues.length && !this.#parts.preview.hidden) this.#showPreview(this.#previewed);
   }
 
   #showPreview(time) {
+    this.#previewed = time;
     const { preview, picture, pictureTime, seek } = this.#parts;
     const cue = this.#thumbnails?.length ? cueAt(this.#thumbnails, time) : null;
     preview.hidden = seek.disabled;
