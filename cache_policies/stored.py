@@ -74,7 +74,7 @@ def stored_response(
         no_cache=b"no-cache" in directives,
         must_revalidate=any(name in directives for name in NEVER_STALE),
         swr_s=float(directives.seconds(b"stale-while-revalidate") or 0),
-        sie_s=policy.stale_if_error_s if sie_s is None else float(sie_s),
+        sie_s=policy.stale_if_error_default_s if sie_s is None else float(sie_s),
         etag=response.get(b"etag"),
         last_modified=response.get(b"last-modified"),
         vary=vary,

@@ -118,7 +118,7 @@ def test_the_stored_form_holds_what_later_decisions_read():
         " | surrogate-key: k3 | x-h: 1 | last-modified: @-10 | date: @-2"
     )
     times = Times(response_wall=TIMES.response_wall, response_mono=9.0, response_delay_s=0.25)
-    policy = CachePolicy(epoch=3, stale_if_error_s=8.0)
+    policy = CachePolicy(epoch=3, stale_if_error_default_s=8.0)
     decision = judge_storing(
         request("b: 1 | a: 2 | a: 3"), answered, times, policy, purge_sequence=4
     )
