@@ -6,20 +6,16 @@ from datetime import UTC, datetime
 _MONTHS = {
     name: number
     for number, name in enumerate(
-        b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), start=1
+        b"jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1
     )
 }
 _TIME = rb"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
 _FORMS = tuple(
-    re.compile(form)
+    re.compile(form, re.IGNORECASE)  # as a cache should (RFC 9111 §4.2)
     for form in (
-        rb"[A-Z][a-z]{2}, (?P<day>\d\d) (?P<month>[A-Z][a-z]{2}) (?P<year>\d{4}) "
-        + _TIME
-        + rb" GMT",
-        rb"[A-Z][a-z]{5,8}, (?P<day>\d\d)-(?P<month>[A-Z][a-z]{2})-(?P<year>\d\d) "
-        + _TIME
-        + rb" GMT",
-        rb"[A-Z][a-z]{2} (?P<month>[A-Z][a-z]{2}) (?P<day>[ \d]\d) " + _TIME + rb" (?P<year>\d{4})",
+        rb"[A-Z]{3}, (?P<day>\d\d) (?P<month>[A-Z]{3}) (?P<year>\d{4}) " + _TIME + rb" GMT",
+        rb"[A-Z]{6,9}, (?P<day>\d\d)-(?P<month>[A-Z]{3})-(?P<year>\d\d) " + _TIME + rb" GMT",
+        rb"[A-Z]{3} (?P<month>[A-Z]{3}) (?P<day>[ \d]\d) " + _TIME + rb" (?P<year>\d{4})",
     )
 )
 
@@ -38,7 +34,7 @@ def parse_date(value: bytes | None, now_wall: float) -> float | None:
 
 
 def _unix_time(match: re.Match[bytes], now_wall: float) -> float | None:
-    month = _MONTHS.get(match["month"], 0)
+    month = _MONTHS.get(match["month"].lower(), 0)
     year = int(match["year"])
     if len(match["year"]) == 2:
         this_year = datetime.fromtimestamp(now_wall, UTC).year

@@ -16,12 +16,12 @@ CONDITIONS = frozenset(
 )
 """A client's own conditions; a fill or a revalidation leaves them out."""
 
-NOT_UPDATED = frozenset(
-    {b"content-encoding", b"content-length", b"content-range", b"content-type", b"etag"}
-)
-"""Fields that tell how the stored body is to be read: a 304 leaves them alone (RFC 9111 §3.2)."""
+NOT_UPDATED = frozenset({b"content-encoding", b"content-length", b"content-range", b"etag"})
+"""Fields that the stored bytes depend on: an update leaves them alone (RFC 9111 §3.2)."""
 
-_REPRESENTATION = NOT_UPDATED - {b"etag"} | {b"content-language"}
+_REPRESENTATION = frozenset(
+    {b"content-encoding", b"content-language", b"content-length", b"content-range", b"content-type"}
+)
 _ENTITY_TAG = re.compile(rb'(?:W/)?"[^"\x00-\x20\x7f]*"')
 
 

@@ -14,7 +14,7 @@ class Why(Enum):
     PRIVATE = "private"
     AUTHORIZATION = "authorization"  # without public, s-maxage or must-revalidate (§3.5)
     STATUS = "status"  # not final, or not understood where that matters
-    PARTIAL = "partial"  # 206 and Content-Range
+    PARTIAL = "partial"  # 206
     VARY_ANY = "vary-any"  # Vary: * matches no later request
     NO_FRESHNESS = "no-freshness"  # neither lifetime nor validator: nothing could be reused
     # how a stored response stands (RFC 9111 §4)

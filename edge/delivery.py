@@ -8,7 +8,7 @@ from typing import Final, Protocol, TypeAlias
 
 from cache_policies.cache_status import CacheStatus, render
 from cache_policies.message import Fields, RequestHead, ResponseHead
-from cache_policies.ranges import UNSATISFIABLE, requested_range
+from cache_policies.ranges import UNSATISFIABLE, part_fields, requested_range
 from cache_policies.stored import Stored, parse_length
 from cache_policies.validation import Evaluation, evaluate, not_modified_fields
 from edge.body import SLICE_BYTES, Piece
@@ -227,7 +227,8 @@ def _partial(
         fields = ((b"content-range", b"bytes */%d" % length), (b"via", VIA), *about)
         return Answer(416, fields)
     where = (b"content-range", b"bytes %d-%d/%d" % (planned.first, planned.last, length))
-    answer = Answer(206, _head(stored.fields, (where, *about)), planned.last - planned.first + 1)
+    fields = _head(part_fields(stored.fields), (where, *about))
+    answer = Answer(206, fields, planned.last - planned.first + 1)
     if slices is not None:
         answer.body = StoredBody(cut_out(slices, planned.first, planned.last))
     return answer

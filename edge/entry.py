@@ -6,6 +6,7 @@ from typing import Final
 
 from cache_policies.freshness import current_age_s, fresh_until_mono, initial_age_s
 from cache_policies.message import Fields
+from cache_policies.ranges import part_fields
 from cache_policies.stored import Stored
 from cache_policies.validation import not_modified_fields
 
@@ -117,7 +118,9 @@ class Entry:
         if now_mono >= self._head_until:
             self._tick(now_mono)
         if self._head_206 is None:
-            self._head_206 = STATUS_LINES[206] + field_block(player_fields(self.stored.fields))
+            self._head_206 = STATUS_LINES[206] + field_block(
+                part_fields(player_fields(self.stored.fields))
+            )
         return self._head_206 + (
             b"content-range: bytes %d-%d/%d\r\ncontent-length: %d\r\n%b"
             % (first, last, self.length, last - first + 1, self._second)

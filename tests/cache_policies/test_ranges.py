@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cache_policies.ranges import UNSATISFIABLE, requested_range, single_range
+from cache_policies.ranges import UNSATISFIABLE, part_fields, requested_range, single_range
 from tests.support.responses import request, stored
-from tests.support.table import table
+from tests.support.table import fields, table
 
 
 @pytest.mark.parametrize(
@@ -93,3 +93,7 @@ def test_requested_range(case):
 def test_a_range_counts_for_get_of_a_200_only():
     assert requested_range(request("range: bytes=1-2", method="HEAD"), stored(), 10) is None
     assert requested_range(request("range: bytes=1-2"), stored(status=404), 10) is None
+
+
+def test_what_a_stored_200_says_of_ranges_is_not_said_of_a_part():
+    assert part_fields(fields("a: 1 | content-range: bytes 4-9/10")) == fields("a: 1")

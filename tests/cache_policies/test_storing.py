@@ -52,7 +52,7 @@ STORED = table("""
     -           200     cc: max-age=9 | cdn-cc: no-store          no-store          9213 §2.2
     -           200     expires: @60 | cdn-cc: must-revalidate    no-freshness      9213 §2.2
     range: x    206     cc: max-age=9                             partial           9111 §3.3
-    -           200     cc: max-age=9 | content-range: x          partial           9110 §14.4
+    -           200     cc: max-age=9 | content-range: x          stored            9110 §14.4
     range: x    200     cc: max-age=9                             stored            9110 §14.2
     -           304     cc: max-age=9                             status            9111 §3
     -           103     cc: max-age=9                             status            9111 §3

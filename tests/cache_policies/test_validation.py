@@ -78,7 +78,7 @@ def test_a_304_updates_fields_times_and_lifetime_but_not_the_body():
     assert new is not None
     head = dict(new.fields)
     assert (head[b"x"], head[b"y"], head[b"etag"]) == (b"3", b"1", b'"a"')
-    assert (head[b"content-type"], head[b"content-length"]) == (b"text/plain", b"12")
+    assert (head[b"content-type"], head[b"content-length"]) == (b"text/html", b"12")
     assert not {b"content-encoding", b"connection", b"z", b"age"} & head.keys()
     assert (new.status, new.lifetime_s, new.length, new.etag) == (200, 60.0, 12, b'"a"')
     assert (new.vary, new.variant, new.tags) == ((b"b",), b"7", (b"k",))

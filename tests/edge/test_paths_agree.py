@@ -61,6 +61,14 @@ STORED = [  # target, status, body, field lines, age in seconds, request fields 
         0,
         [],
     ),
+    (
+        "/odd",
+        200,
+        b"0123456789",
+        ["cache-control: max-age=900", "content-range: bytes 4-9/10"],
+        0,
+        [],
+    ),
     ("/query?a=1&b=2", 200, b"query", ["cache-control: max-age=900"], 0, []),
 ]
 TARGETS = [
