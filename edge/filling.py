@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
+from cache_policies.key import normalise
 from cache_policies.message import Fields, RequestHead, ResponseHead
 from cache_policies.policy import CachePolicy
 from cache_policies.stored import Times
@@ -18,7 +19,7 @@ from edge.counters import Counters
 from edge.entry import Entry
 from edge.errors import MemoryShortError, UpstreamError, UpstreamTimeoutError
 from edge.fetch import Fetch, FillClient, Response
-from edge.forwarding import HOP, forwarded_fields, received_head, unconditional
+from edge.forwarding import FOR, HOP, forwarded_fields, received_head, unconditional
 from edge.memory import Memory
 from edge.settings import Limits
 from edge.upstreams import Upstreams
@@ -144,7 +145,8 @@ class Filler:
         return received
 
     async def _fetch_for(self, fill: Fill, fields: Fields, asked: Asked) -> Received:
-        request = replace(fill.request, fields=fields)
+        # an origin sees no more than is keyed
+        request = replace(fill.request, target=normalise(fill.request.target)[1], fields=fields)
         return await self.fetch(fill.key, request, asked, sequence=fill.sequence)
 
     def _freshened(self, fill: Fill, stale: Entry, received: Received) -> bool:
@@ -171,6 +173,8 @@ class Filler:
             self.policy,
             purge_sequence=fill.sequence,
         )
+        if isinstance(judged, Store) and FOR in judged.stored.vary:
+            judged = NoStore(Why.VARY_ANY)  # by what no player may say, but each is told of
         length = response.length
         too_large = length is not None and not self._fits(length)
         if isinstance(judged, NoStore) or too_large:

@@ -21,32 +21,81 @@ _CONDITIONS: Final = frozenset(
 _FRAMING: Final = frozenset({b"content-length", b"expect", b"host", HOP})
 UNTRUSTED: Final = frozenset(  # a player may not say who it is, nor what it really asked
     {
+        b"ali-cdn-real-ip",
+        b"base-url",
+        b"cdn-src-ip",
+        b"cf-connecting-ip",
+        b"cf-connecting-ipv6",
+        b"client-ip",
+        b"fastly-client-ip",
         b"forwarded",
+        b"front-end-https",
+        b"proxy",
+        b"request-uri",
         b"true-client-ip",
+        b"x-accel-mapping",
+        b"x-azure-clientip",
+        b"x-backend-host",
         b"x-client-ip",
         b"x-cluster-client-ip",
+        b"x-envoy-external-address",
+        b"x-envoy-original-path",
+        b"x-forwarded",
+        b"x-forwarded-by",
+        b"x-forwarded-client-cert",
         b"x-forwarded-for",
         b"x-forwarded-host",
+        b"x-forwarded-method",
+        b"x-forwarded-path",
         b"x-forwarded-port",
         b"x-forwarded-prefix",
         b"x-forwarded-proto",
+        b"x-forwarded-protocol",
         b"x-forwarded-scheme",
         b"x-forwarded-server",
+        b"x-forwarded-ssl",
+        b"x-forwarded-uri",
+        b"x-forwarded-user",
         b"x-host",
+        b"x-host-override",
+        b"x-http-destinationurl",
+        b"x-http-host-override",
         b"x-http-method",
         b"x-http-method-override",
+        b"x-http-path-override",
         b"x-method-override",
+        b"x-middleware-subrequest",
+        b"x-original-forwarded-for",
         b"x-original-host",
+        b"x-original-method",
+        b"x-original-uri",
         b"x-original-url",
+        b"x-originating-ip",
+        b"x-override-url",
+        b"x-proxy-user-ip",
         b"x-real-ip",
+        b"x-remote-addr",
+        b"x-remote-ip",
         b"x-rewrite-url",
+        b"x-scheme",
+        b"x-script-name",
+        b"x-sendfile-type",
+        b"x-url-scheme",
+        b"x-wap-profile",
     }
 )
+_NOT_FORWARDED: Final = UNTRUSTED | _FRAMING
+FOR: Final = b"x-forwarded-for"  # a client's address, as the edge saw it
 
 
 def cleaned(fields: Fields) -> Fields:
-    """The end-to-end fields of a player's request that an origin may see."""
-    return tuple(line for line in end_to_end(fields) if line[0] not in UNTRUSTED | _FRAMING)
+    """The end-to-end fields of a player's request that an origin may see.
+
+    CGI and its heirs read `_` as `-`: a name with one is some other name in disguise.
+    """
+    return tuple(
+        line for line in end_to_end(fields) if line[0] not in _NOT_FORWARDED and b"_" not in line[0]
+    )
 
 
 def unconditional(fields: Fields) -> Fields:
@@ -61,7 +110,7 @@ def forwarded_fields(request: RequestHead, client: bytes, *, hop: bytes | None) 
         (b"host", request.host),
         *request.fields,
         own,
-        (b"x-forwarded-for", client),
+        (FOR, client),
         (b"x-forwarded-proto", request.scheme),
     )
 

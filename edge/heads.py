@@ -88,7 +88,6 @@ class Facts:
 
     tail: bytes  # those bytes, from the end of the request line on
     fields: Fields
-    host: bytes
     scheme: bytes
     method: bytes
     prefix: bytes  # of the cache key
@@ -97,6 +96,11 @@ class Facts:
     keep_alive: bool = True
     plain: bool = True  # the hit path may answer a GET or HEAD with them
     _variants: dict[tuple[bytes, ...], bytes] | None = None
+
+    @property
+    def host(self) -> bytes:
+        """The authority as it is keyed, and thus forwarded: origins may build links with it."""
+        return self.prefix[len(self.scheme) + 3 :]
 
     @property
     def request(self) -> RequestHead:
@@ -148,7 +152,7 @@ class KnownLines:
         if kinds >= self._OTHER or kinds & (self._SELECTING - 1) != 1:
             return None
         prefix = self._prefixes.get((scheme, host)) or self._prefix(scheme, host)
-        return Facts(tail, tuple(fields), host, scheme, method, prefix, kinds >= self._SELECTING)
+        return Facts(tail, tuple(fields), scheme, method, prefix, kinds >= self._SELECTING)
 
     def _learn(self, line: bytes) -> tuple[tuple[bytes, bytes], int]:
         match = _LINE.fullmatch(line)
@@ -210,7 +214,6 @@ def read_facts(tail: bytes, fields: Fields, context: Context) -> Facts:
     return Facts(
         tail=tail,
         fields=fields,
-        host=host,
         scheme=scheme,
         method=context.method,
         prefix=cache_key(scheme, host, b""),
@@ -228,7 +231,7 @@ def origin_form(method: bytes, target: bytes, facts: Facts) -> bytes:
     if target == b"*" and method == b"OPTIONS":
         return target
     absolute = _ABSOLUTE.fullmatch(target)
-    if absolute is None or absolute[1].lower() != facts.host.lower():
+    if absolute is None or cache_key(facts.scheme, absolute[1], b"") != facts.prefix:
         raise RefusedHeadError(400, "target")
     path = absolute[2] or b"/"
     path = path if path.startswith(b"/") else b"/" + path
