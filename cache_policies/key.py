@@ -30,5 +30,10 @@ def normalise(target: bytes) -> tuple[bytes, bytes, bytes]:
 
 def cache_key(scheme: bytes, host: bytes, path_key: bytes) -> bytes:
     """Return a resource's primary key; host loses case and default port (RFC 9110 §4.2.3)."""
-    scheme, host = scheme.lower(), host.lower()
-    return scheme + b"://" + host.removesuffix(_DEFAULT_PORT.get(scheme, b"")) + path_key
+    scheme = scheme.lower()
+    return scheme + b"://" + plain_authority(scheme, host) + path_key
+
+
+def plain_authority(scheme: bytes, host: bytes) -> bytes:
+    """Return `host` in lower case, without the port that `scheme` has anyway."""
+    return host.lower().removesuffix(_DEFAULT_PORT.get(scheme, b""))

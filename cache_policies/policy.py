@@ -20,7 +20,7 @@ class CachePolicy:
     request_directives: bool = True  # honour Cache-Control of requests
     ignored_directives: frozenset[bytes] = frozenset()  # of the response's, as if never sent
     stripped_request: frozenset[bytes] = frozenset()  # fields neither judged nor forwarded
-    stripped_response: frozenset[bytes] = frozenset()  # fields neither judged, stored nor sent
+    stripped_response: frozenset[bytes] = frozenset()  # fields that players do not get
     # how long fresh
     ttl_s: float | None = None  # instead of what the response says; it must be storable anyway
     ttl_default_s: float | None = None  # where it says nothing, before any heuristic
@@ -35,6 +35,8 @@ class CachePolicy:
     stale_if_error_default_s: float = 0.0
     request_max_stale_s: float = 0.0  # how far a request's max-stale is honoured
     # what it is called
+    vary_added: frozenset[bytes] = frozenset()  # field names, as if the response's Vary had them
+    vary_ignored: frozenset[bytes] = frozenset()  # as if it had not
     tags: tuple[bytes, ...] = ()  # purge tags beside those of Surrogate-Key
     tags_max: int = 256  # purge tags of one response; further ones are not read
     # where it is kept and comes from

@@ -1,0 +1,219 @@
+"""Reads a policy file's text into rules, or says all that is wrong with it and what to do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from hashlib import blake2b
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from cache_policies.rules import Document, Match, QueryParts, Rule, Settings
+from cache_policies.source import (
+    Complaint,
+    Path,
+    Place,
+    PolicyFileError,
+    Source,
+    read_source,
+    short,
+)
+
+COMPLAINTS_MAX: Final = 20
+EPOCH_BITS: Final = 48  # so that JavaScript and Prometheus, too, read it exactly
+
+_BEFORE_THE_RESPONSE: Final = (
+    *("bypass", "query", "request_directives", "request_max_stale", "slices", "strip_request"),
+    "origin",
+)
+"""Settings that are needed when nothing is known yet but the request."""
+
+_OF_A_RESPONSE: Final = ("status", "content_type", "response_fields")
+_MODELS: Final[dict[str | int, type[BaseModel]]] = {
+    "match": Match,
+    "set": Settings,
+    "query": QueryParts,
+}
+_WANTED: Final = {
+    "bool_type": "want true or false",
+    "int_type": "want a whole number",
+    "float_type": "want a number",
+    "float_parsing": "want a number",
+    "string_type": "want text",
+    "model_type": "want a mapping of keys and values",
+    "dict_type": "want a mapping of keys and values",
+    "tuple_type": "want a list",
+    "list_type": "want a list",
+    "missing": "is missing",
+    "too_short": "is empty; leave it out, or give at least one",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFile:
+    """The rules of one file. The same text always has the same epoch, in every process."""
+
+    name: str  # as the operator calls the file
+    epoch: int
+    document: Document
+    lines: tuple[int, ...]  # where each rule begins
+
+    def to_json(self) -> str:
+        """Everything on one line, for another process."""
+        rules = json.loads(self.document.model_dump_json(by_alias=True, exclude_unset=True))
+        said = {"name": self.name, "epoch": self.epoch, "lines": self.lines, "document": rules}
+        return json.dumps(said, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> PolicyFile:
+        """Return what `to_json` was called on."""
+        said = json.loads(text)
+        document = Document.model_validate_json(json.dumps(said["document"]))
+        return cls(said["name"], said["epoch"], document, tuple(said["lines"]))
+
+
+def epoch_of(text: bytes) -> int:
+    """Return the epoch of a policy text: never 0, which is that of no rules."""
+    digest = blake2b(text, digest_size=EPOCH_BITS // 8, person=b"amaro-policy").digest()
+    return int.from_bytes(digest, "big") or 1
+
+
+def load_policies(text: bytes, name: str) -> PolicyFile:
+    """Return the rules in `text`. Raises PolicyFileError with everything that is wrong."""
+    source = read_source(text, name)
+    if source.value is None:
+        raise PolicyFileError(name, [Complaint(Place(), "no rules; write `rules:` and a list")])
+    try:
+        document = Document.model_validate_json(json.dumps(source.value))
+    except ValidationError as error:
+        raise _refusal(source, [_complaint(source, each) for each in error.errors()]) from None
+    complaints = [
+        *_about_hosts(document, source),
+        *_about_names(document, source),
+        *(each for no, rule in enumerate(document.rules) for each in _about(rule, no, source)),
+    ]
+    if complaints:
+        raise _refusal(source, complaints)
+    lines = tuple(source.place(("rules", no)).line for no in range(len(document.rules)))
+    return PolicyFile(name, epoch_of(text), document, lines)
+
+
+def _refusal(source: Source, complaints: list[Complaint]) -> PolicyFileError:
+    ordered = sorted(set(complaints))
+    kept = ordered[:COMPLAINTS_MAX]
+    if len(ordered) > len(kept):
+        more = f"and {len(ordered) - len(kept)} more"
+        kept.append(Complaint(kept[-1].place, more))
+    return PolicyFileError(source.name, kept)
+
+
+# one value
+
+
+def _complaint(source: Source, error: ErrorDetails) -> Complaint:
+    path = error["loc"]
+    key = next((part for part in reversed(path) if isinstance(part, str)), "")
+    place = source.place(path)
+    match error["type"]:
+        case "extra_forbidden":
+            return Complaint(place, _unknown(path))
+        case "missing":
+            return Complaint(place, f"`{key}` is missing")
+        case "value_error":
+            text = str(error["ctx"]["error"])
+        case "literal_error":
+            text = f"want {error['ctx']['expected']}"
+        case "too_long":
+            text = f"more than {error['ctx']['max_length']}; split it"
+        case kind:
+            text = _WANTED.get(kind) or error["msg"][:1].lower() + error["msg"][1:]
+    given = error["input"]
+    what = f", not {short(json.dumps(given))}" if isinstance(given, str | int | float) else ""
+    return Complaint(place, f"{f'`{short(key)}`: ' if key else ''}{text}{what}")
+
+
+def _unknown(path: Path) -> str:
+    """What to say about a key that means nothing where it stands."""
+    key, parent = str(path[-1]), path[-2] if len(path) > 1 else None
+    model = Document if parent is None else _MODELS.get(parent, Rule)
+    known = [field.alias or name for name, field in model.model_fields.items()]
+    for close in get_close_matches(key, known, n=1):
+        return f"unknown key `{short(key)}`; did you mean `{close}`?"
+    for name, other in (("match", Match), ("set", Settings)):
+        if key in other.model_fields:
+            return f"`{key}` belongs under `{name}`"
+    return f"unknown key `{short(key)}`; known are {', '.join(known)}"
+
+
+# what values mean together
+
+
+def _about_hosts(document: Document, source: Source) -> Iterator[Complaint]:
+    owner: dict[str, str] = {}
+    for name, aliases in document.hosts.items():
+        for no, alias in enumerate(aliases):
+            place = source.place(("hosts", name, no))
+            known = owner.setdefault(alias.lower(), name)
+            if alias.lower() in {each.lower() for each in document.hosts}:
+                yield Complaint(place, f"`{alias}` has aliases itself; it cannot be one")
+            elif known != name:
+                yield Complaint(place, f"`{alias}` is an alias of `{known}` already")
+            if "*" in alias:
+                yield Complaint(place, f"`{alias}`: an alias is one host, without stars")
+        if "*" in name:
+            yield Complaint(source.place(("hosts", name)), f"`{name}`: want one host, no stars")
+
+
+def _about_names(document: Document, source: Source) -> Iterator[Complaint]:
+    first: dict[str, int] = {}
+    for no, rule in enumerate(document.rules):
+        if first.setdefault(rule.name, no) != no:
+            line = source.place(("rules", first[rule.name])).line
+            text = f"a second rule `{rule.name}`; the first is in line {line}"
+            yield Complaint(source.place(("rules", no, "name")), text)
+
+
+def _about(rule: Rule, no: int, source: Source) -> Iterator[Complaint]:
+    settings, named = rule.settings, rule.settings.model_fields_set
+
+    def complaint(key: str, text: str) -> Complaint:
+        return Complaint(source.place(("rules", no, "set", key)), text)
+
+    if not named:
+        yield Complaint(source.place(("rules", no, "set")), "sets nothing; name a setting")
+    matched = rule.match.model_fields_set
+    late = sorted(matched.intersection(_OF_A_RESPONSE))
+    if late:
+        for key in sorted(named.intersection(_BEFORE_THE_RESPONSE)):
+            yield complaint(
+                key, f"`{key}` is decided before there is a response: do not match on `{late[0]}`"
+            )
+    asked = sorted(matched.intersection(("method", "request_fields")))
+    if asked and "query" in named:
+        yield complaint("query", f"`query` may depend on host and path only, not on `{asked[0]}`")
+    if asked and "bypass" in named and not settings.bypass:
+        yield complaint(
+            "bypass", f"only `bypass: true` may depend on `{asked[0]}`: match on what to bypass"
+        )
+    if settings.query is not None and None not in (settings.query.keep, settings.query.drop):
+        yield complaint("query", "`query` takes either keep or drop")
+    if (
+        settings.ttl_min is not None
+        and settings.ttl_max is not None
+        and settings.ttl_min > settings.ttl_max
+    ):
+        yield complaint("ttl_min", "`ttl_min` is longer than `ttl_max`")
+
+
+def known_settings() -> tuple[str, ...]:
+    """Return the names of all settings, in the order in which they are documented."""
+    return tuple(Settings.model_fields)
+
+
+def written(rule: Rule) -> dict[str, Any]:
+    """Return what a rule sets, as it would be written."""
+    return rule.settings.model_dump(mode="json", exclude_unset=True)

@@ -1,0 +1,185 @@
+"""Compiled rules: the cascade, what a key becomes, and who shares a policy object."""
+
+import re
+from itertools import product
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cache_policies.load import PolicyFile, load_policies
+from cache_policies.message import RequestHead, ResponseHead
+from cache_policies.policies import FLYWEIGHTS_MAX, Policies, compile_policies
+from cache_policies.policy import CachePolicy
+from tests.support.responses import request, response
+from tests.support.table import table
+
+
+def compiled(text: str) -> Policies:
+    return compile_policies(load_policies(text.encode(), "f"))
+
+
+RULES = """
+hosts: {h: [www.h, old.example:8080]}
+rules:
+- {name: all, set: {refuse_set_cookie: true, ttl_default: 1m, tags: site, strip_response: Server}}
+- {name: vod, match: {path: /vod/*}, set: {ttl: 1h, tags: [vod, site], query: none, tiers: disk}}
+- {name: news, match: {path: /vod/news/*}, set: {ttl: null, query: {keep: [t]}, origin: fast}}
+- {name: broken, match: {status: 5xx}, set: {ttl: 1s, strip_response: X-Trace, tags: []}}
+- {name: plain, match: {path: /plain}, set: {tags: null, heuristics: false, query: all}}
+- {name: members, match: {request_fields: {cookie: '*sid=*'}}, set: {bypass: true}}
+"""
+POLICIES = compiled(RULES)
+
+
+def test_bare_policies_are_a_plain_cache_that_keys_as_ever():
+    bare = Policies.bare()
+    assert bare.for_request(request()) == bare.for_response(request(), response()) == CachePolicy()
+    assert bare.for_request(request()) is bare.for_response(request(), response())
+    assert bare.key(b"http", b"H:80", b"/a?b=1&CMCD=x") == (b"http://h/a?b=1", b"/a?b=1")
+    assert not bare.reduces
+    assert not bare.is_slow(b"GET", ((b"cookie", b"sid=1"),))
+
+
+def test_every_rule_that_matches_counts_and_the_last_one_wins():
+    policy = POLICIES.for_request(request(target="/vod/a"))
+    assert policy == CachePolicy(
+        epoch=POLICIES.epoch,
+        refuse_set_cookie=True,
+        ttl_default_s=60.0,
+        ttl_s=3_600.0,
+        tags=(b"site", b"vod"),
+        stripped_response=frozenset({b"server"}),
+        memory=False,
+    )
+    news = POLICIES.for_request(request(target="/vod/news/a"))
+    assert (news.ttl_s, news.origin, news.tags) == (None, "fast", (b"site", b"vod"))
+    plain = POLICIES.for_request(request(target="/plain"))
+    assert (plain.tags, plain.heuristic_fraction) == ((), 0.0)
+
+
+def test_a_response_adds_the_rules_that_are_about_it():
+    asked = request(target="/vod/a")
+    assert POLICIES.for_response(asked, response()) is POLICIES.for_request(asked)
+    broken = POLICIES.for_response(asked, response(status=503))
+    assert (broken.ttl_s, broken.stripped_response) == (1.0, {b"server", b"x-trace"})
+
+
+def test_equal_decisions_are_one_object_and_few_are_remembered():
+    first = POLICIES.for_request(request(target="/vod/a"))
+    assert POLICIES.for_request(request(target="/vod/b")) is first
+    many = compiled(
+        "rules:\n"
+        + "".join(
+            f"- {{name: r{n}, match: {{path: '*{n:x}*'}}, set: {{slices: true}}}}\n"
+            for n in range(16)
+        )
+    )
+    for letters in product("0123456789abcdef", repeat=4):
+        many.for_request(request(target="/" + "".join(letters)))
+    assert len(many._flyweights) <= FLYWEIGHTS_MAX
+
+
+def test_choices_name_the_rules_that_made_them():
+    choices = POLICIES.choices(POLICIES.matched(request(target="/vod/news/a"), response()))
+    assert "ttl" not in choices
+    assert (choices["tags"].value, choices["tags"].rules) == (("site", "vod"), (0, 1))
+    assert choices["query"].rules == (2,)
+    assert [POLICIES.rules[no].line for no in choices["origin"].rules] == [6]
+
+
+@pytest.mark.parametrize(
+    "case",
+    table("""
+    host              target                  key
+    h                 /a?b=1                  http://h/a?b=1
+    WWW.H:80          /a                      http://h/a
+    old.example:8080  /a                      http://h/a
+    old.example       /a                      http://old.example/a
+    h                 /vod/a?b=1              http://h/vod/a
+    h                 /vod/a?CMCD=x&b=1       http://h/vod/a
+    h                 /%76od/a?b=1            http://h/%76od/a
+    h                 /vod/news/a?b=1&t=2     http://h/vod/news/a?t=2
+    h                 /plain?b=1              http://h/plain?b=1
+"""),
+    ids=str,
+)
+def test_a_key_holds_what_names_the_resource(case):
+    key, target = POLICIES.key(b"http", case["host"].encode(), case["target"].encode())
+    assert key == case["key"].encode()
+    assert key.endswith(target)
+
+
+def test_what_fields_may_change_is_known_before_a_path_is():
+    assert POLICIES.is_slow(b"GET", ((b"cookie", b"a; sid=1"),))
+    assert not POLICIES.is_slow(b"GET", ((b"cookie", b"a"),))
+
+
+# laws over generated rules
+
+NAMES = st.sampled_from(["a", "b", "utm_x", "c"])
+PATHS = st.sampled_from(["/a*", "/b/*", "*.ts", "*", "/a/b", "*a*b*"])
+HOSTS = st.sampled_from(["h", "*.h", "w*", "*"])
+QUERIES = st.sampled_from(
+    [
+        *("all", "none", "null", "{keep: [a]}", "{drop: [utm_*]}", "{drop: [], sort: true}"),
+        "{keep: [a, b], sort: true}",
+    ]
+)
+
+
+@st.composite
+def rule_texts(draw: st.DrawFn) -> str:
+    lines = ["hosts: {h: [www.h]}", "rules:"]
+    for no in range(draw(st.integers(1, 5))):
+        match = ", ".join(
+            [
+                *(f"host: '{host}'" for host in draw(st.lists(HOSTS, max_size=1))),
+                *(f"path: '{path}'" for path in draw(st.lists(PATHS, max_size=1))),
+            ]
+        )
+        query = draw(QUERIES)
+        lines.append(f"- {{name: r{no}, match: {{{match}}}, set: {{query: {query}, ttl: {no}s}}}}")
+    return "\n".join(lines)
+
+
+TARGETS = st.tuples(
+    st.sampled_from(["/a", "/b/c", "/a/b", "/x.ts", "/%61/b", "//a", "/b/../a"]),
+    st.lists(st.tuples(NAMES, st.sampled_from(["", "=1", "=2"])).map("".join), max_size=4),
+).map(lambda parts: parts[0] + ("?" + "&".join(parts[1]) if parts[1] else ""))
+
+
+@given(rule_texts(), st.sampled_from([b"h", b"www.h", b"x.h", b"W"]), TARGETS)
+def test_the_key_of_what_is_asked_for_is_the_same_key(text, host, target):
+    policies = compiled(text)
+    key, asked = policies.key(b"http", host, target.encode())
+    assert policies.key(b"http", host, asked) == (key, asked)
+    assert policies.key(b"http", policies.host(b"http", host), asked) == (key, asked)
+
+
+def naive_ttl(file: PolicyFile, asked: RequestHead) -> str | None:
+    """The last ttl whose rule's patterns, as regular expressions, describe host and path."""
+
+    def describes(patterns: tuple[str, ...] | None, value: str) -> bool:
+        return patterns is None or any(
+            re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), value, re.DOTALL)
+            for pattern in patterns
+        )
+
+    host, path = asked.host.decode(), unquote(asked.target.decode().partition("?")[0])
+    ttl = None
+    for rule in file.document.rules:
+        if describes(rule.match.host, host) and describes(rule.match.path, path):
+            ttl = rule.settings.ttl
+    return ttl
+
+
+@given(rule_texts(), st.sampled_from(["h", "x.h", "w"]), TARGETS.filter(lambda t: "//" not in t))
+def test_rules_match_as_a_naive_reading_of_them_does(text, host, target):
+    if ".." in target:
+        return
+    file = load_policies(text.encode(), "f")
+    asked = RequestHead(b"GET", b"http", host.encode(), target.encode())
+    policy = compile_policies(file).for_response(asked, ResponseHead(200))
+    assert policy.ttl_s == naive_ttl(file, asked)
