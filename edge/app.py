@@ -78,7 +78,7 @@ class EdgeApp:
         except EdgeError as error:
             return _text(error.status, error.detail.encode() + b"\n")
         asked = replace(asked, body=body, body_length=length)
-        return await self._exchange.answer(request, asked)
+        return await self._exchange.answer(request, asked, told["reader"])
 
     async def _body(self, receive: Receive) -> AsyncIterator[bytes]:
         """The pieces of the request's body as they come, within its limits of size and pace."""

@@ -1,9 +1,10 @@
 """Running fills: one fetch of a storable response, shared from byte 0 by all who ask meanwhile."""
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator
 from enum import Enum
-from typing import Final
+from typing import Final, Protocol
 
 from cache_policies.freshness import current_age_s, fresh_until_mono
 from cache_policies.message import RequestHead, ResponseHead
@@ -17,6 +18,7 @@ from edge.memory import touches
 from edge.purges import Purge
 
 WINDOW_BYTES: Final = 262_144  # ahead of the slowest reader, once a body is not kept whole
+_AT_ONCE: Final = 128  # followers, between two looks at everything else on the loop
 
 
 class Phase(Enum):
@@ -38,6 +40,13 @@ NEXT: Final = {
     Phase.COMPLETE: set[Phase](),
     Phase.FAILED: set[Phase](),
 }
+
+
+class Follows(Protocol):
+    """Who is called after each change of a fill, instead of waiting for it."""
+
+    def go_on(self) -> None:
+        """Look what there is now."""
 
 
 class Fill:
@@ -72,7 +81,11 @@ class Fill:
         self.windowed = False  # too large to keep whole: it waits for its slowest reader
         self.readers: set[FillReader] = set()
         self.leader: FillReader | None = None
+        self.player_head: bytes | None = None  # what all its followers' heads have in common
         self._news: list[asyncio.Future[None]] = []
+        self._followers: dict[Follows, None] = {}
+        self._due: deque[Follows] = deque()  # still to be called in this round
+        self._changed = False  # since this round began
 
     @property
     def tags(self) -> tuple[bytes, ...]:
@@ -150,11 +163,38 @@ class Fill:
         if self.windowed:
             self._tell()
 
+    def follow(self, follower: Follows) -> None:
+        """Call a follower after each change from now on."""
+        self._followers[follower] = None
+
+    def unfollow(self, follower: Follows) -> None:
+        """Call it no more."""
+        self._followers.pop(follower, None)
+
     def _tell(self) -> None:
         waiting, self._news = self._news, []
         for future in waiting:
             if not future.done():
                 future.set_result(None)
+        if self._due:
+            self._changed = True
+        elif self._followers:
+            self._begin_round()
+
+    def _begin_round(self) -> None:
+        self._changed = False
+        self._due.extend(self._followers)
+        asyncio.get_running_loop().call_soon(self._go_round)
+
+    def _go_round(self) -> None:
+        for _ in range(min(_AT_ONCE, len(self._due))):
+            follower = self._due.popleft()
+            if follower in self._followers:
+                follower.go_on()
+        if self._due:
+            asyncio.get_running_loop().call_soon(self._go_round)
+        elif self._changed and self._followers:
+            self._begin_round()
 
 
 class FillReader:
@@ -191,13 +231,20 @@ class FillReader:
                 raise fill.error.again()
             await fill.news()
 
+    def take_response(self) -> Response | None:
+        """The response that the fill released to its leader, whose business it is from now on."""
+        response, self.fill.response = self.fill.response, None
+        return response
+
     def close(self) -> None:
         """Leave; a fill that nobody reads may stop."""
         fill = self.fill
         fill.readers.discard(self)
         if fill.leader is self:
             fill.leader = None
-        fill._tell()  # noqa: SLF001 the other half of the fill, in the same file
+            if (response := self.take_response()) is not None:
+                response.close()
+        fill.moved()
         if fill.has_ended:
             fill.leave_body()
 
@@ -206,6 +253,7 @@ class Fills:
     """The fills that may be joined, by key and variant."""
 
     def __init__(self) -> None:
+        self.waiting = 0  # requests that wait for a head
         self._running: dict[tuple[bytes, bytes], Fill] = {}
         self._vary: dict[bytes, tuple[bytes, ...]] = {}
 

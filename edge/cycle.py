@@ -85,6 +85,9 @@ class Cycle:
         self.more_body = False
         self.message_event.set()
 
+    def writable(self) -> None:
+        """The player reads again: `flow` has woken whoever waits for that."""
+
     def disconnect(self) -> None:
         """The player is gone: whoever works for it stops."""
         self.disconnected = True

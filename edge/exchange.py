@@ -53,12 +53,16 @@ class Exchange:
     filler: Filler
     tasks: Tasks
     counters: Counters  # of those who ask: players, or peers
-    waiting: int = 0  # requests that wait for the head of a fill
     catch_up: Callable[[], int]  # applies published purges, returns the last one's number
     invalidate: Callable[[tuple[bytes, ...]], Awaitable[None]]  # in all workers of the node
 
-    async def answer(self, request: RequestHead, asked: Asked) -> Answer:
-        """The answer to one request. Its body must be closed, read to the end or not."""
+    async def answer(
+        self, request: RequestHead, asked: Asked, reader: FillReader | None = None
+    ) -> Answer:
+        """The answer to one request. Its body must be closed, read to the end or not.
+
+        `reader` is the place in a fill that the request has already.
+        """
         forward = passes(request)
         try:
             if forward is not None:
@@ -67,10 +71,12 @@ class Exchange:
             ask = Ask(cache_key(request.scheme, request.host, path_key), request, asked)
             ask.alone = request.get(b"authorization") is not None
             attempts = 1
-            while (answer := await self._attempt(ask)) is None:
+            answer = await (self._attempt(ask) if reader is None else self._read(ask, reader))
+            while answer is None:
                 # what it waited for was another's alone, another variant, or purged meanwhile
                 attempts += 1
                 ask.alone = ask.alone or attempts > SHARED_ATTEMPTS_MAX
+                answer = await self._attempt(ask)
         except EdgeError as error:
             self.counters.failed += 1
             return of_error(error, CacheStatus(forward=forward or ask.why, detail=error.detail))
@@ -91,7 +97,10 @@ class Exchange:
             raise UpstreamTimeoutError("only-if-cached")
         if ask.entry is None and self._not_for_a_fill(ask):
             return await self._pass(ask.request, ask.asked, ask.why)
-        reader = self._follow(ask, sequence)
+        return await self._read(ask, self._follow(ask, sequence))
+
+    async def _read(self, ask: Ask, reader: FillReader) -> Answer | None:
+        """The answer that a place in a fill gives; None when the fill was not for this request."""
         try:
             answer = await self._of_fill(ask, reader)
         except BaseException:
@@ -201,17 +210,18 @@ class Exchange:
         )
 
     async def _head(self, reader: FillReader) -> Phase:
-        if self.waiting >= self.filler.limits.waiters_max:
+        fills = self.filler.fills
+        if fills.waiting >= self.filler.limits.waiters_max:
             raise RefusedError("waiters-max")
-        self.waiting += 1
+        fills.waiting += 1
         try:
             return await reader.head()
         finally:
-            self.waiting -= 1
+            fills.waiting -= 1
 
     async def _of_released(self, ask: Ask, reader: FillReader) -> Answer:
         """The leader's own answer; a part is asked for anew, since the fill asked for the whole."""
-        fill, response, head = reader.fill, reader.fill.response, reader.fill.head
+        fill, response, head = reader.fill, reader.take_response(), reader.fill.head
         assert response is not None
         assert head is not None
         reader.close()
@@ -233,9 +243,6 @@ class Exchange:
         return may_serve_on_error(ask.entry.stored, time.monotonic())
 
     def _stale_if_error(self, ask: Ask, entry: Entry, reader: FillReader) -> Answer:
-        fill = reader.fill
-        if fill.leader is reader and fill.response is not None:
-            fill.response.close()
         reader.close()
         self.counters.stale_hits += 1
         now_mono = time.monotonic()

@@ -15,16 +15,15 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from cache_policies.key import normalise
-from edge.counters import Counters
 from edge.cycle import Cycle
 from edge.delivery import Shape, cut_out, plan
 from edge.entry import Entry
+from edge.following import Follower
 from edge.heads import (
     METHODS,
     TAIL_KEPT_BYTES_MAX,
     Context,
     Facts,
-    KnownLines,
     RefusedHeadError,
     body_length,
     is_target,
@@ -32,53 +31,15 @@ from edge.heads import (
     read_facts,
     read_fields,
 )
-from edge.memory import Memory, Variants
+from edge.memory import Variants
 from edge.pace import Pace
-from edge.purges import PurgeFollower
-from edge.settings import Limits
+from edge.shared import Shared
 
 JOINED_BYTES_MAX: Final = 16_384  # head and body leave as one bytes object up to here
 _OF_HITS: Final = frozenset({b"GET", b"HEAD"})
 FIRST_REQUEST_S: Final = 1.0  # at the end of a drain, for connections that have asked nothing yet
 LINGER_S: Final = 2.0  # after an early answer: a reset would overtake it if nobody read on
 LINGER_BYTES_MAX: Final = 4 << 20
-
-
-class Shared:
-    """What all connections of one worker share."""
-
-    __slots__ = (
-        "counters",
-        "follower",
-        "has_hits",
-        "is_draining",
-        "limits",
-        "lines",
-        "memory",
-        "peers",
-    )
-
-    def __init__(
-        self,
-        *,
-        memory: Memory,
-        follower: PurgeFollower,
-        counters: Counters,
-        limits: Limits,
-        peers: bool = False,
-    ) -> None:
-        self.memory = memory
-        self.follower = follower
-        self.counters = counters
-        self.limits = limits
-        self.lines = KnownLines()
-        self.peers = peers  # these connections come from other workers of this node
-        self.has_hits = not peers  # what is answered in memory needs no app
-        self.is_draining = False  # every answer is its connection's last one
-
-    def drain(self) -> None:
-        """From now on the app answers everything: it can say that a connection ends."""
-        self.is_draining, self.has_hits = True, False
 
 
 class EdgeProtocol(HttpToolsProtocol):
@@ -162,6 +123,8 @@ class EdgeProtocol(HttpToolsProtocol):
         super().resume_writing()
         self._busy = self._responding() or self._discard_bytes != 0
         self._quiet_since = monotonic()
+        if self._responding():
+            self.cycle.writable()  # type: ignore[attr-defined]
         if not self._busy:
             self._resume()
 
@@ -181,7 +144,7 @@ class EdgeProtocol(HttpToolsProtocol):
                 line.startswith(b"GET /")
                 and line.endswith(b" HTTP/1.1")
                 and not self._in_body
-                and self._hit(line[4:-9], facts)
+                and (self._hit(line[4:-9], facts) or self._follow(line[4:-9], facts))
             ):
                 return
         if self._discard_bytes:
@@ -311,7 +274,7 @@ class EdgeProtocol(HttpToolsProtocol):
             return False
         keep = method == b"GET" and len(facts.tail) <= TAIL_KEPT_BYTES_MAX
         self._facts = facts if keep else None
-        return self._hit(target, facts)
+        return self._hit(target, facts) or self._follow(target, facts)
 
     def _hit(self, target: bytes, facts: Facts) -> bool:
         """Answer from memory, if that is all it takes; everything a hit does is in here."""
@@ -366,17 +329,47 @@ class EdgeProtocol(HttpToolsProtocol):
             self.shared.counters.hit_bytes += entry.length
             transport.writelines([entry.hit_head(now), *entry.slices])
 
+    # the way of a miss
+
+    def _follow(self, target: bytes, facts: Facts) -> bool:
+        """Answer with what a fill brings, if that is all it takes."""
+        if facts.selecting or facts.method != b"GET":
+            return False
+        follower = self.shared.following.of(self, target, facts)
+        if follower is None:
+            return False
+        self._busy = True
+        self.cycle = follower  # type: ignore[assignment]
+        follower.go_on()
+        return True
+
+    def go_slow(self, follower: Follower) -> None:
+        """Let the app answer what a follower can't."""
+        self._begin(b"GET", follower.target, follower.facts, follower)
+
+    @property
+    def address(self) -> bytes:
+        """The player's."""
+        return self.client[0].encode() if self.client else b"unknown"
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether this answer is the connection's last."""
+        return self._ending or self.shared.is_draining
+
     # the slow path
 
-    def _begin(self, method: bytes, target: bytes, facts: Facts) -> None:
-        """Hand the request to the app."""
+    def _begin(
+        self, method: bytes, target: bytes, facts: Facts, reader: Follower | None = None
+    ) -> None:
+        """Hand the request to the app, with its place in a fill if it has one."""
         path, _, query = target.partition(b"?")
         expects = any(n == b"expect" and v.lower() == b"100-continue" for n, v in facts.fields)
         cycle = Cycle(
             self,
             method=method,
             http_10=facts.version == b"1.0",
-            keep_alive=facts.keep_alive and not self._ending and not self.shared.is_draining,
+            keep_alive=facts.keep_alive and not self.is_ending,
             expects=expects and facts.version == b"1.1",
         )
         if not self._in_body:
@@ -402,6 +395,7 @@ class EdgeProtocol(HttpToolsProtocol):
                     "peer": self.shared.peers,
                     "body_length": self._body_left,
                     "cut": cycle.cut,
+                    "reader": reader,
                 }
             },
         }
@@ -411,6 +405,8 @@ class EdgeProtocol(HttpToolsProtocol):
         cycle.task = task
         self.tasks.add(task)
         task.add_done_callback(self._ended)
+        if reader is not None:  # the task may end before it begins
+            task.add_done_callback(lambda _: reader.close())
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)

@@ -23,12 +23,14 @@ from edge.counters import Counters
 from edge.exchange import Exchange
 from edge.fetch import FillClient
 from edge.filling import Filler
+from edge.following import Following
 from edge.handover import Handover, adopt
 from edge.listeners import close_door
 from edge.memory import Memory
 from edge.peer import PeerUpstreams, peer_socket
-from edge.protocol import EdgeProtocol, Shared, bind
+from edge.protocol import EdgeProtocol, bind
 from edge.purges import Purge, PurgeFollower, PurgeKind
+from edge.shared import Shared
 from edge.tasks import Tasks
 from edge.upstreams import OriginOnly, Upstreams
 
@@ -71,6 +73,9 @@ class Worker:
             policy=CachePolicy(),
             limits=limits,
             counters=self.counters,
+        )
+        self.following = Following(
+            filler=filler, tasks=self.tasks, counters=self.counters, purges=self.follower
         )
         self.app, self.peer_app = (
             EdgeApp(
@@ -133,7 +138,7 @@ class Worker:
     def protocol(self, *, peers: bool = False) -> type[EdgeProtocol]:
         """The protocol class of one listener."""
         shared = Shared(
-            memory=self.memory,
+            following=self.following,
             follower=self.follower,
             counters=self.counters,
             limits=self.settings.limits,

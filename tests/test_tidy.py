@@ -15,7 +15,15 @@ RIM = {
     "console": {"server.py", "service.py", "app.py"},
     "edge": {
         *("admin.py", "app.py", "collapse.py", "control.py", "cycle.py", "exchange.py"),
-        *("fetch.py", "filling.py", "handover.py", "keeper.py", "listeners.py", "metrics.py"),
+        *(
+            "fetch.py",
+            "filling.py",
+            "following.py",
+            "handover.py",
+            "keeper.py",
+            "listeners.py",
+            "metrics.py",
+        ),
         *("node.py", "pace.py", "peer.py", "protocol.py", "purges.py", "supervisor.py", "tasks.py"),
         "worker.py",
     },
@@ -33,7 +41,7 @@ RIM = {
 
 VAGUE = {"utils", "common", "helpers", "base", "manager"}
 LINES_MAX = 400
-LONGER = {"edge/protocol.py": 525}  # the whole hit path stays in one file
+LONGER = {"edge/protocol.py": 530}  # the whole hit path stays in one file
 
 
 def relative(path: Path) -> str:

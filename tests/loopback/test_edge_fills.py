@@ -34,7 +34,7 @@ class Gate:
 
 
 async def all_waiting(edge: Edge, count: int) -> None:
-    await until(lambda: len(edge.server.server_state.tasks) == count)
+    await until(lambda: edge.worker.fills.waiting == count)
 
 
 def storm(edge: Edge, count: int, target: str, *lines: str) -> list[asyncio.Task[Got]]:
@@ -327,7 +327,7 @@ async def test_a_purge_while_a_fill_runs() -> None:
             edge.purge(kind, value)
             after = storm(edge, 2, "/x")
             # a tag shows with the head only: till then they wait with those who asked before
-            await until(lambda: edge.worker.app._exchange.waiting == 4)
+            await until(lambda: edge.worker.fills.waiting == 4)
             gate.open.set()
             assert {got.body for got in await asyncio.gather(*before)} == {b"v1"}
             assert {got.body for got in await asyncio.gather(*after)} == {b"v2"}
@@ -462,7 +462,7 @@ async def test_limits_of_fills_and_waiters() -> None:
             "amaro-edge; fwd=uri-miss; detail=fills-max",
         )
         tasks += storm(edge, 1, "/1")
-        await until(lambda: edge.worker.app._exchange.waiting == 3)
+        await until(lambda: edge.worker.fills.waiting == 3)
         assert (await edge.get("/1")).says.endswith("detail=waiters-max")
         gate.open.set()
         assert {got.status for got in await asyncio.gather(*tasks)} == {200}

@@ -71,7 +71,7 @@ async def test_drain_finishes_what_runs_and_closes_what_is_idle() -> None:
         idle, busy = await edge.client(), await edge.client()
         await idle.get("/hit")
         busy.send(head("/late"))
-        await until(lambda: len(edge.server.server_state.tasks) == 1)
+        await until(lambda: edge.worker.fills.waiting == 1)
         edge.server.should_exit = True
         assert await idle.is_closed()
         late = await busy.read()

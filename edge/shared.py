@@ -1,0 +1,46 @@
+"""What all connections of one listener share."""
+
+from edge.counters import Counters
+from edge.following import Following
+from edge.heads import KnownLines
+from edge.purges import PurgeFollower
+from edge.settings import Limits
+
+
+class Shared:
+    """One for each listener of a worker."""
+
+    __slots__ = (
+        "counters",
+        "follower",
+        "following",
+        "has_hits",
+        "is_draining",
+        "limits",
+        "lines",
+        "memory",
+        "peers",
+    )
+
+    def __init__(
+        self,
+        *,
+        following: Following,
+        follower: PurgeFollower,
+        counters: Counters,
+        limits: Limits,
+        peers: bool = False,
+    ) -> None:
+        self.following = following
+        self.memory = following.filler.memory
+        self.follower = follower
+        self.counters = counters
+        self.limits = limits
+        self.lines = KnownLines()
+        self.peers = peers  # these connections come from other workers of this node
+        self.has_hits = not peers  # what is answered in memory needs no app
+        self.is_draining = False  # every answer is its connection's last one
+
+    def drain(self) -> None:
+        """From now on the app answers everything: it can say that a connection ends."""
+        self.is_draining, self.has_hits = True, False

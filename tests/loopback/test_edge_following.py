@@ -1,0 +1,112 @@
+"""Plain misses follow a fill without a task; what they get is what the app would have said."""
+
+import asyncio
+
+import pytest
+
+from tests.support.edges import Asked, Edge, edge_and_origin, response, until
+
+FRESH = "Cache-Control: max-age=600"
+SLOWLY = "Proxy-Connection: keep-alive"  # means nothing, yet sends a request to the app
+BODIES = {
+    "/small": response(b"small", FRESH, "Surrogate-Key: a b", 'ETag: "1"', "X-More: yes"),
+    "/large": response(b"l" * 3_000_000, FRESH),
+    "/empty": response(b"", FRESH),
+    "/chunked": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nCache-Control: max-age=60\r\n\r\n"
+        b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+    ),
+    "/none": b"HTTP/1.1 204 No Content\r\nCache-Control: max-age=60\r\n\r\n",
+    "/missing": response(b"not here", FRESH, status=404),
+    "/private": response(b"own", "Cache-Control: private"),
+    "/failing": response(b"oops", status=503),
+    "/varies": response(b"v", FRESH, "Vary: Accept-Language"),
+}
+
+
+async def ask(edge: Edge, target: str, *, slowly: bool) -> tuple[object, ...]:
+    got = await edge.get(target, *([SLOWLY] if slowly else []))
+    fields = [(name, value) for name, value in got.fields if name not in ("date", "age")]
+    return got.status, got.version, sorted(fields), got.body, got.whole
+
+
+@pytest.mark.parametrize("target", BODIES)
+async def test_a_follower_and_the_app_say_the_same(target: str) -> None:
+    opened = asyncio.Event()
+
+    async def script(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        await opened.wait()
+        writer.write(BODIES[asked.target.partition(b"?")[0].decode()])
+
+    async with edge_and_origin(script) as (edge, _):
+        leaders = [
+            asyncio.create_task(ask(edge, f"{target}?{n}", slowly=slowly))
+            for n, slowly in enumerate((False, True))
+        ]
+        await until(lambda: edge.worker.fills.waiting == 2)
+        joined = [
+            asyncio.create_task(ask(edge, f"{target}?{n}", slowly=slowly))
+            for n in range(2)
+            for slowly in (False, True)
+        ]
+        await until(lambda: edge.worker.fills.waiting == 6)
+        opened.set()
+        assert await leaders[0] == await leaders[1]
+        first, *others = await asyncio.gather(*joined)
+        assert others == [first] * 3
+        assert edge.worker.fills.waiting == 0
+        assert len(edge.worker.fills) == 0
+
+
+async def test_a_player_that_leaves_frees_its_place() -> None:
+    opened = asyncio.Event()
+
+    async def script(_: Asked, writer: asyncio.StreamWriter) -> None:
+        await opened.wait()
+        writer.write(response(b"own", "Cache-Control: private"))
+
+    async with edge_and_origin(script) as (edge, origin):
+        leader, waiter = await edge.client(), await edge.client()
+        for client in (leader, waiter):
+            client.send(b"GET /p HTTP/1.1\r\nHost: edge.test\r\n\r\n")
+        await until(lambda: edge.worker.fills.waiting == 2)
+        await leader.close()
+        await until(lambda: edge.worker.fills.waiting == 1)
+        opened.set()
+        got = await waiter.read()
+        assert (got.body, got.says) == (
+            b"own",
+            "amaro-edge; fwd=uri-miss; fwd-status=200; detail=private",
+        )
+        assert len(origin.asked) == 2
+
+
+async def test_pipelined_misses_come_in_order() -> None:
+    async def script(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(response(asked.target * 40_000, FRESH))
+
+    async with edge_and_origin(script) as (edge, _):
+        client = await edge.client()
+        targets = [f"/{n}" for n in range(20)] * 2
+        client.send(b"".join(f"GET {t} HTTP/1.1\r\nHost: e\r\n\r\n".encode() for t in targets))
+        for target in targets:
+            got = await client.read()
+            assert (got.status, len(got.body)) == (200, len(target) * 40_000), target
+
+
+async def test_the_last_answer_of_a_drain_says_so() -> None:
+    opened = asyncio.Event()
+
+    async def script(_: Asked, writer: asyncio.StreamWriter) -> None:
+        await opened.wait()
+        writer.write(response(b"late", FRESH))
+
+    async with edge_and_origin(script) as (edge, _):
+        client = await edge.client()
+        client.send(b"GET /late HTTP/1.1\r\nHost: edge.test\r\n\r\n")
+        await until(lambda: edge.worker.fills.waiting == 1)
+        edge.worker.drain()
+        opened.set()
+        got = await client.read()
+        assert (got.body, got.get("connection")) == (b"late", b"close")
+        assert await client.is_closed()
