@@ -45,3 +45,7 @@ class DownstreamError(EdgeError):
     """The player went away, or its request body ended early."""
 
     status = 400
+
+
+class StorageError(EdgeError):
+    """A lower tier could not give what it holds: a miss, never an answer."""

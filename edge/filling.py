@@ -10,7 +10,7 @@ from typing import Final
 from cache_policies.key import normalise
 from cache_policies.message import Fields, RequestHead, ResponseHead
 from cache_policies.policy import CachePolicy
-from cache_policies.stored import Times
+from cache_policies.stored import Stored, Times
 from cache_policies.storing import NoStore, Store, judge_storing
 from cache_policies.validation import conditional_fields, freshen
 from cache_policies.why import Why
@@ -21,7 +21,9 @@ from edge.errors import MemoryShortError, UpstreamError, UpstreamTimeoutError
 from edge.fetch import Fetch, FillClient, Response
 from edge.forwarding import FOR, HOP, forwarded_fields, received_head, unconditional
 from edge.memory import Memory
+from edge.promoting import find
 from edge.settings import Limits
+from edge.tier import Tier
 from edge.upstreams import Upstreams
 
 ABANDONED_BYTES_MAX: Final = 64 << 20  # left to fetch of a body that nobody waits for any more
@@ -48,7 +50,8 @@ class Received:
     response: Response
     head: ResponseHead
     times: Times
-    peer: bool  # it comes from another worker
+    peer: bool = False  # it comes from another worker
+    stored: Stored | None = None  # as a lower tier holds it: it is not judged again
 
 
 @dataclass(kw_only=True, slots=True)
@@ -63,6 +66,7 @@ class Filler:
     policy: CachePolicy
     limits: Limits
     counters: Counters
+    tiers: tuple[Tier, ...] = ()  # below memory, nearest first
 
     async def fetch(
         self, key: bytes, request: RequestHead, asked: Asked, *, sequence: int = 0
@@ -128,6 +132,8 @@ class Filler:
         """The response to fill with; None when it validated the stale entry instead."""
         whole = unconditional(fill.request.fields)
         stale = fill.stale
+        if stale is None and (received := await self._held(fill)) is not None:
+            return received
         if stale is not None:
             fields: Fields = (*whole, *conditional_fields(stale.stored))
             received = await self._fetch_for(fill, fields, asked)
@@ -143,6 +149,20 @@ class Filler:
             received.response.close()
             raise UpstreamError("protocol-error", "a 304 to a request without conditions")
         return received
+
+    async def _held(self, fill: Fill) -> Received | None:
+        """What a lower tier holds that answers this fill as it is."""
+        for tier in self.tiers if self.policy.disk else ():
+            found = await find(tier, fill.key, fill.request, self.policy, time.monotonic)
+            if found is None:
+                continue
+            stored, response = found
+            if self.memory.purged_since(stored.purge_sequence, fill.key, stored.tags):
+                response.drop()
+                continue
+            head = ResponseHead(response.status, response.fields)
+            return Received(response, head, response.times, stored=stored)
+        return None
 
     async def _fetch_for(self, fill: Fill, fields: Fields, asked: Asked) -> Received:
         # an origin sees no more than is keyed
@@ -162,19 +182,13 @@ class Filler:
         fill.exclusive = not Store(fresh).collapsible
         if not self.memory.purged_since(fill.sequence, fill.key, stale.stored.tags):
             stale.freshen(fresh)
+            if not received.peer:
+                self._offer(stale)
         return True
 
     async def _keep_or_release(self, fill: Fill, received: Received) -> None:
         response, fill.head = received.response, received.head
-        judged = judge_storing(
-            fill.request,
-            received.head,
-            received.times,
-            self.policy,
-            purge_sequence=fill.sequence,
-        )
-        if isinstance(judged, Store) and FOR in judged.stored.vary:
-            judged = NoStore(Why.VARY_ANY)  # by what no player may say, but each is told of
+        judged = self._judged(fill, received)
         length = response.length
         too_large = length is not None and not self._fits(length)
         if isinstance(judged, NoStore) or too_large:
@@ -186,7 +200,8 @@ class Filler:
             return
         assert isinstance(judged, Store)
         fill.stored = judged.stored
-        fill.exclusive = not judged.collapsible
+        if received.stored is None:
+            fill.exclusive = not judged.collapsible
         self.uncacheable.forget(fill.key)
         if self.memory.purged_since(fill.sequence, fill.key, fill.tags):
             fill.outdated = True  # by a tag that its head has only now shown
@@ -197,6 +212,20 @@ class Filler:
             await self._follow(fill, received)
         finally:
             response.close()
+
+    def _judged(self, fill: Fill, received: Received) -> Store | NoStore:
+        if received.stored is not None:
+            return Store(received.stored)
+        judged = judge_storing(
+            fill.request,
+            received.head,
+            received.times,
+            self.policy,
+            purge_sequence=fill.sequence,
+        )
+        if isinstance(judged, Store) and FOR in judged.stored.vary:
+            return NoStore(Why.VARY_ANY)  # by what no player may say, but each is told of
+        return judged
 
     def _fits(self, length: int) -> bool:
         return length <= min(self.limits.object_max_bytes, self.memory.budget_bytes // 2)
@@ -218,7 +247,7 @@ class Filler:
         while piece := await received.response.read():
             if received.peer:
                 self.counters.peer_bytes += len(piece)
-            else:
+            elif received.stored is None:
                 self.counters.fill_bytes += len(piece)
             fill.reserved_bytes += len(piece)
             fits = self.memory.reserve(len(piece)) and self._fits(fill.body.size + len(piece))
@@ -231,7 +260,7 @@ class Filler:
                 raise UpstreamError("abandoned", "nobody waits for the rest")
             await self._room(fill)
         if not fill.windowed:
-            self._store(fill)
+            self._store(fill, offer=received.stored is None and not received.peer)
         fill.enter(Phase.COMPLETE)
 
     def _not_worth_finishing(self, fill: Fill) -> bool:
@@ -255,15 +284,24 @@ class Filler:
         if fill.windowed:
             await self._has_room()
 
-    def _store(self, fill: Fill) -> None:
+    def _store(self, fill: Fill, *, offer: bool) -> None:
         assert fill.stored is not None
         purged = self.memory.purged_since(fill.sequence, fill.key, fill.stored.tags)
         if purged or fill.outdated:
             return
         self._unreserve(fill, fill.reserved_bytes)
-        if self.memory.store(Entry(fill.key, fill.stored, fill.body.slices())):
+        entry = Entry(fill.key, fill.stored, fill.body.slices())
+        if self.memory.store(entry):
             fill.in_memory = True
             self.counters.stored += 1
+            if offer:
+                self._offer(entry)
+
+    def _offer(self, entry: Entry) -> None:
+        """Let lower tiers keep a copy: of what the origin sent here, so one worker writes it."""
+        if self.policy.disk:
+            for tier in self.tiers:
+                tier.offer(entry, after=self.policy.disk_after)
 
     def _unreserve(self, fill: Fill, freed_bytes: int) -> None:
         fill.reserved_bytes -= freed_bytes

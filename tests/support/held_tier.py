@@ -1,0 +1,67 @@
+"""A tier in a dict: what it holds a test puts there, what it is offered a test finds there."""
+
+import asyncio
+import time
+from collections.abc import Iterable
+
+from cache_policies.message import Fields, ResponseHead
+from cache_policies.stored import Times
+from edge.body import SLICE_BYTES
+from edge.entry import Entry
+from edge.errors import StorageError
+
+
+class DictHeld:
+    """One response in a dict; slices in `damaged` cannot be read."""
+
+    def __init__(
+        self,
+        body: bytes,
+        fields: Fields,
+        *,
+        age_s: float = 0.0,
+        sequence: int = 0,
+        damaged: Iterable[int] = (),
+    ) -> None:
+        now_wall, now_mono = time.time() - age_s, time.monotonic() - age_s
+        self.head = ResponseHead(200, fields)
+        self.times = Times(response_wall=now_wall, response_mono=now_mono)
+        self.purge_sequence = sequence
+        self.length = len(body)
+        self.is_open = False
+        self.dropped = False
+        self._body = body
+        self._damaged = set(damaged)
+        self.gate: asyncio.Event | None = None  # slices after the first wait for it
+
+    async def read(self, slice_no: int) -> bytes:
+        if slice_no and self.gate is not None:
+            await self.gate.wait()
+        if slice_no in self._damaged:
+            raise StorageError("checksum")
+        return self._body[slice_no * SLICE_BYTES : (slice_no + 1) * SLICE_BYTES]
+
+    def close(self) -> None:
+        self.is_open = False
+
+    def drop(self) -> None:
+        self.dropped = True
+        self.close()
+
+
+class DictTier:
+    name = "dict"
+
+    def __init__(self) -> None:
+        self.held: dict[bytes, DictHeld] = {}
+        self.offered: list[Entry] = []
+
+    async def find(self, key: bytes, fields: Fields) -> DictHeld | None:
+        found = self.held.get(key)
+        if found is None or found.dropped:
+            return None
+        found.is_open = True
+        return found
+
+    def offer(self, entry: Entry, *, after: int) -> None:
+        self.offered.append(entry)
