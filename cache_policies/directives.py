@@ -1,15 +1,11 @@
-"""Cache directives: Cache-Control and CDN-Cache-Control, however badly they are written."""
+"""Cache directives of Cache-Control, however badly they are written."""
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import cast
 
-import http_sf
-from http_sf import StructuredFieldError
-
-from cache_policies.message import RequestHead, ResponseHead
+from cache_policies.message import TOKEN, RequestHead, list_members
 
 DELTA_MAX_S = 2**31  # RFC 9111 §1.2.2
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
@@ -19,8 +15,8 @@ _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 class Directives:
     """Directive names (lower-cased) with the arguments of every occurrence, None where bare.
 
-    `targeted` says that they come from CDN-Cache-Control, before which Cache-Control and Expires
-    do not count (RFC 9213 §2.2).
+    `targeted` says that they come from a field for caches like this one, before which
+    Cache-Control and Expires do not count (RFC 9213 §2.2).
     """
 
     arguments: Mapping[bytes, tuple[bytes | None, ...]]
@@ -36,6 +32,30 @@ class Directives:
         """
         values = self.arguments.get(name)
         return None if values is None else min(parse_delta(value) or 0 for value in values)
+
+    def fields(self, name: bytes) -> frozenset[bytes]:
+        """Return the field names (lower-cased) that every occurrence of `name` limits itself to.
+
+        Empty when it is absent, or about the whole response: bare, or with junk for an argument.
+        """
+        listed: set[bytes] = set()
+        for value in self.arguments.get(name, ()):
+            names = list_members((value or b"").lower())
+            if not names or not all(map(TOKEN.fullmatch, names)):
+                return frozenset()
+            listed.update(names)
+        return frozenset(listed)
+
+    def wholly(self, name: bytes) -> bool:
+        """Return whether `name` is there and about the whole response, not only some fields."""
+        return name in self.arguments and not self.fields(name)
+
+    def without(self, names: frozenset[bytes]) -> "Directives":
+        """Return them as if those called `names` had never been sent."""
+        if names.isdisjoint(self.arguments):
+            return self
+        kept = {name: said for name, said in self.arguments.items() if name not in names}
+        return Directives(kept, targeted=self.targeted)
 
 
 NO_DIRECTIVES = Directives(MappingProxyType({}))
@@ -90,29 +110,6 @@ def _unquoted(value: bytes) -> bytes:
     if len(value) < 2 or value[:1] != b'"' or value[-1:] != b'"':
         return value
     return _QUOTED_PAIR.sub(rb"\1", value[1:-1])
-
-
-def parse_targeted(lines: list[bytes]) -> Directives | None:
-    """Return CDN-Cache-Control's directives; None when empty or malformed (RFC 9213 §2.1)."""
-    try:
-        parsed = http_sf.parse(b", ".join(lines), tltype="dictionary")
-    except StructuredFieldError:
-        return None
-    members = cast("dict[str, tuple[object, object]]", parsed)
-    found: dict[bytes, tuple[bytes | None, ...]] = {}
-    for name, (value, _parameters) in members.items():
-        if value is True:
-            found[name.encode()] = (None,)
-        elif value is not False:  # "no-store=?0" is no directive
-            found[name.encode()] = (b"%d" % value if isinstance(value, int) else b"",)
-    return Directives(found, targeted=True) if members else None
-
-
-def response_directives(response: ResponseHead) -> Directives:
-    """Return the directives that govern this cache: CDN-Cache-Control's before Cache-Control's."""
-    if (lines := response.all(b"cdn-cache-control")) and (targeted := parse_targeted(lines)):
-        return targeted
-    return parse_cache_control(response.all(b"cache-control"))
 
 
 def request_directives(request: RequestHead) -> Directives:

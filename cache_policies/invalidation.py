@@ -16,13 +16,18 @@ def invalidated_keys(request: RequestHead, response: ResponseHead) -> tuple[byte
     if request.method in SAFE or not 200 <= response.status < 400:
         return ()
     keys = [_key_of(request, request.target)]
-    base = (request.scheme + b"://" + request.host + request.target).decode("latin-1")
     for name in (b"location", b"content-location"):
-        for value in response.all(name):
-            target = _same_origin_target(base, value.decode("latin-1"))
+        for reference in response.all(name):
+            target = _same_origin_target(request, reference)
             if target is not None:
                 keys.append(_key_of(request, target))
     return tuple(dict.fromkeys(keys))
+
+
+def names_target(request: RequestHead, reference: bytes) -> bool:
+    """Say whether a reference in the answer to `request` names the request's own target."""
+    named = _same_origin_target(request, reference)
+    return named is not None and _key_of(request, named) == _key_of(request, request.target)
 
 
 def _key_of(request: RequestHead, target: bytes) -> bytes:
@@ -30,10 +35,11 @@ def _key_of(request: RequestHead, target: bytes) -> bytes:
     return cache_key(request.scheme, request.host, path_key)
 
 
-def _same_origin_target(base: str, reference: str) -> bytes | None:
-    """Return the request target of a reference that stays at the base's origin, else None."""
+def _same_origin_target(request: RequestHead, reference: bytes) -> bytes | None:
+    """Return the request target of a reference that stays at the request's origin, else None."""
+    base = (request.scheme + b"://" + request.host + request.target).decode("latin-1")
     try:
-        here, there = urlsplit(base), urlsplit(urljoin(base, reference))
+        here, there = urlsplit(base), urlsplit(urljoin(base, reference.decode("latin-1")))
     except ValueError:
         return None
     if _origin(here) != _origin(there):

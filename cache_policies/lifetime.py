@@ -27,18 +27,20 @@ def explicit_lifetime_s(
 
 def heuristic_lifetime_s(
     response: ResponseHead, directives: Directives, date_wall: float, policy: CachePolicy
-) -> float:
-    """Return the lifetime guessed from Last-Modified, 0 without ground (RFC 9111 §4.2.2).
+) -> float | None:
+    """Return the lifetime guessed from Last-Modified, None without ground (RFC 9111 §4.2.2).
 
     A response that sets a cookie gets none: without explicit freshness it may be someone's own.
     """
     if response.status not in HEURISTICALLY_CACHEABLE and b"public" not in directives:
-        return 0.0
+        return None
     if response.get(b"set-cookie") is not None:
-        return 0.0
+        return None
+    if policy.ttl_default_s is not None:
+        return policy.ttl_default_s
     modified_wall = parse_date(response.get(b"last-modified"), date_wall)
     if modified_wall is None:
-        return 0.0
+        return None
     guess_s = (date_wall - modified_wall) * policy.heuristic_fraction
     return min(max(guess_s, 0.0), policy.heuristic_max_s)
 
@@ -46,8 +48,10 @@ def heuristic_lifetime_s(
 def lifetime_s(
     response: ResponseHead, directives: Directives, date_wall: float, policy: CachePolicy
 ) -> float:
-    """Return the freshness lifetime in seconds, explicit before heuristic (RFC 9111 §4.2)."""
-    explicit_s = explicit_lifetime_s(response, directives, date_wall)
-    if explicit_s is not None:
-        return explicit_s
-    return heuristic_lifetime_s(response, directives, date_wall, policy)
+    """Return the freshness lifetime in seconds: policy's, stated, or guessed (RFC 9111 §4.2)."""
+    if policy.ttl_s is not None:
+        return policy.ttl_s
+    found_s = explicit_lifetime_s(response, directives, date_wall)
+    if found_s is None:
+        found_s = heuristic_lifetime_s(response, directives, date_wall, policy)
+    return 0.0 if found_s is None else min(max(found_s, policy.ttl_min_s), policy.ttl_max_s)

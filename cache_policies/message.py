@@ -1,10 +1,14 @@
 """HTTP message heads as immutable values, and which of their fields travel end to end."""
 
+import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
 Fields: TypeAlias = tuple[tuple[bytes, bytes], ...]
 """Field lines in the order received: names lower-cased, values without surrounding whitespace."""
+
+TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+"""What a field name looks like (RFC 9110 §5.6.2)."""
 
 HOP_BY_HOP = frozenset(
     {
@@ -43,6 +47,11 @@ def end_to_end(fields: Fields) -> Fields:
     named = field_value(fields, b"connection")
     drop = HOP_BY_HOP if named is None else HOP_BY_HOP.union(list_members(named.lower()))
     return tuple(line for line in fields if line[0] not in drop)
+
+
+def without(fields: Fields, names: frozenset[bytes]) -> Fields:
+    """Return the fields but those called `names` (lower-cased)."""
+    return tuple(line for line in fields if line[0] not in names) if names else fields
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,8 @@ def may_reuse(
         return Verdict(Reuse.EXPIRED, Why.REQUEST_NO_CACHE)
     age_s = current_age_s(stored, now_mono)
     max_age_s = directives.seconds(b"max-age")
-    if max_age_s is not None and age_s > max_age_s:
+    settled = stored.immutable and own is Reuse.FRESH  # a reload's max-age=0 learns nothing new
+    if max_age_s is not None and age_s > max_age_s and not settled:
         return Verdict(Reuse.EXPIRED, Why.REQUEST_MAX_AGE)
     min_fresh_s = directives.seconds(b"min-fresh")
     if min_fresh_s is not None and stored.lifetime_s - age_s < min_fresh_s:
@@ -61,6 +62,12 @@ def may_reuse(
     return standing
 
 
-def only_if_cached(request: RequestHead) -> bool:
+def only_if_cached(request: RequestHead, policy: CachePolicy) -> bool:
     """Say whether the request takes a 504 rather than a forwarded answer (RFC 9111 §5.2.1.7)."""
-    return b"only-if-cached" in request_directives(request)
+    return policy.request_directives and b"only-if-cached" in request_directives(request)
+
+
+def stale_if_error_asked_s(request: RequestHead, policy: CachePolicy) -> float:
+    """Return how stale an answer the request takes in place of an error, in s (RFC 5861 §4)."""
+    said_s = request_directives(request).seconds(b"stale-if-error")
+    return float(said_s) if said_s is not None and policy.request_directives else 0.0

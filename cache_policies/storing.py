@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
-from cache_policies.directives import Directives, request_directives, response_directives
+from cache_policies.directives import Directives, request_directives
 from cache_policies.freshness import initial_age_s
+from cache_policies.invalidation import names_target
 from cache_policies.lifetime import HEURISTICALLY_CACHEABLE, explicit_lifetime_s
 from cache_policies.message import RequestHead, ResponseHead
 from cache_policies.policy import CachePolicy
 from cache_policies.stored import Stored, Times, stored_response
+from cache_policies.targeted import response_directives
 from cache_policies.vary import ANY, vary_names
 from cache_policies.why import Why
 
@@ -49,48 +51,88 @@ def judge_storing(
     purge_sequence: int = 0,
 ) -> Store | NoStore:
     """Decide whether a shared cache stores this response; `Store` brings it in its stored form."""
-    directives = response_directives(response)
-    why = _forbidden(request, response, directives, policy)
+    directives = response_directives(response, policy.ignored_directives)
+    why = (
+        _unstorable(request, response)
+        or _forbidden_by_request(request, directives, policy)
+        or _forbidden_by_response(response, directives)
+        or _forbidden_by_policy(response, policy)
+    )
     if why is not None:
         return NoStore(why)
     stored = stored_response(request, response, times, policy, purge_sequence=purge_sequence)
-    why = _useless(stored, response, directives)
+    why = _useless(stored, request, response, directives, policy)
     return Store(stored) if why is None else NoStore(why)
 
 
-def _forbidden(
-    request: RequestHead, response: ResponseHead, directives: Directives, policy: CachePolicy
-) -> Why | None:
-    """Return what forbids to store, in the order of RFC 9111 §3; None when nothing does."""
-    if request.method != b"GET":
+def _unstorable(request: RequestHead, response: ResponseHead) -> Why | None:
+    """Return what keeps any cache from storing it: its method, or its status (RFC 9111 §3)."""
+    if request.method != b"GET" and not names_its_target(request, response):
         return Why.METHOD
-    if policy.request_directives and b"no-store" in request_directives(request):
-        return Why.REQUEST_NO_STORE
     if response.status == 206:  # elsewhere Content-Range means nothing (RFC 9110 §14.4)
         return Why.PARTIAL
-    understood = response.status in UNDERSTOOD
-    if response.status < 200 or response.status == 304:
-        return Why.STATUS
-    if b"must-understand" in directives:  # wins over no-store (RFC 9111 §5.2.2.3)
-        if not understood:
-            return Why.STATUS
-    elif b"no-store" in directives:
-        return Why.NO_STORE
-    if b"private" in directives:  # with a field list too: storing without those fields is optional
-        return Why.PRIVATE
+    return Why.STATUS if response.status < 200 or response.status == 304 else None
+
+
+def names_its_target(request: RequestHead, response: ResponseHead) -> bool:
+    """Say whether it answers a POST and says that a GET would be answered alike.
+
+    Its Content-Location is the target of the request then (RFC 9110 §9.3.3).
+    """
+    if request.method != b"POST":
+        return False
+    locations = response.all(b"content-location")
+    return len(locations) == 1 and names_target(request, locations[0])
+
+
+def _forbidden_by_request(
+    request: RequestHead, directives: Directives, policy: CachePolicy
+) -> Why | None:
+    """Return what in the request forbids to store the answer (RFC 9111 §3.5, §5.2.1.5)."""
+    if policy.request_directives and b"no-store" in request_directives(request):
+        return Why.REQUEST_NO_STORE
     if request.get(b"authorization") is not None and not any(
         name in directives for name in SHARES_AUTHORIZED
     ):
         return Why.AUTHORIZATION
+    return None
+
+
+def _forbidden_by_response(response: ResponseHead, directives: Directives) -> Why | None:
+    """Return what in the response forbids to store it (RFC 9111 §3, §4.1)."""
+    if b"must-understand" in directives:  # wins over no-store (RFC 9111 §5.2.2.3)
+        if response.status not in UNDERSTOOD:
+            return Why.STATUS
+    elif b"no-store" in directives:
+        return Why.NO_STORE
+    if directives.wholly(b"private"):
+        return Why.PRIVATE
     return Why.VARY_ANY if ANY in vary_names(response.fields) else None
 
 
-def _useless(stored: Stored, response: ResponseHead, directives: Directives) -> Why | None:
+def _forbidden_by_policy(response: ResponseHead, policy: CachePolicy) -> Why | None:
+    """Return what an operator forbids."""
+    if policy.bypass or not policy.store:
+        return Why.POLICY
+    sets_cookie = response.get(b"set-cookie") is not None
+    return Why.SET_COOKIE if policy.refuse_set_cookie and sets_cookie else None
+
+
+def _useless(
+    stored: Stored,
+    request: RequestHead,
+    response: ResponseHead,
+    directives: Directives,
+    policy: CachePolicy,
+) -> Why | None:
     """Return why a storable response could never be reused, or validated; None when it could."""
-    stated = (
-        b"public" in directives
+    explicit = (
+        policy.ttl_s is not None
         or explicit_lifetime_s(response, directives, stored.date_wall) is not None
     )
+    if request.method == b"POST" and not explicit:  # RFC 9110 §9.3.3
+        return Why.NO_FRESHNESS
+    stated = explicit or b"public" in directives
     if not stated and stored.status not in HEURISTICALLY_CACHEABLE:
         return Why.NO_FRESHNESS
     if stored.etag is not None or stored.last_modified is not None:

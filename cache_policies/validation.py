@@ -5,10 +5,10 @@ from dataclasses import replace
 from enum import Enum, unique
 
 from cache_policies.dates import parse_date
-from cache_policies.directives import response_directives
 from cache_policies.message import Fields, RequestHead, ResponseHead, end_to_end
 from cache_policies.policy import CachePolicy
 from cache_policies.stored import Stored, Times, stored_response
+from cache_policies.targeted import response_directives
 from cache_policies.vary import vary_names
 
 CONDITIONS = frozenset(
@@ -55,8 +55,8 @@ def freshen(
     """
     if not _selects(stored, not_modified):
         return None
-    directives = response_directives(not_modified)
-    if b"no-store" in directives or b"private" in directives:
+    directives = response_directives(not_modified, policy.ignored_directives)
+    if b"no-store" in directives or directives.wholly(b"private"):
         return None
     merged = ResponseHead(stored.status, _merge(stored.fields, not_modified.fields))
     if vary_names(merged.fields) != stored.vary:

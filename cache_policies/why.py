@@ -8,13 +8,15 @@ class Why(Enum):
     """Why a response is not stored, or a stored one not reused; the value is the public name."""
 
     # not stored (RFC 9111 §3)
-    METHOD = "method"  # only responses to GET are stored
+    POLICY = "policy"  # rules say to pass it on
+    METHOD = "method"  # only responses to GET, and to POST where they name themselves, are stored
     REQUEST_NO_STORE = "request-no-store"
     NO_STORE = "no-store"
     PRIVATE = "private"
     AUTHORIZATION = "authorization"  # without public, s-maxage or must-revalidate (§3.5)
     STATUS = "status"  # not final, or not understood where that matters
     PARTIAL = "partial"  # 206
+    SET_COOKIE = "set-cookie"  # refused by policy
     VARY_ANY = "vary-any"  # Vary: * matches no later request
     NO_FRESHNESS = "no-freshness"  # neither lifetime nor validator: nothing could be reused
     # how a stored response stands (RFC 9111 §4)

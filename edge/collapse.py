@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Final, Protocol
 
 from cache_policies.freshness import current_age_s, fresh_until_mono
-from cache_policies.message import RequestHead, ResponseHead
+from cache_policies.message import Fields, RequestHead, ResponseHead
 from cache_policies.stored import Stored
 from cache_policies.vary import variant_key
 from edge.body import GrowingBody, Piece
@@ -209,6 +209,14 @@ class FillReader:
         fill.readers.add(self)
         if leads:
             fill.leader = self
+
+    @property
+    def fields(self) -> Fields:
+        """What it may see of the response's: the leader all, others not what is withheld."""
+        fill = self.fill
+        assert fill.stored is not None
+        assert fill.head is not None
+        return fill.head.fields if fill.leader is self else fill.stored.fields
 
     async def head(self) -> Phase:
         """The phase once the head, or its absence, is known."""

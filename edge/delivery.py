@@ -167,7 +167,7 @@ def of_stored(entry: Entry, request: RequestHead, says: CacheStatus, now_mono: f
     planned = plan(request, entry.stored, entry.length)
     about = _about(says, entry.age_s(now_mono))
     if planned.shape is not Shape.WHOLE:
-        return _partial(planned, entry.stored, entry.length, about, entry.slices)
+        return _partial(planned, entry.stored.fields, entry.length, about, entry.slices)
     body = NoBody() if request.method == b"HEAD" else StoredBody(entry.slices)
     return Answer(entry.stored.status, _head(entry.stored.fields, about), entry.length, body)
 
@@ -181,10 +181,10 @@ def of_fill(reader: FillReader, request: RequestHead, says: CacheStatus, age_s: 
     planned = plan(request, stored, stored.length)
     if planned.shape is Shape.WHOLE:
         length = 0 if stored.status in BODILESS else stored.length
-        fields = _head(stored.fields, about)
+        fields = _head(reader.fields, about)
         return Answer(stored.status, fields, length, FillBody(reader))
     assert stored.length is not None or planned.shape is Shape.NOT_MODIFIED
-    answer = _partial(planned, stored, stored.length or 0, about, None)
+    answer = _partial(planned, reader.fields, stored.length or 0, about, None)
     if planned.shape is Shape.PART:
         answer.body = FillBody(reader, planned.first, planned.last)
     else:
@@ -219,16 +219,15 @@ def of_error(error: EdgeError, says: CacheStatus) -> Answer:
 
 
 def _partial(
-    planned: Plan, stored: Stored, length: int, about: Fields, slices: Sequence[bytes] | None
+    planned: Plan, fields: Fields, length: int, about: Fields, slices: Sequence[bytes] | None
 ) -> Answer:
     if planned.shape is Shape.NOT_MODIFIED:
-        return Answer(304, _head(not_modified_fields(stored.fields), about))
+        return Answer(304, _head(not_modified_fields(fields), about))
     if planned.shape is Shape.UNSATISFIABLE:
-        fields = ((b"content-range", b"bytes */%d" % length), (b"via", VIA), *about)
-        return Answer(416, fields)
+        return Answer(416, ((b"content-range", b"bytes */%d" % length), (b"via", VIA), *about))
     where = (b"content-range", b"bytes %d-%d/%d" % (planned.first, planned.last, length))
-    fields = _head(part_fields(stored.fields), (where, *about))
-    answer = Answer(206, fields, planned.last - planned.first + 1)
+    said = _head(part_fields(fields), (where, *about))
+    answer = Answer(206, said, planned.last - planned.first + 1)
     if slices is not None:
         answer.body = StoredBody(cut_out(slices, planned.first, planned.last))
     return answer

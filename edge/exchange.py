@@ -93,7 +93,7 @@ class Exchange:
             if verdict.reuse in _REUSABLE:
                 return self._hit(ask, ask.entry, verdict, sequence)
             ask.why = _forward_of(verdict)
-        if only_if_cached(ask.request):
+        if only_if_cached(ask.request, self.filler.policy):
             raise UpstreamTimeoutError("only-if-cached")
         if ask.entry is None and self._not_for_a_fill(ask):
             return await self._pass(ask.request, ask.asked, ask.why)

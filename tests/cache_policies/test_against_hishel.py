@@ -7,10 +7,11 @@ from hishel._core._spec import get_freshness_lifetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cache_policies.directives import request_directives, response_directives
+from cache_policies.directives import request_directives
 from cache_policies.lifetime import lifetime_s
 from cache_policies.message import RequestHead, ResponseHead
 from cache_policies.storing import UNDERSTOOD, NoStore, judge_storing
+from cache_policies.targeted import response_directives
 from cache_policies.vary import vary_names
 from cache_policies.why import Why
 from tests.support.responses import NOW_WALL, POLICY, TIMES, http_date

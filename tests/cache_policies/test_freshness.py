@@ -58,7 +58,7 @@ def test_current_age(case):
     max-age=60, sie=30, must-revalidate   75     expired                 no        9111 §5.2.2.2
     max-age=60, sie=30, must-revalidate   59     fresh                   yes       9111 §5.2.2.2
     max-age=60, no-cache                  1      expired                 no        9111 §5.2.2.4
-    max-age=60, no-cache="set-cookie"     1      expired                 no        9111 §5.2.2.4
+    max-age=60, no-cache="set-cookie"     1      fresh                   yes       9111 §5.2.2.4
     """),
     ids=str,
 )

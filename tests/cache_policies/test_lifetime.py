@@ -2,9 +2,9 @@
 
 import pytest
 
-from cache_policies.directives import response_directives
 from cache_policies.lifetime import lifetime_s
 from cache_policies.policy import CachePolicy
+from cache_policies.targeted import response_directives
 from tests.support.responses import NOW_WALL, response
 from tests.support.table import table
 
@@ -29,6 +29,7 @@ from tests.support.table import table
     200     cc: max-age=9 | cdn-cc: max-age=70       70          9213 §2.2
     200     cdn-cc: max-age=70, s-maxage=80          80          9213 §2.2
     200     expires: @50 | cdn-cc: public            0           9213 §2.2
+    200     expires: @50 | sc: max-age=7             7           Edge Arch. §2.2
     200     last-modified: @-1000                    100         9111 §4.2.2
     200     last-modified: @-99999999                86400       9111 §4.2.2
     200     last-modified: @1000                     0           9111 §4.2.2
@@ -51,3 +52,31 @@ def test_an_operator_may_turn_guessing_off():
     head = response("last-modified: @-1000")
     policy = CachePolicy(heuristic_fraction=0.0)
     assert lifetime_s(head, response_directives(head), NOW_WALL, policy) == 0.0
+
+
+@pytest.mark.parametrize(
+    "case",
+    table("""
+    policy           status  response               lifetime_s  source
+    ttl_s=7          200     cc: max-age=60         7           instead of what it says
+    ttl_s=7          200     -                      7           instead of nothing
+    ttl_s=7          500     -                      7           on any status
+    ttl_default_s=7  200     cc: max-age=60         60          where it says nothing
+    ttl_default_s=7  200     last-modified: @-1000  7           before a guess
+    ttl_default_s=7  200     -                      7           where it says nothing
+    ttl_default_s=7  200     set-cookie: a=1        0           where one may guess
+    ttl_default_s=7  500     -                      0           where one may guess
+    ttl_min_s=7      200     cc: max-age=0          7           stated
+    ttl_min_s=700    200     last-modified: @-1000  700         guessed
+    ttl_min_s=7      200     -                      0           neither
+    ttl_max_s=7      200     cc: max-age=60         7           stated
+    ttl_max_s=7      200     last-modified: @-1000  7           guessed
+    """),
+    ids=str,
+)
+def test_an_operator_may_bend_a_lifetime(case):
+    knob, _, value = case["policy"].partition("=")
+    head = response(case["response"], status=int(case["status"]))
+    policy = CachePolicy(**{knob: float(value)})
+    found_s = lifetime_s(head, response_directives(head), NOW_WALL, policy)
+    assert found_s == float(case["lifetime_s"])

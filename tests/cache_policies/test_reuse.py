@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cache_policies.freshness import judge
 from cache_policies.policy import CachePolicy
-from cache_policies.reuse import Verdict, may_reuse, only_if_cached
+from cache_policies.reuse import Verdict, may_reuse, only_if_cached, stale_if_error_asked_s
 from cache_policies.why import Reuse, Why
 from tests.support.responses import NOW_MONO, POLICY, request, stored
 from tests.support.table import table
@@ -16,6 +16,7 @@ REUSES = {  # any other reason demands validation
     Why.STALE_WHILE_REVALIDATE: Reuse.STALE_WHILE_REVALIDATE,
     Why.REQUEST_MAX_STALE: Reuse.STALE_ALLOWED,
 }
+HEEDLESS = CachePolicy(request_directives=False)
 LENIENT = CachePolicy(request_max_stale_s=20.0)
 
 
@@ -31,6 +32,11 @@ LENIENT = CachePolicy(request_max_stale_s=20.0)
     max-age=60                   max-age=0             1      request-max-age         9111 §5.2.1.1
     max-age=60                   max-age=junk          1      request-max-age         9111 §4.2.1
     max-age=60                   max-age=90            70     request-max-age         9111 §5.2.1.1
+    max-age=60, immutable        max-age=0             1      fresh                   8246 §2
+    max-age=60, immutable        no-cache              1      request-no-cache        8246 §2
+    max-age=60, immutable        min-fresh=60          1      request-min-fresh       9111 §5.2.1.3
+    max-age=60, immutable        max-age=99            60     request-max-age         8246 §2
+    max-age=60, immutable        -                     60     stale                   8246 §2
     max-age=60                   min-fresh=10          50     fresh                   9111 §5.2.1.3
     max-age=60                   min-fresh=11          50     request-min-fresh       9111 §5.2.1.3
     max-age=60                   -                     60     stale                   9111 §4.2.4
@@ -67,13 +73,22 @@ def test_max_stale_is_not_honoured_by_default():
 def test_an_operator_may_ignore_what_requests_want():
     asked = request("cache-control: no-cache")
     entry = stored("cache-control: max-age=60")
-    heedless = CachePolicy(request_directives=False)
-    assert may_reuse(asked, entry, heedless, NOW_MONO).reuse is Reuse.FRESH
+    assert may_reuse(asked, entry, HEEDLESS, NOW_MONO).reuse is Reuse.FRESH
 
 
 def test_only_if_cached():
-    assert only_if_cached(request("cache-control: max-stale, ONLY-IF-CACHED"))
-    assert not only_if_cached(request("cache-control: x=only-if-cached"))
+    wants = request("cache-control: max-stale, ONLY-IF-CACHED")
+    assert only_if_cached(wants, POLICY)
+    assert not only_if_cached(wants, HEEDLESS)
+    assert not only_if_cached(request("cache-control: x=only-if-cached"), POLICY)
+
+
+def test_how_stale_a_request_takes_an_answer_in_place_of_an_error():
+    asked = request("cache-control: stale-if-error=60, stale-if-error=50")
+    assert stale_if_error_asked_s(asked, POLICY) == 50.0
+    assert stale_if_error_asked_s(asked, HEEDLESS) == 0.0
+    assert stale_if_error_asked_s(request("cache-control: stale-if-error"), POLICY) == 0.0
+    assert stale_if_error_asked_s(request(), POLICY) == 0.0
 
 
 WORDS = st.sampled_from(["no-cache", "max-age=50", "min-fresh=5", "no-store", "x=1", "max-age="])

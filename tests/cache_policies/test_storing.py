@@ -1,5 +1,7 @@
 """Which responses a shared cache stores, and the reason when it does not."""
 
+from ast import literal_eval
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,11 +30,15 @@ STORED = table("""
     -           200     cc: max-age=0 | etag: "a"                 stored            9111 §4.3
     -           200     cc: no-cache                              no-cache          9111 §5.2.2.4
     -           200     cc: no-cache | etag: "a"                  stored            9111 §5.2.2.4
-    -           200     cc: no-cache="x" | expires: @60           no-cache          9111 §5.2.2.4
+    -           200     cc: no-cache="x" | expires: @60           stored            9111 §5.2.2.4
+    -           200     cc: max-age=9, no-cache="x", no-cache     no-cache          9111 §5.2.2.4
+    -           200     cc: no-cache="" | expires: @60            no-cache          9111 §5.2.2.4
     -           200     cc: max-age=9, no-store                   no-store          9111 §5.2.2.5
     -           200     cc: max-age=9 | cc: no-store              no-store          9110 §5.3
     -           200     cc: max-age=9, private                    private           9111 §5.2.2.7
-    -           200     cc: max-age=9, private="a"                private           9111 §5.2.2.7
+    -           200     cc: max-age=9, private="a"                stored            9111 §5.2.2.7
+    -           200     cc: max-age=9, private="a", private       private           9111 §5.2.2.7
+    -           200     cc: max-age=9, private="a b"              private           9111 §5.2.2.7
     -           200     cc: max-age=9 | set-cookie: a=1           stored            9111 §7.3
     -           200     last-modified: @-1000 | set-cookie: a=1   stored            9111 §4.3
     -           200     cc: max-age=9 | vary: a, *                vary-any          9111 §4.1
@@ -51,6 +57,8 @@ STORED = table("""
     -           200     cc: no-store | cdn-cc: max-age=9          stored            9213 §2.2
     -           200     cc: max-age=9 | cdn-cc: no-store          no-store          9213 §2.2
     -           200     expires: @60 | cdn-cc: must-revalidate    no-freshness      9213 §2.2
+    -           200     cc: no-store | sc: max-age=9              stored            Edge Arch. §2.2
+    -           200     cc: max-age=9 | sc: no-store              no-store          Edge Arch. §2.2
     range: x    206     cc: max-age=9                             partial           9111 §3.3
     -           200     cc: max-age=9 | content-range: x          stored            9110 §14.4
     range: x    200     cc: max-age=9                             stored            9110 §14.2
@@ -81,10 +89,49 @@ def test_judge_storing(case):
     assert (decision.why.value if isinstance(decision, NoStore) else "stored") == case["why"]
 
 
-@pytest.mark.parametrize("method", ["HEAD", "POST", "BREW", "get"])
-def test_only_what_answers_get_is_stored(method):
+@pytest.mark.parametrize("method", ["HEAD", "PUT", "BREW", "get", "post"])
+def test_only_what_answers_get_or_post_is_stored(method):
     asked = request(method=method)
-    assert judge_storing(asked, response("cc: max-age=9"), TIMES, POLICY) == NoStore(Why.METHOD)
+    answered = response("cc: max-age=9 | at: /a")
+    assert judge_storing(asked, answered, TIMES, POLICY) == NoStore(Why.METHOD)
+
+
+@pytest.mark.parametrize(
+    "case",
+    table("""
+    response                                    why           source
+    cc: max-age=9 | at: /a                      stored        9110 §9.3.3
+    expires: @60 | at: http://H:80/a            stored        the same URI
+    cc: max-age=9 | at: a                       stored        9110 §9.3.3
+    cc: max-age=9                               method        9110 §9.3.3
+    cc: max-age=9 | at: /b                      method        another URI
+    cc: max-age=9 | at: http://other/a          method        another origin
+    cc: max-age=9 | at: /a | at: /a             method        one, or none
+    cc: public | last-modified: @-999 | at: /a  no-freshness  9110 §9.3.3
+    cc: max-age=9, no-store | at: /a            no-store      9111 §3
+    """),
+    ids=str,
+)
+def test_what_answers_post_is_stored_when_it_names_itself(case):
+    decision = judge_storing(request(method="POST"), response(case["response"]), TIMES, POLICY)
+    assert (decision.why.value if isinstance(decision, NoStore) else "stored") == case["why"]
+
+
+@pytest.mark.parametrize(
+    "case",
+    table("""
+    response                                             kept             source
+    cc: max-age=9, private="x" | x: 1 | y: 2             cache-control y  9111 §5.2.2.7
+    cc: max-age=9, no-cache="X, y" | x: 1 | y: 2 | z: 3  cache-control z  9111 §5.2.2.4
+    cc: max-age=9 | connection: x | x: 1 | z: 3          cache-control z  9111 §3.1
+    """),
+    ids=str,
+)
+def test_which_fields_are_stored(case):
+    decision = judge_storing(request(), response(case["response"]), TIMES, POLICY)
+    assert isinstance(decision, Store)
+    assert [name for name, _ in decision.stored.fields] == case["kept"].encode().split()
+    assert not decision.stored.no_cache
 
 
 @pytest.mark.parametrize(
@@ -162,10 +209,44 @@ def test_a_doubtful_length_is_no_length(text, length):
             ["max-age=60", "s-maxage=9", "public", "must-understand", "must-revalidate", "x=y"]
         )
     ),
-    st.sampled_from(["private", "private=set-cookie", 'private="a, b"']),
+    st.sampled_from(["private", "private=", 'private="a b"', 'private="a", private']),
     st.integers(200, 599),
 )
-def test_nothing_private_is_ever_stored(directives, private, status):
+def test_what_is_wholly_private_is_never_stored(directives, private, status):
     line = ", ".join([*directives, private])
     answered = response(f'etag: "a" | cache-control: {line}', status=status)
     assert isinstance(judge_storing(request(), answered, TIMES, POLICY), NoStore)
+
+
+@pytest.mark.parametrize(
+    "case",
+    table("""
+    policy                            response                       why           source
+    bypass=True                       cc: max-age=9                  policy        rules
+    store=False                       cc: max-age=9                  policy        rules
+    refuse_set_cookie=True            cc: max-age=9 | set-cookie: a  set-cookie    9111 §7.3
+    refuse_set_cookie=True            cc: max-age=9                  stored        9111 §7.3
+    ttl_s=9.0                         -                              stored        rules
+    ttl_s=9.0                         cc: no-store                   no-store      rules
+    ttl_s=0.0                         cc: max-age=9                  no-freshness  rules
+    stale_if_error_s=9.0              cc: max-age=0                  stored        rules
+    stale_if_error_default_s=9.0      cc: max-age=0                  stored        rules
+    stale_while_revalidate_s=9.0      cc: max-age=0                  stored        rules
+    ignored_directives={b"no-store"}  cc: max-age=9, no-store        stored        rules
+    ignored_directives={b"private"}   cc: max-age=9, private         stored        rules
+    """),
+    ids=str,
+)
+def test_an_operator_decides_what_is_stored(case):
+    knob, _, value = case["policy"].partition("=")
+    policy = CachePolicy(**{knob: literal_eval(value)})
+    decision = judge_storing(request(), response(case["response"]), TIMES, policy)
+    assert (decision.why.value if isinstance(decision, NoStore) else "stored") == case["why"]
+
+
+def test_an_operator_names_tags_beside_those_of_the_origin():
+    answered = response("cc: max-age=9 | surrogate-key: a b c")
+    policy = CachePolicy(tags=(b"t", b"a"), tags_max=2)
+    decision = judge_storing(request(), answered, TIMES, policy)
+    assert isinstance(decision, Store)
+    assert decision.stored.tags == (b"t", b"a", b"b")

@@ -5,6 +5,8 @@ import re
 SHORT = {
     "cc:": "cache-control:",
     "cdn-cc:": "cdn-cache-control:",
+    "sc:": "surrogate-control:",
+    "at:": "content-location:",
     "swr=": "stale-while-revalidate=",
     "sie=": "stale-if-error=",
 }
