@@ -5,7 +5,10 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from cache_policies.key import cache_key, normalise
 from cache_policies.message import RequestHead, ResponseHead
 
-SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE"})  # any other method may change something
+SAFE = frozenset(
+    {b"GET", b"HEAD", b"OPTIONS", b"PROPFIND", b"QUERY", b"REPORT", b"SEARCH", b"TRACE"}
+)
+"""Methods that change nothing (RFC 9110 §16.1.1); any other one may."""
 
 
 def invalidated_keys(request: RequestHead, response: ResponseHead) -> tuple[bytes, ...]:

@@ -7,7 +7,7 @@ from enum import Enum, unique
 from cache_policies.dates import parse_date
 from cache_policies.message import Fields, RequestHead, ResponseHead, end_to_end
 from cache_policies.policy import CachePolicy
-from cache_policies.stored import Stored, Times, stored_response
+from cache_policies.stored import Stored, Times, parse_length, stored_response
 from cache_policies.targeted import response_directives
 from cache_policies.vary import vary_names
 
@@ -55,10 +55,39 @@ def freshen(
     """
     if not _selects(stored, not_modified):
         return None
-    directives = response_directives(not_modified, policy.ignored_directives)
+    return _updated(stored, not_modified, times, policy, purge_sequence)
+
+
+def freshen_by_head(
+    stored: Stored,
+    head: ResponseHead,
+    times: Times,
+    policy: CachePolicy,
+    *,
+    purge_sequence: int = 0,
+) -> Stored | None:
+    """Return the stored response as an answer to HEAD updates it; its `length` must be known.
+
+    None when that tells of another one: then it is stale from now on (RFC 9111 §4.3.5).
+    """
+    etag, modified = head.get(b"etag"), head.get(b"last-modified")
+    same = (
+        head.status == stored.status == 200
+        and (etag is None or etag == stored.etag)
+        and (modified is None or modified == stored.last_modified)
+        and (not head.all(b"content-length") or parse_length(head) == stored.length)
+    )
+    return _updated(stored, head, times, policy, purge_sequence) if same else None
+
+
+def _updated(
+    stored: Stored, news: ResponseHead, times: Times, policy: CachePolicy, purge_sequence: int
+) -> Stored | None:
+    """Return the stored response with the fields of `news`; None when they forbid to keep it."""
+    directives = response_directives(news, policy.ignored_directives)
     if b"no-store" in directives or directives.wholly(b"private"):
         return None
-    merged = ResponseHead(stored.status, _merge(stored.fields, not_modified.fields))
+    merged = ResponseHead(stored.status, _merge(stored.fields, news.fields))
     if vary_names(merged.fields) != stored.vary:
         return None
     selecting = RequestHead(b"GET", b"", b"", b"")
@@ -76,7 +105,7 @@ def _selects(stored: Stored, not_modified: ResponseHead) -> bool:
 
 
 def _merge(old: Fields, new: Fields) -> Fields:
-    """Return the old fields with each field that the 304 brings in its place (RFC 9111 §3.2).
+    """Return the old fields with each field that the update brings in its place (RFC 9111 §3.2).
 
     Date and Age describe the arrival and so always give way.
     """

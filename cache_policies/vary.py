@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
+from cache_policies.directives import split_members
 from cache_policies.message import Fields, field_value, list_members
 
 _RANGE = re.compile(
@@ -36,7 +37,11 @@ def selecting_value(name: bytes, request_fields: Fields) -> bytes:
     if value is None:
         return _ABSENT
     normaliser = _NORMALISERS.get(name)
-    return value if normaliser is None else normaliser(value)
+    if normaliser is not None:
+        return normaliser(value)
+    if b"," not in value:
+        return value
+    return b",".join([member.strip(b" \t") for member in split_members(value)])
 
 
 def _by_preference(value: bytes) -> list[tuple[int, bytes]] | None:
@@ -62,7 +67,10 @@ def accept_encoding(value: bytes) -> bytes:
 
 
 def accept_language(value: bytes) -> bytes:
-    """Return Accept-Language by preference; among equals the order stays (RFC 9110 §12.5.4)."""
+    """Return Accept-Language by preference, sorted among equals: their order is nothing to rely on.
+
+    Browsers weigh each language they send (RFC 9110 §12.5.4).
+    """
     return _languages(value) if len(value) <= REMEMBERED_BYTES_MAX else value
 
 
@@ -77,7 +85,7 @@ def _encodings(value: bytes) -> bytes:
 @lru_cache(maxsize=1024)
 def _languages(value: bytes) -> bytes:
     ranked = _by_preference(value)
-    return value if ranked is None else _render(sorted(ranked, key=lambda pair: pair[0]))
+    return value if ranked is None else _render(sorted(set(ranked)))
 
 
 def _render(ranked: list[tuple[int, bytes]]) -> bytes:

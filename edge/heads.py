@@ -11,8 +11,10 @@ from edge.forwarding import HOP, UNTRUSTED, cleaned
 
 TAIL_KEPT_BYTES_MAX: Final = 4096  # of the field lines that a connection remembers
 LINE_KEPT_BYTES_MAX: Final = 512
-METHODS: Final = frozenset(
-    {b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"PROPFIND", b"REPORT"}
+METHODS: Final = frozenset(  # all that the parser knows, but CONNECT and TRACE
+    b"GET HEAD POST PUT PATCH DELETE OPTIONS ACL BIND CHECKOUT COPY LINK LOCK M-SEARCH MERGE "
+    b"MKACTIVITY MKCALENDAR MKCOL MOVE NOTIFY PROPFIND PROPPATCH PURGE QUERY REBIND REPORT SEARCH "
+    b"SOURCE SUBSCRIBE UNBIND UNLINK UNLOCK UNSUBSCRIBE".split()
 )
 
 SLOW: Final = UNTRUSTED | {  # a request with one of these fields goes the slow way

@@ -12,6 +12,7 @@ from cache_policies.validation import (
     evaluate,
     evaluate_at_origin,
     freshen,
+    freshen_by_head,
     not_modified_fields,
 )
 from tests.support.responses import (
@@ -84,6 +85,43 @@ def test_a_304_updates_fields_times_and_lifetime_but_not_the_body():
     assert (new.vary, new.variant, new.tags) == ((b"b",), b"7", (b"k",))
     assert new.purge_sequence == 7
     assert current_age_s(new, NOW_MONO + 1) == 1.0
+
+
+@pytest.mark.parametrize(
+    "case",
+    table("""
+    stored               head                            kept  source
+    -                    cc: max-age=60                  yes   9111 §4.3.5 no validators
+    etag: "a"            cc: max-age=60                  yes   9111 §4.3.5 none received
+    etag: "a"            etag: "a" | cc: max-age=60      yes   9111 §4.3.5
+    etag: "a"            etag: "b"                       no    9111 §4.3.5
+    etag: W/"a"          etag: "a"                       no    9111 §4.3.5 matching values
+    -                    etag: "a"                       no    9111 §4.3.5
+    last-modified: @-60  last-modified: @-60             yes   9111 §4.3.5
+    last-modified: @-60  last-modified: @-30             no    9111 §4.3.5
+    etag: "a"            etag: "a" | content-length: 12  yes   9111 §4.3.5
+    etag: "a"            etag: "a" | content-length: 13  no    9111 §4.3.5
+    etag: "a"            etag: "a" | content-length: x   no    9111 §4.3.5
+    etag: "a"            etag: "a" | cc: no-store        no    9111 §5.2.2.5
+    etag: "a"            etag: "a" | cc: private         no    9111 §5.2.2.7
+    vary: b              vary: c                         no    another key from now on
+    """),
+    ids=str,
+)
+def test_an_answer_to_head_updates_what_is_stored_for_get(case):
+    old = stored(f"{case['stored']} | x: 1 | y: 1 | content-length: 12")
+    told = response(case["head"] + " | x: 2")
+    new = freshen_by_head(old, told, TIMES, POLICY, purge_sequence=7)
+    assert (new is not None) == (case["kept"] == "yes")
+    if new is not None:
+        assert (new.fields[-1], dict(new.fields)[b"y"]) == ((b"x", b"2"), b"1")
+        assert (new.purge_sequence, new.variant) == (7, old.variant)
+
+
+@pytest.mark.parametrize(("status", "answered"), [(200, 404), (404, 200), (404, 404), (200, 204)])
+def test_only_a_200_to_head_updates_and_only_a_stored_200(status, answered):
+    old = stored('etag: "a"', status=status)
+    assert freshen_by_head(old, response('etag: "a"', status=answered), TIMES, POLICY) is None
 
 
 def test_without_a_date_a_304_is_dated_by_its_arrival():

@@ -48,7 +48,13 @@ def test_vary_names(case):
     accept-encoding  gzip;level=9        gzip            no    malformed: as it stands
     accept-encoding  *                   gzip            no    9110 §12.5.3
     accept-language  de, en;q=0.5        DE,en;q=0.1     yes   9110 §12.5.4
-    accept-language  de, en              en, de          no    9110 §12.5.4 order may count
+    accept-language  de, en              en, de          yes   9110 §12.5.4 no order among equals
+    accept-language  de, en;q=0.9        en, de;q=0.9    no    9110 §12.5.4
+    accept-language  en, de              en , de         yes   9110 §5.6.3
+    x                1,2                 1 , 2           yes   9111 §4.1 whitespace says nothing
+    x                1,,2                1,2             no    it may be no list
+    x                "1, 2"              "1,2"           no    9110 §5.6.4 but within quotes
+    x                1 2                 12              no    9111 §4.1
     accept-language  de-AT               de              no    9110 §12.5.4
     accept-language  de_AT!, en          de_at!, en      yes   any token
     accept-language  de/AT               de/at           no    malformed: as it stands

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from tests.support.edges import Asked, Got, edge_and_origin, response, until
 
 FRESH = "Cache-Control: max-age=600"
@@ -39,3 +41,20 @@ async def test_a_private_field_is_for_whom_it_was_sent_to() -> None:
         assert "hit" in later.says
         assert "set-cookie" not in names(later)
         assert len(origin.asked) == 1
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "M-SEARCH", "MKCOL", "LOCK"])
+async def test_an_unsafe_method_that_succeeds_invalidates(method: str) -> None:
+    script = Script(
+        response(b"old", FRESH),
+        response(b"no", status="500 Oops"),
+        response(b"done", "Location: /a"),
+        response(b"new", FRESH),
+    )
+    async with edge_and_origin(script) as (edge, origin):
+        await edge.get("/a")
+        assert (await edge.get("/a", method=method)).status == 500
+        assert (await edge.get("/a")).body == b"old"
+        assert (await edge.get("/b", method=method)).body == b"done"
+        assert (await edge.get("/a")).body == b"new"
+        assert [asked.method for asked in origin.asked] == ["GET", method, method, "GET"]
