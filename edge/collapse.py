@@ -94,6 +94,13 @@ class Fill:
             return self.stored.tags
         return self.stale.stored.tags if self.stale is not None else ()
 
+    @property
+    def withholds(self) -> bool:
+        """Whether its leader may see fields that nobody else may (RFC 9111 §5.2.2.7)."""
+        assert self.stored is not None
+        assert self.head is not None
+        return len(self.stored.fields) != len(self.head.fields)
+
     def answers(self, reader: "FillReader", request: RequestHead) -> bool:
         """Whether what is being kept may answer this reader's request too."""
         if reader is self.leader:

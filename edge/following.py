@@ -159,7 +159,7 @@ class Follower(FillReader):
         fill, stored = self.fill, self.fill.stored
         if fill.phase not in (Phase.KEPT, Phase.COMPLETE) or stored is None:
             return False
-        if stored.status in BODILESS:
+        if stored.status in BODILESS or (fill.leader is self and fill.withholds):
             return False
         shared = fill.leader is self or (
             not fill.exclusive and self.facts.variant(stored.vary) == stored.variant
