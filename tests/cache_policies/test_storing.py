@@ -175,7 +175,7 @@ def test_the_stored_form_holds_what_later_decisions_read():
     assert (stored.age_s, stored.response_mono, stored.response_delay_s) == (5.0, 9.0, 0.25)
     assert stored.date_wall == TIMES.response_wall - 2
     assert (stored.etag, stored.length) == (b'"a"', 12)
-    assert (stored.vary, stored.variant) == ((b"a", b"b"), b"2, 3\n1")
+    assert (stored.vary, stored.variant) == ((b"a", b"b"), b"2,3\n1")
     assert stored.tags == (b"k1", b"k2", b"k3")
     assert (stored.purge_sequence, stored.policy_epoch) == (4, 3)
     assert {name for name, _ in stored.fields}.isdisjoint({b"connection", b"x-h"})
