@@ -4,6 +4,7 @@ import http
 from dataclasses import replace
 from typing import Final
 
+from cache_policies.eviction import Evictable
 from cache_policies.freshness import current_age_s, fresh_until_mono, initial_age_s
 from cache_policies.message import Fields
 from cache_policies.ranges import part_fields
@@ -45,7 +46,7 @@ def player_fields(fields: Fields) -> Fields:
     return tuple(line for line in passed_fields(fields) if line[0] != NOT_FOR_PLAYERS)
 
 
-class Entry:
+class Entry(Evictable):
     """One stored response. Slots, no cycles: the collector never needs to look at it."""
 
     __slots__ = (
@@ -59,8 +60,6 @@ class Entry:
         "fresh_until",
         "key",
         "length",
-        "mark",
-        "size_bytes",
         "slices",
         "stored",
     )
@@ -69,14 +68,14 @@ class Entry:
         self.key = key
         self.slices = slices
         self.length = sum(map(len, slices))
-        self.mark = 0
         self.freshen(stored)
-        self.size_bytes = self.length + len(self._head_200) + OVERHEAD_BYTES
+        super().__init__(self.length + len(self._head_200) + OVERHEAD_BYTES)
 
     @property
-    def id(self) -> bytes:
-        """Names this entry among all: its key and variant."""
-        return self.key + b"\n" + self.stored.variant
+    def name_hash(self) -> int:
+        """A number that names this key and variant, whatever is stored under them."""
+        variant = self.stored.variant
+        return hash(self.key) ^ hash(variant) if variant else hash(self.key)
 
     def freshen(self, stored: Stored) -> None:
         """Take a new head for the same body (RFC 9111 §4.3.4)."""

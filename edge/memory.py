@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from cache_policies.eviction import Eviction
 from cache_policies.key import cache_key, normalise
 from cache_policies.lru import Lru
 from cache_policies.message import Fields
@@ -68,7 +69,7 @@ class Memory:
         self.ahead_bytes = 0  # read from upstreams before anybody asked
         self.held_bytes = 0  # evicted or passed on, but a sender still has them
         self.evictions = 0
-        self._lru: Lru[Entry] = Lru(budget_bytes)
+        self._eviction: Eviction[Entry] = Lru(budget_bytes)
         self._tagged: dict[bytes, set[Entry]] = {}
         self._held: list[bytes] = []
         self._sweep_at = _SWEPT_AFTER
@@ -76,12 +77,12 @@ class Memory:
         self._forgotten_sequence = 0  # purges up to here are no longer remembered
 
     def __len__(self) -> int:
-        return len(self._lru)
+        return len(self._eviction)
 
     @property
     def used_bytes(self) -> int:
         """Everything that counts against the budget."""
-        return self._lru.used_bytes + self._passing_bytes
+        return self._eviction.used_bytes + self._passing_bytes
 
     @property
     def _passing_bytes(self) -> int:
@@ -113,7 +114,7 @@ class Memory:
             found = found.entries.get(variant_key(found.vary, fields))
         if found is not None:
             assert isinstance(found, Entry)
-            found.mark = 1
+            found.mark += 1
         return found
 
     # storing
@@ -127,7 +128,7 @@ class Memory:
         if replaced is not None:
             self.remove(replaced)
         self._insert(entry)
-        for _, victim in self._lru.admit(entry.id, entry):
+        for victim in self._eviction.admit(entry):
             self._drop(victim)
             self.evictions += 1
         for tag in entry.stored.tags:
@@ -140,7 +141,7 @@ class Memory:
 
     def remove(self, entry: Entry) -> None:
         """Forget an entry; senders that have its body keep it until they are done."""
-        if self._lru.remove(entry.id) is not None:
+        if self._eviction.remove(entry):
             self._drop(entry)
 
     def reserve(self, piece_bytes: int) -> bool:
@@ -170,9 +171,9 @@ class Memory:
     def _make_room(self, wanted_bytes: int) -> None:
         """Evict until `wanted_bytes` more fit, or nothing is left to evict."""
         self.sweep_held()
-        while len(self._lru) and self.used_bytes + wanted_bytes > self.budget_bytes:
+        while len(self._eviction) and self.used_bytes + wanted_bytes > self.budget_bytes:
             room = self.budget_bytes - self._passing_bytes - wanted_bytes
-            for _, victim in self._lru.shrink(max(0, room)):
+            for victim in self._eviction.shrink(max(0, room)):
                 self._drop(victim)  # which may still be held: then it made no room
                 self.evictions += 1
         if self.used_bytes + wanted_bytes > self.budget_bytes:

@@ -295,7 +295,7 @@ class EdgeProtocol(HttpToolsProtocol):
         if now >= entry.fresh_until:  # type: ignore[union-attr]
             return False
         assert type(entry) is Entry
-        entry.mark = 1
+        entry.mark += 1
         counters = shared.counters
         counters.hits += 1
         self._quiet_since = now
