@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from edge.eviction_gauges import EVICTION_GAUGES
+
 COUNTERS: Final[dict[str, tuple[str, dict[str, str], str]]] = {  # attribute: (metric, labels, help)
     "hits": ("amaro_edge_requests_total", {"result": "hit"}, "Requests by how they were answered"),
     "slow_hits": ("amaro_edge_requests_total", {"result": "hit-slow"}, ""),
@@ -19,6 +21,7 @@ COUNTERS: Final[dict[str, tuple[str, dict[str, str], str]]] = {  # attribute: (m
     "released": ("amaro_edge_released_total", {}, "Waiters sent to fetches of their own"),
     "stored": ("amaro_edge_stored_total", {}, "Responses put into memory"),
     "evicted": ("amaro_edge_evicted_total", {}, "Entries that made room in memory"),
+    "switches": ("amaro_edge_eviction_switches_total", {}, "Changes of the policy that evicts"),
     "hit_bytes": ("amaro_edge_body_bytes_total", {"tier": "memory"}, "Body bytes sent to players"),
     "fill_bytes": ("amaro_edge_body_bytes_total", {"tier": "upstream"}, ""),
     "peer_bytes": ("amaro_edge_body_bytes_total", {"tier": "peer"}, ""),
@@ -31,6 +34,7 @@ GAUGES: Final[dict[str, tuple[str, dict[str, str], str]]] = {
     "used_bytes": ("amaro_edge_memory_bytes", {}, "Bytes that count against the memory budget"),
     "budget_bytes": ("amaro_edge_memory_budget_bytes", {}, "The memory budget"),
     "fills_running": ("amaro_edge_fills_running", {}, "Fills in progress"),
+    **EVICTION_GAUGES,
 }
 
 
@@ -59,6 +63,7 @@ class Counters:
     released: int
     stored: int
     evicted: int
+    switches: int
     hit_bytes: int
     fill_bytes: int
     peer_bytes: int

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from cache_policies.eviction import Eviction
+from cache_policies.contest import Objective
 from cache_policies.key import cache_key, normalise
-from cache_policies.lru import Lru
 from cache_policies.message import Fields
+from cache_policies.tournament import Tournament
 from cache_policies.vary import variant_key
 from edge.entry import Entry
 from edge.purges import Purge, PurgeKind
@@ -60,7 +60,12 @@ def _compared(key: bytes, value: bytes) -> bytes:
 class Memory:
     """What this worker has stored. Only the worker's own loop may call it."""
 
-    def __init__(self, budget_bytes: int, relieve: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        budget_bytes: int,
+        relieve: Callable[[], None] = lambda: None,
+        objective: Objective = Objective.BYTES,
+    ) -> None:
         """`relieve` is called when evicting is not enough: senders hold what was evicted."""
         self.budget_bytes = budget_bytes
         self._relieve = relieve
@@ -69,7 +74,7 @@ class Memory:
         self.ahead_bytes = 0  # read from upstreams before anybody asked
         self.held_bytes = 0  # evicted or passed on, but a sender still has them
         self.evictions = 0
-        self._eviction: Eviction[Entry] = Lru(budget_bytes)
+        self.tournament: Tournament[Entry] = Tournament(budget_bytes, objective)
         self._tagged: dict[bytes, set[Entry]] = {}
         self._held: list[bytes] = []
         self._sweep_at = _SWEPT_AFTER
@@ -77,12 +82,12 @@ class Memory:
         self._forgotten_sequence = 0  # purges up to here are no longer remembered
 
     def __len__(self) -> int:
-        return len(self._eviction)
+        return len(self.tournament)
 
     @property
     def used_bytes(self) -> int:
         """Everything that counts against the budget."""
-        return self._eviction.used_bytes + self._passing_bytes
+        return self.tournament.used_bytes + self._passing_bytes
 
     @property
     def _passing_bytes(self) -> int:
@@ -128,7 +133,7 @@ class Memory:
         if replaced is not None:
             self.remove(replaced)
         self._insert(entry)
-        for victim in self._eviction.admit(entry):
+        for victim in self.tournament.admit(entry):
             self._drop(victim)
             self.evictions += 1
         for tag in entry.stored.tags:
@@ -141,7 +146,7 @@ class Memory:
 
     def remove(self, entry: Entry) -> None:
         """Forget an entry; senders that have its body keep it until they are done."""
-        if self._eviction.remove(entry):
+        if self.tournament.remove(entry):
             self._drop(entry)
 
     def reserve(self, piece_bytes: int) -> bool:
@@ -171,9 +176,9 @@ class Memory:
     def _make_room(self, wanted_bytes: int) -> None:
         """Evict until `wanted_bytes` more fit, or nothing is left to evict."""
         self.sweep_held()
-        while len(self._eviction) and self.used_bytes + wanted_bytes > self.budget_bytes:
+        while len(self.tournament) and self.used_bytes + wanted_bytes > self.budget_bytes:
             room = self.budget_bytes - self._passing_bytes - wanted_bytes
-            for victim in self._eviction.shrink(max(0, room)):
+            for victim in self.tournament.shrink(max(0, room)):
                 self._drop(victim)  # which may still be held: then it made no room
                 self.evictions += 1
         if self.used_bytes + wanted_bytes > self.budget_bytes:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
+from cache_policies.contest import Objective
+
 KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
@@ -80,6 +82,7 @@ class EdgeSettings:
     listen: Address
     origin: str  # http://host[:port], no path
     memory_bytes: int = 512 * MIB
+    objective: Objective = Objective.BYTES  # what eviction is to be good at
     workers: int = 1
     admin: Address | None = None
     token: str = field(default="", repr=False)  # of the admin listener; never logged
@@ -106,6 +109,7 @@ class EdgeSettings:
         admin = raw["admin"]
         nested = {
             "listen": Address(*raw["listen"]),
+            "objective": Objective(raw["objective"]),
             "admin": None if admin is None else Address(*admin),
             "limits": Limits(**raw["limits"]),
         }

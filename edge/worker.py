@@ -20,6 +20,7 @@ from edge.app import EdgeApp
 from edge.collapse import Fills, Uncacheable
 from edge.control import ControlLine
 from edge.counters import Counters
+from edge.eviction_gauges import eviction_values
 from edge.exchange import Exchange
 from edge.fetch import FillClient
 from edge.filling import Filler
@@ -41,6 +42,7 @@ GC_YOUNG: Final = 20_000  # allocations between two passes over the newest objec
 LIBC: Final = ctypes.CDLL(None)
 _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
+MEMORY_STEP_S: Final = 0.05
 DOOR_S: Final = 0.25  # connections that have begun may still come in, at the end of a drain
 
 log = logging.getLogger("edge.worker")
@@ -54,7 +56,9 @@ class Worker:
         limits = settings.limits
         self.settings = settings
         self.counters = Counters()
-        self.memory = Memory(settings.worker_memory_bytes, self.cut_slow_readers)
+        self.memory = Memory(
+            settings.worker_memory_bytes, self.cut_slow_readers, settings.objective
+        )
         self.connections: list[set[Any]] = []  # of EdgeProtocol, by listener
         self.shared: list[Shared] = []  # by listener
         self._relieved_mono = 0.0
@@ -127,6 +131,12 @@ class Worker:
                 self.counters.readers_cut += 1
         trim_heap()
 
+    async def look_after_memory(self) -> None:
+        """Do what hits and stores leave to be done, a bounded piece at a time, until cancelled."""
+        while True:
+            self.memory.tournament.step(time.monotonic())
+            await asyncio.sleep(MEMORY_STEP_S)
+
     async def sync(self, _detail: Any) -> int:
         """Apply what was published and say its number: the supervisor waits for that."""
         return self.follower.catch_up()
@@ -158,6 +168,7 @@ class Worker:
     def snapshot(self) -> dict[str, int]:
         """The counters and gauges, by name."""
         self.counters.evicted = self.memory.evictions
+        self.counters.switches = self.memory.tournament.switches
         self.memory.sweep_held()
         return self.counters.snapshot() | {
             "connections": sum(map(len, self.connections[:1])),  # the players' listener is first
@@ -165,6 +176,7 @@ class Worker:
             "used_bytes": self.memory.used_bytes,
             "budget_bytes": self.memory.budget_bytes,
             "fills_running": len(self.tasks),
+            **eviction_values(self.memory.tournament),
         }
 
 
@@ -226,11 +238,13 @@ async def run_worker(
                 await server.serving.wait()
             if started is not None:
                 started()
+            keeping = group.create_task(worker.look_after_memory())
             if control is not None:
                 answers = {"sync": worker.sync, "counters": worker.told}
                 worker.line = await ControlLine.open(control, answers)
                 listening = group.create_task(_answer_supervisor(worker.line, drain))
             await asyncio.wait(serving)
+            keeping.cancel()
             if worker.line is not None:
                 listening.cancel()
     finally:

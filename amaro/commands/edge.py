@@ -37,6 +37,9 @@ def serve(
     listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where players connect.")],
     origin: Annotated[str, typer.Option(metavar="URL", help="The server to cache.")],
     memory: Annotated[str, typer.Option(metavar="SIZE", help="Memory for bodies.")] = "512MiB",
+    eviction: Annotated[
+        str, typer.Option(metavar="OBJECTIVE", help="Save upstream 'bytes' or 'objects'.")
+    ] = "bytes",
     workers: Annotated[int, typer.Option(min=1, max=WORKERS_MAX, help="Processes.")] = 1,
     admin: Annotated[
         str | None,
@@ -49,6 +52,7 @@ def serve(
 
     Example: amaro edge serve --listen 127.0.0.1:8081 --origin http://127.0.0.1:8000
     """
+    from cache_policies.contest import Objective  # noqa: PLC0415
     from edge.settings import Address, EdgeSettings  # noqa: PLC0415
 
     memory_bytes = _read("--memory", parse_size, memory)
@@ -58,6 +62,7 @@ def serve(
         listen=Address(*_read("--listen", parse_address, listen)),
         origin=_read("--origin", parse_server, origin),
         memory_bytes=memory_bytes,
+        objective=_read("--eviction", Objective, eviction),
         workers=workers,
         admin=None if admin is None else Address(*_read("--admin", parse_address, admin)),
         token="" if admin is None else _token(token_file),

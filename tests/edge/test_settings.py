@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cache_policies.contest import Objective
 from edge.settings import MIB, Address, EdgeSettings, Limits
 
 addresses = st.builds(Address, st.sampled_from(["127.0.0.1", "::1", ""]), st.integers(0, 65_535))
@@ -15,6 +16,7 @@ addresses = st.builds(Address, st.sampled_from(["127.0.0.1", "::1", ""]), st.int
         listen=addresses,
         origin=st.text(),
         admin=st.none() | addresses,
+        objective=st.sampled_from(Objective),
         token=st.text(),
         region=st.text(),
         workers=st.integers(1, 64),
