@@ -1,8 +1,9 @@
 """What a worker counts: plain integers, named for operators in one table."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from edge.eviction_gauges import EVICTION_GAUGES
+from edge.histogram import STALLS_S
 
 COUNTERS: Final[dict[str, tuple[str, dict[str, str], str]]] = {  # attribute: (metric, labels, help)
     "hits": ("amaro_edge_requests_total", {"result": "hit"}, "Requests by how they were answered"),
@@ -35,6 +36,31 @@ GAUGES: Final[dict[str, tuple[str, dict[str, str], str]]] = {
     "budget_bytes": ("amaro_edge_memory_budget_bytes", {}, "The memory budget"),
     "fills_running": ("amaro_edge_fills_running", {}, "Fills in progress"),
     **EVICTION_GAUGES,
+    "loop_stall_max_s": (
+        "amaro_edge_loop_stall_max_seconds",
+        {},
+        "The longest that a worker's event loop stood still since the last scrape",
+    ),
+}
+MAXIMA: Final = frozenset({"loop_stall_max_s"})  # the node's value is that of its worst worker
+
+
+class HistogramFamily(NamedTuple):
+    """Histograms over the same bounds, one for each set of label values."""
+
+    metric: str
+    labels: tuple[str, ...]
+    help: str
+    bounds: tuple[float, ...]
+
+
+HISTOGRAMS: Final[dict[str, HistogramFamily]] = {
+    "loop_late": HistogramFamily(
+        "amaro_edge_loop_late_seconds",
+        (),
+        "How late the timer came that looks at the event loop every 10 ms",
+        STALLS_S,
+    ),
 }
 
 

@@ -1,61 +1,88 @@
-"""What a node counts, summed over its workers, as Prometheus reads it."""
+"""What a node counts, summed over its workers, as Prometheus reads it.
+
+Workers say {name: number}. A name begins with that of a row in a table; label values that the row
+leaves open follow, and for a histogram the bound (`edge.histogram`), with spaces between them.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
+
+from edge.counters import HistogramFamily
+from edge.histogram import SUM, bound_labels
 
 Row: TypeAlias = tuple[str, Mapping[str, str], str]  # metric, labels, help
 Table: TypeAlias = Mapping[str, Row]  # by the name under which a value is given
 
-NODE_COUNTERS: Final[Table] = {
+NODE_COUNTERS: Final[dict[str, Row]] = {
     "purges": ("amaro_edge_purges_total", {}, "Purges published to the workers"),
     "restarts": ("amaro_edge_worker_restarts_total", {}, "Workers started after another's death"),
 }
-NODE_GAUGES: Final[Table] = {
+NODE_GAUGES: Final[dict[str, Row]] = {
     "workers": ("amaro_edge_workers", {}, "Workers that serve players now"),
     "draining": ("amaro_edge_draining", {}, "1 while the node drains"),
 }
 
 
 class Totals:
-    """Counters of all workers, those included that have died: a sum that never falls."""
+    """What all workers count, those included that have died: counters never fall."""
 
-    def __init__(self, counters: Iterable[str]) -> None:
+    def __init__(self, counters: Iterable[str], maxima: Iterable[str] = ()) -> None:
+        """`counters` are names of rows; of the values in `maxima` the highest counts."""
         self._names = frozenset(counters)
-        self._retired: Counter[str] = Counter()
-        self._last: dict[int, Counter[str]] = {}  # by process number
+        self._maxima = frozenset(maxima)
+        self._retired: dict[str, float] = {}
+        self._last: dict[int, dict[str, float]] = {}  # by process number
 
-    def update(self, answers: Mapping[int, Mapping[str, int]]) -> dict[str, int]:
-        """Return {name: sum} after the answers {pid: {name: value}} of the living.
+    def update(self, answers: Mapping[int, Mapping[str, float]]) -> dict[str, float]:
+        """Return {name: value} after the answers {pid: {name: value}} of the living.
 
         What a worker counted between its last answer and its death is lost. A worker that did not
         answer this time counts with its last answer.
         """
         for pid, answer in answers.items():
-            self._last[pid] = Counter(answer)
-        total = self._retired.copy()
+            self._last[pid] = dict(answer)
+        total = dict(self._retired)
         for last in self._last.values():
-            total.update(last)
-        return dict(total)
+            self._add(total, last)
+        return total
 
     def retire(self, living: Iterable[int]) -> None:
         """Keep the counters of workers that are no longer among the living; their gauges end."""
         for pid in self._last.keys() - set(living):
             gone = self._last.pop(pid)
-            self._retired.update({name: gone[name] for name in self._names & gone.keys()})
+            kept = {name: gone[name] for name in gone if name.partition(" ")[0] in self._names}
+            self._add(self._retired, kept)
+
+    def _add(self, total: dict[str, float], values: Mapping[str, float]) -> None:
+        for name, value in values.items():
+            if name in self._maxima:
+                total[name] = max(value, total.get(name, 0))
+            else:
+                total[name] = total.get(name, 0) + value
 
 
-def exposition(counters: Table, gauges: Table, values: Mapping[str, float]) -> bytes:
+def exposition(
+    counters: Table,
+    gauges: Table,
+    values: Mapping[str, float],
+    histograms: Mapping[str, HistogramFamily] | None = None,
+) -> bytes:
     """Return the text of all metrics in the tables; a value that is not there is 0."""
     registry = CollectorRegistry()
     registry.register(_Once([*_families(counters, values, CounterMetricFamily)]))
     registry.register(_Once([*_families(gauges, values, GaugeMetricFamily)]))
+    registry.register(_Once([*_histograms(histograms or {}, values)]))
     return generate_latest(registry)
 
 
@@ -78,3 +105,18 @@ def _families(
             made[metric] = family(metric, text, labels=list(labels))
         made[metric].add_metric(list(labels.values()), values.get(name, 0))
     yield from made.values()
+
+
+def _histograms(
+    table: Mapping[str, HistogramFamily], values: Mapping[str, float]
+) -> Iterator[HistogramMetricFamily]:
+    for row, (metric, names, text, bounds) in table.items():
+        family = HistogramMetricFamily(metric, text, labels=names)
+        heads = {name.rpartition(" ")[0] for name in values if name.split(" ")[0] == row}
+        for head in sorted(heads):
+            so_far, buckets = 0.0, []
+            for bound in bound_labels(bounds):
+                so_far += values.get(f"{head} {bound}", 0)
+                buckets.append((bound, so_far))
+            family.add_metric(head.split(" ")[1:], buckets, values.get(f"{head} {SUM}", 0))
+        yield family

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge.admin import admin_app, serving
-from edge.counters import COUNTERS, GAUGES
+from edge.counters import COUNTERS, GAUGES, HISTOGRAMS, MAXIMA
 from edge.handover import Handover
 from edge.keeper import Keeper, WorkerError, WorkerState
 from edge.listeners import bind, bound_to
@@ -49,7 +49,7 @@ class Node:
         self.settings = settings
         self.page = PurgePage.create(workers=settings.workers)
         self.is_draining = False
-        self._totals = Totals(COUNTERS)
+        self._totals = Totals([*COUNTERS, *HISTOGRAMS], MAXIMA)
         self._stopping = asyncio.Event()
         worker_settings = replace(settings, limits=settings.limits.share(settings.workers))
         self._keepers = [
@@ -138,7 +138,9 @@ class Node:
             "workers": sum(keeper.state is WorkerState.SERVING for keeper in self._keepers),
             "draining": self.is_draining,
         }
-        return exposition({**COUNTERS, **NODE_COUNTERS}, {**GAUGES, **NODE_GAUGES}, sums | own)
+        return exposition(
+            COUNTERS | NODE_COUNTERS, GAUGES | NODE_GAUGES, sums | own, histograms=HISTOGRAMS
+        )
 
     def status(self) -> dict[str, Any]:
         """Return what `/status` says."""

@@ -27,6 +27,7 @@ from edge.filling import Filler
 from edge.following import Following
 from edge.handover import Handover, adopt
 from edge.listeners import close_door
+from edge.loop_watch import LoopWatch
 from edge.memory import Memory
 from edge.peer import PeerUpstreams, peer_socket
 from edge.protocol import EdgeProtocol, bind
@@ -56,6 +57,7 @@ class Worker:
         limits = settings.limits
         self.settings = settings
         self.counters = Counters()
+        self.watch = LoopWatch()
         self.memory = Memory(
             settings.worker_memory_bytes, self.cut_slow_readers, settings.objective
         )
@@ -141,7 +143,7 @@ class Worker:
         """Apply what was published and say its number: the supervisor waits for that."""
         return self.follower.catch_up()
 
-    async def told(self, _detail: Any) -> dict[str, int]:
+    async def told(self, _detail: Any) -> dict[str, float]:
         """The counters and gauges, by name."""
         return self.snapshot()
 
@@ -165,7 +167,7 @@ class Worker:
         for connection in [each for listener in self.connections for each in listener]:
             connection.drain()
 
-    def snapshot(self) -> dict[str, int]:
+    def snapshot(self) -> dict[str, float]:
         """The counters and gauges, by name."""
         self.counters.evicted = self.memory.evictions
         self.counters.switches = self.memory.tournament.switches
@@ -177,6 +179,8 @@ class Worker:
             "budget_bytes": self.memory.budget_bytes,
             "fills_running": len(self.tasks),
             **eviction_values(self.memory.tournament),
+            "loop_stall_max_s": self.watch.longest_s(),
+            **dict(self.watch.lateness.said("loop_late")),
         }
 
 
@@ -231,6 +235,7 @@ async def run_worker(
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, drain)
     quiet_collector()
+    worker.watch.start(loop)
     try:
         async with asyncio.TaskGroup() as group:
             serving = [group.create_task(each.run_on([on])) for each, on in servers.items()]
@@ -248,6 +253,7 @@ async def run_worker(
             if worker.line is not None:
                 listening.cancel()
     finally:
+        worker.watch.stop()
         await worker.tasks.close()
         worker.client.close()
         worker.follower.detach()

@@ -4,6 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from edge.counters import HistogramFamily
+from edge.histogram import Histogram
 from edge.metrics import Table, Totals, exposition
 
 COUNTERS: Table = {
@@ -50,6 +52,39 @@ def test_a_worker_that_does_not_answer_counts_as_it_last_did() -> None:
     totals = Totals(COUNTERS)
     totals.update({1: {"hits": 5}, 2: {"hits": 1}})
     assert totals.update({2: {"hits": 4}})["hits"] == 9
+
+
+def test_the_worst_worker_counts_where_a_sum_means_nothing() -> None:
+    totals = Totals(COUNTERS, maxima=["stall"])
+    assert totals.update({1: {"stall": 0.5}, 2: {"stall": 0.25}})["stall"] == 0.5
+    totals.retire([2])
+    assert totals.update({2: {"stall": 0.125}})["stall"] == 0.125
+
+
+def test_histograms_of_all_workers_are_one_and_cumulative() -> None:
+    family = HistogramFamily("wait_seconds", ("result",), "Waits", (0.5, 1.0))
+    totals = Totals(["wait"])
+    for pid in (1, 2):
+        miss, stale = Histogram(family.bounds), Histogram(family.bounds)
+        for seconds in (0.25, 0.5, 0.75, 8.0):
+            miss.observe(seconds)
+        stale.observe(1.0)
+        totals.update({pid: dict([*miss.said("wait miss"), *stale.said("wait stale")])})
+        totals.retire([])  # it died, and what it counted stays
+    text = exposition({}, {}, totals.update({}), {"wait": family}).decode()
+    said = [line for line in text.splitlines() if not line.startswith("#")]
+    assert said == [
+        'wait_seconds_bucket{le="0.5",result="miss"} 4.0',
+        'wait_seconds_bucket{le="1",result="miss"} 6.0',
+        'wait_seconds_bucket{le="+Inf",result="miss"} 8.0',
+        'wait_seconds_count{result="miss"} 8.0',
+        'wait_seconds_sum{result="miss"} 19.0',
+        'wait_seconds_bucket{le="0.5",result="stale"} 0.0',
+        'wait_seconds_bucket{le="1",result="stale"} 2.0',
+        'wait_seconds_bucket{le="+Inf",result="stale"} 2.0',
+        'wait_seconds_count{result="stale"} 2.0',
+        'wait_seconds_sum{result="stale"} 2.0',
+    ]
 
 
 @given(st.data())
