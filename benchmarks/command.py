@@ -11,9 +11,13 @@ from benchmarks.report import Report, publish
 
 
 def arguments(
-    purpose: str | None, *, servers: Sequence[str] = (), needs: Sequence[str] = ()
+    purpose: str | None,
+    *,
+    servers: Sequence[str] = (),
+    needs: Sequence[str] = (),
+    rows: Sequence[str] = (),
 ) -> argparse.Namespace:
-    """Return the command line's options: quick, json and, where servers differ, only.
+    """Return the command line's options: quick, json and, where they differ, only and row.
 
     Exits with status 2 and the packages to install when a command in `needs` is not there.
     """
@@ -27,6 +31,8 @@ def arguments(
     )
     if servers:
         parser.add_argument("--only", action="append", choices=servers, help="repeatable; not kept")
+    if rows:
+        parser.add_argument("--row", action="append", choices=rows, help="repeatable; kept")
     options = parser.parse_args()
     if packages := missing_packages(needs):
         parser.error(f"this needs Debian packages: apt-get install {' '.join(packages)}")
@@ -44,4 +50,5 @@ def run(measure: Callable[[], Report], options: argparse.Namespace) -> None:
     except RunRefusedError as refusal:
         sys.exit(f"run refused: {refusal}")
     partial = options.quick or bool(getattr(options, "only", None))
-    publish(report, quick=partial, json_only=options.json)
+    some_rows = bool(getattr(options, "row", None))
+    publish(report, quick=partial, json_only=options.json, part=some_rows)

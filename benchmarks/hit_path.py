@@ -6,15 +6,25 @@ run is refused when a server answers anything but a hit, or complains in its log
 
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from benchmarks.command import arguments, run
-from benchmarks.load import Workload, turn
-from benchmarks.origin_client import origin, warm
+from benchmarks.hit_rows import (
+    BY_LABEL,
+    ROWS,
+    STEADY,
+    STEADY_ROUNDS,
+    STEADY_SERVERS,
+    STEADY_SHARE,
+    Row,
+)
+from benchmarks.line_count import refuse_unless_logged
+from benchmarks.load import turn
+from benchmarks.origin_client import origin, refuse_unless_alike, warm
 from benchmarks.pairing import (
     Sample,
     cpu_us_per_request,
@@ -22,50 +32,67 @@ from benchmarks.pairing import (
     paired_ratios,
     quietest,
     rates,
-    reached,
     refuse_unless_hits,
     turns,
 )
-from benchmarks.peers import EDGE, STARTS
-from benchmarks.processes import Server
+from benchmarks.peers import EDGE, STARTS, Place, started
+from benchmarks.processes import Server, free_port
 from benchmarks.report import Report, is_real_time
+from benchmarks.steady import steady
 
-NEEDS = ("nginx", "taskset", "varnishd", "wrk")
-WORKLOADS = {
-    "1KiB": Workload(1024),
-    "1KiB-changing-fields": Workload(1024, "changing.lua"),  # nothing to remember
-    "1MiB": Workload(1024 * 1024),
-}
-TARGETS = {
-    "1KiB edge/nginx-tuned": 1.1,
-    "1KiB edge/varnish": 1.4,
-    "1MiB edge/nginx-tuned": 1.5,
-}
+NEEDS = ("h2load", "nginx", "taskset", "varnishd", "varnishncsa", "wrk")
 TMPFS = Path("/dev/shm")
 
+Rounds = Sequence[Mapping[str, Sample]]
 
-def measure(*, quick: bool, only: tuple[str, ...] = ()) -> Report:
-    """Return the rates of all servers, or of `only` some, for each size, and their ratios."""
+
+def measure(*, quick: bool, labels: Sequence[str], only: Sequence[str] = ()) -> Report:
+    """Return the rates of all servers, or of `only` some, for each row, and their ratios."""
     rounds, seconds = (2, 1) if quick else (7, 1)
-    names = [name for name in STARTS if not only or name in only]
+    samples: dict[str, Rounds] = {}
+    at_rate: dict[str, Rounds] = {}
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=tmpfs())))
         source = stack.enter_context(origin(directory))
-        servers = {}
+        for label in labels:
+            row = BY_LABEL[label]
+            names = [name for name in row.servers if not only or name in only]
+            with serving(row, names, directory / label, source) as places:
+                samples[label] = quiet_rounds(places, source, row, rounds, seconds)
+                if label == STEADY:
+                    log = directory / "steady.log"
+                    at_rate = at_steady_rates(places, source, row, samples[label], log)
+    return summary(samples, at_rate)
+
+
+Places = Mapping[str, tuple[Server, Place]]
+
+
+@contextmanager
+def serving(row: Row, names: Sequence[str], directory: Path, source: Server) -> Iterator[Places]:
+    """Start the servers of a row, with its object in their caches."""
+    with ExitStack() as stack:
+        places = {}
         for name in names:
-            (directory / name).mkdir()
-            servers[name] = stack.enter_context(STARTS[name](directory / name, source.port))
-        samples: dict[str, list[Mapping[str, Sample]]] = {}
-        for label, workload in WORKLOADS.items():
-            for server in servers.values():
-                warm(server, workload.path, workload.size)
-                turn(server, source, workload, 1)
-            samples[label] = quiet_rounds(servers, source, workload, rounds, seconds)
-    return summary(samples)
+            place = Place(
+                directory=directory / name,
+                origin_port=source.port,
+                port=free_port(),
+                logs=row.logs,
+                workers=row.workers,
+                nopush=row.nopush,
+            )
+            server = stack.enter_context(started(name, place))
+            for _ in range(row.workers * 4):  # until each worker has been asked
+                warm(server, row.path, row.size)
+            refuse_unless_alike(server, row)
+            turn(server, source, row, 1)
+            places[name] = server, place
+        yield places
 
 
 def quiet_rounds(
-    servers: Mapping[str, Server], source: Server, workload: Workload, wanted: int, seconds: int
+    places: Places, source: Server, row: Row, wanted: int, seconds: int
 ) -> list[Mapping[str, Sample]]:
     """Return `wanted` rounds of {server: sample}, the quietest of at most three times as many.
 
@@ -74,18 +101,51 @@ def quiet_rounds(
     """
     done: list[Mapping[str, Sample]] = []
     rounds_max = wanted if is_real_time() else 3 * wanted
-    for order in turns(list(servers), rounds_max):
+    for order in turns(list(places), rounds_max):
         one_round = {}
         for name in order:
-            one_round[name] = turn(servers[name], source, workload, seconds)
+            one_round[name] = one_turn(*places[name], source, row, seconds)
             if is_real_time():
                 time.sleep(seconds)
-        for name, sample in one_round.items():
-            refuse_unless_hits(name, sample)
         done.append(one_round)
         if sum(map(is_quiet, done)) == wanted:
             break
     return quietest(done, wanted)
+
+
+def one_turn(server: Server, place: Place, source: Server, row: Row, seconds: int) -> Sample:
+    """Return what a turn has shown, or refuse the run."""
+    if row.logs:
+        place.access_log.write_bytes(b"")
+    sample = turn(server, source, row, seconds)
+    refuse_unless_hits(server.name, sample, row.body_bytes)
+    refuse_unless_alike(server, row)
+    if row.logs:
+        refuse_unless_logged(server.name, place.access_log, sample.requests)
+    return sample
+
+
+def at_steady_rates(
+    places: Places, source: Server, row: Row, rounds: Rounds, log: Path
+) -> dict[str, Rounds]:
+    """Return rounds of steady load: `own`, each server at its share of its own maximum, and `same`,
+    this edge and nginx at one rate: the share of the slower one's maximum."""
+    steady_ones = [name for name in places if name in STEADY_SERVERS]
+    maximum = {name: rates([each[name] for each in rounds]).median for name in steady_ones}
+    loads = {"own": {name: STEADY_SHARE * rate for name, rate in maximum.items()}}
+    both = [name for name in (EDGE, "nginx-tuned") if name in places]
+    if len(both) == 2:
+        loads["same"] = dict.fromkeys(both, min(loads["own"][name] for name in both))
+    found: dict[str, Rounds] = {kind: [] for kind in loads}
+    for number in range(STEADY_ROUNDS):
+        for kind, rate_of in loads.items():
+            (order,) = turns(list(rate_of), number + 1)[-1:]
+            one_round = {}
+            for name in order:
+                one_round[name] = steady(places[name][0], source, row, rate_of[name], log)
+                refuse_unless_hits(name, one_round[name], row.body_bytes)
+            found[kind] = [*found[kind], one_round]
+    return found
 
 
 def tmpfs() -> str | None:
@@ -93,39 +153,78 @@ def tmpfs() -> str | None:
     return str(TMPFS) if TMPFS.is_dir() else None
 
 
-def summary(samples: Mapping[str, Sequence[Mapping[str, Sample]]]) -> Report:
-    """Return the report of {size: [{server: sample} of each round]}."""
+def summary(samples: Mapping[str, Rounds], at_rate: Mapping[str, Rounds] | None = None) -> Report:
+    """Return the report of {label: [{server: sample} of each round]}."""
     figures: dict[str, Any] = {}
-    ratios = {}
+    ratios: dict[str, Any] = {}
     for label, rounds in samples.items():
-        figures[label] = {}
-        of_size = {name: [one_round[name] for one_round in rounds] for name in rounds[0]}
-        for name, its_samples in of_size.items():
-            spread = rates(its_samples)
-            figures[label][name] = {
-                "requests_per_s": spread.median,
-                "low": spread.low,
-                "high": spread.high,
-                "gib_per_s": spread.median * WORKLOADS[label].size / 2**30,
-                "p50_us": median(sample.p50_us for sample in its_samples),
-                "p99_us": median(sample.p99_us for sample in its_samples),
-                "cpu_us_per_request": cpu_us_per_request(its_samples),
-                "foreign_cores": median(sample.foreign_cores for sample in its_samples),
-            }
-            if name != EDGE and EDGE in of_size:
-                ratios[f"{label} edge/{name}"] = paired_ratios(of_size[EDGE], its_samples)
-    targets = {name: target for name, target in TARGETS.items() if name in ratios}
-    met = reached(ratios, targets)
-    told = {
-        name: {"median": ratio.median, "low": ratio.low, "high": ratio.high}
-        | ({"target": targets[name], "reached": met[name]} if name in targets else {})
-        for name, ratio in ratios.items()
-    }
+        row = BY_LABEL[label]
+        figures[label] = {name: figures_of(row, each) for name, each in by_server(rounds).items()}
+        ratios |= ratios_of(row, by_server(rounds))
+    for kind, rounds in (at_rate or {}).items():
+        label = f"{STEADY} at 70 % of {'its own maximum' if kind == 'own' else 'the lower maximum'}"
+        figures[label] = {
+            name: figures_of(BY_LABEL[STEADY], each) for name, each in by_server(rounds).items()
+        }
+        ratios |= p99_ratio(label, figures[label])
     return Report(
-        name="hit_path", runs=min(map(len, samples.values())), figures=figures, ratios=told
+        name="hit_path", runs=min(map(len, samples.values())), figures=figures, ratios=ratios
     )
 
 
+def by_server(rounds: Rounds) -> dict[str, list[Sample]]:
+    """Return the samples of each server."""
+    return {name: [one_round[name] for one_round in rounds] for name in rounds[0]}
+
+
+def figures_of(row: Row, samples: Sequence[Sample]) -> dict[str, float]:
+    """Return what the turns of one server have shown."""
+    spread = rates(samples)
+    return {
+        "requests_per_s": spread.median,
+        "low": spread.low,
+        "high": spread.high,
+        "gib_per_s": spread.median * row.body_bytes / 2**30,
+        "p50_us": median(sample.p50_us for sample in samples),
+        "p99_us": median(sample.p99_us for sample in samples),
+        "cpu_us_per_request": cpu_us_per_request(samples),
+        "foreign_cores": median(sample.foreign_cores for sample in samples),
+    }
+
+
+def ratios_of(row: Row, samples: Mapping[str, Sequence[Sample]]) -> dict[str, Any]:
+    """Return this edge's paired ratios to the others, and whether they reach what they are to."""
+    told: dict[str, Any] = {}
+    for name, its_samples in samples.items():
+        if name == EDGE or EDGE not in samples:
+            continue
+        ratio = paired_ratios(samples[EDGE], its_samples)
+        told[f"{row.label} edge/{name}"] = {
+            "median": ratio.median,
+            "low": ratio.low,
+            "high": ratio.high,
+        } | (
+            {"target": row.targets[name], "reached": ratio.median >= row.targets[name]}
+            if name in row.targets
+            else {}
+        )
+    return told
+
+
+def p99_ratio(label: str, figures: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    """Return this edge's p99 over nginx's, which is not to be more than 1."""
+    if not {EDGE, "nginx-tuned"} <= figures.keys():
+        return {}
+    ratio = figures[EDGE]["p99_us"] / figures["nginx-tuned"]["p99_us"]
+    return {
+        f"{label}, p99 edge/nginx-tuned": {"median": ratio, "most": 1.0, "reached": ratio <= 1.0}
+    }
+
+
 if __name__ == "__main__":
-    options = arguments(__doc__, servers=list(STARTS), needs=NEEDS)
-    run(lambda: measure(quick=options.quick, only=tuple(options.only or ())), options)
+    options = arguments(__doc__, servers=list(STARTS), needs=NEEDS, rows=list(BY_LABEL))
+    labels = [row.label for row in ROWS if not options.row or row.label in options.row]
+    run(
+        lambda: measure(quick=options.quick, labels=labels, only=tuple(options.only or ())),
+        options,
+    )

@@ -17,8 +17,8 @@ from benchmarks.crowd import Client, ask_all, close, connect
 from benchmarks.origin_client import fetch, origin, requests_so_far
 from benchmarks.origin_server import SLOW_BYTES_PER_S, body
 from benchmarks.pairing import RunRefusedError, Spread
-from benchmarks.peers import EDGE, LOAD_CORE, STARTS
-from benchmarks.processes import Server
+from benchmarks.peers import EDGE, LOAD_CORE, Place, started
+from benchmarks.processes import Server, free_port
 from benchmarks.report import Report
 
 CLIENTS = 100
@@ -43,8 +43,12 @@ def measure(*, quick: bool, only: tuple[str, ...] = ()) -> Report:
         source = stack.enter_context(origin(directory))
         servers = {}
         for name in names:
-            (directory / name).mkdir()
-            servers[name] = stack.enter_context(STARTS[name](directory / name, source.port))
+            servers[name] = stack.enter_context(
+                started(
+                    name,
+                    Place(directory=directory / name, origin_port=source.port, port=free_port()),
+                )
+            )
         fetch(source, f"/fast/{size}")  # the origin makes the body now, not in the first run
         for server in servers.values():
             fetch(server, "/fast/1")  # it listens before it serves

@@ -4,9 +4,11 @@ import shutil
 from collections.abc import Iterable
 
 PACKAGE_OF = {
+    "h2load": "nghttp2-client",
     "nginx": "nginx-light",
     "taskset": "util-linux",
     "varnishd": "varnish",
+    "varnishncsa": "varnish",
     "wrk": "wrk",
 }
 

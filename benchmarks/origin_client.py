@@ -3,10 +3,11 @@
 import hashlib
 import http.client
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.hit_rows import Row
 from benchmarks.origin_server import body
 from benchmarks.pairing import RunRefusedError
 from benchmarks.peers import LOAD_CORE, is_hit
@@ -21,15 +22,17 @@ def origin(directory: Path) -> Iterator[Server]:
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.origin_server", str(port)]
     log = directory / "origin.log"
-    with running("origin", command, port=port, core=LOAD_CORE, log=log) as server:
+    with running("origin", command, port=port, cores=str(LOAD_CORE), log=log) as server:
         yield server
 
 
-def fetch(server: Server, path: str) -> tuple[int, dict[str, str], bytes]:
+def fetch(
+    server: Server, path: str, fields: Mapping[str, str] | None = None
+) -> tuple[int, dict[str, str], bytes]:
     """Return (status, headers with names lower-cased, body) of one GET."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
     try:
-        connection.request("GET", path, headers=REQUEST_HEADERS)
+        connection.request("GET", path, headers=REQUEST_HEADERS | dict(fields or {}))
         answer = connection.getresponse()
         headers = {name.lower(): value for name, value in answer.getheaders()}
         return answer.status, headers, answer.read()
@@ -50,6 +53,19 @@ def warm(server: Server, path: str, size: int) -> None:
         raise RunRefusedError(f"{server.name} answered {path} with {status} and other bytes")
     if not is_hit(server.name, headers):
         raise RunRefusedError(f"{server.name} did not answer {path} with a hit: {headers}")
+
+
+def refuse_unless_alike(server: Server, row: Row) -> None:
+    """Ask as the row's clients do and refuse the run unless the answer is a hit and what it says.
+
+    Each worker of several may have to be asked, so an object that is not there yet is asked again.
+    """
+    for _ in range(20 * row.workers):
+        status, headers, content = fetch(server, row.path, dict(row.fields))
+    if status != row.status or len(content) != row.body_bytes:
+        raise RunRefusedError(f"{server.name}: {status} with {len(content)} bytes to {row.label}")
+    if not is_hit(server.name, headers):
+        raise RunRefusedError(f"{server.name} did not answer {row.label} with a hit: {headers}")
 
 
 def digest(content: bytes) -> str:

@@ -1,7 +1,8 @@
 """The origin of every benchmark: seeded bodies, as fast or as slow as the path says, all counted.
 
 `GET /fast/SIZE` answers at once, `GET /slow/SIZE` at 1 MiB/s, `GET /count` with the number of
-requests so far, itself excluded. Run as `python -m benchmarks.origin_server PORT`.
+requests so far, itself excluded. It offers ranges, without which nginx serves none from its cache,
+and answers with the whole whatever is asked. Run as `python -m benchmarks.origin_server PORT`.
 """
 
 import asyncio
@@ -46,7 +47,7 @@ class Origin:
         content = self.content(int(size))
         writer.write(
             b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: %d\r\n"
-            b'Cache-Control: public, max-age=86400\r\nETag: "%d"\r\n\r\n'
+            b'Cache-Control: public, max-age=86400\r\nAccept-Ranges: bytes\r\nETag: "%d"\r\n\r\n'
             % (len(content), len(content))
         )
         if kind == "fast":

@@ -7,6 +7,10 @@ from statistics import median
 FOREIGN_CORES_MAX = 0.15
 """A round in which others used more of the machine than this is run again, a bounded time."""
 
+CONNECTIONS = 32
+HEAD_BYTES_MAX = 1024
+"""Of an answer; more bytes than that beside the expected body are another body."""
+
 
 class RunRefusedError(Exception):
     """The run proves nothing: somebody answered wrongly, or complained. Says who and what."""
@@ -24,6 +28,7 @@ class Sample:
     p50_us: int = 0  # latency as wrk saw it
     p99_us: int = 0
     cpu_s: float = 0.0  # of the server's processes
+    answer_bytes: float = 0.0  # heads included, of one answer on average
     foreign_cores: float = 0.0  # how many cores others kept busy meanwhile: 0 on a quiet machine
 
     @property
@@ -66,14 +71,21 @@ def quietest(rounds: Sequence[Mapping[str, Sample]], wanted: int) -> list[Mappin
     return [rounds[number] for number in kept]
 
 
-def refuse_unless_hits(name: str, sample: Sample) -> None:
-    """Raise RunRefusedError when a turn was anything but hits answered without complaint."""
+def refuse_unless_hits(name: str, sample: Sample, body_bytes: int = 0) -> None:
+    """Raise RunRefusedError when a turn was anything but hits answered without complaint.
+
+    Answers are counted by their bytes, too: a whole object instead of a part, or instead of a 304,
+    is no error to wrk.
+    """
     if sample.requests == 0:
         raise RunRefusedError(f"{name} answered nothing")
     if sample.errors:
         raise RunRefusedError(f"{name}: {sample.errors} errors or answers other than 200")
     if sample.origin_requests:
         raise RunRefusedError(f"{name} sent {sample.origin_requests} requests on to the origin")
+    unfinished_bytes = CONNECTIONS * body_bytes / sample.requests  # when the turn ended
+    if not body_bytes < sample.answer_bytes < body_bytes + HEAD_BYTES_MAX + unfinished_bytes:
+        raise RunRefusedError(f"{name}: {sample.answer_bytes:.0f} bytes an answer")
     if sample.complaints:
         raise RunRefusedError(f"{name} logged an error: {sample.complaints[0]}")
 
@@ -91,8 +103,3 @@ def rates(samples: Sequence[Sample]) -> Spread:
 def cpu_us_per_request(samples: Sequence[Sample]) -> float:
     """Return the median CPU time a request took of the server, in microseconds."""
     return median(1e6 * sample.cpu_s / sample.requests for sample in samples)
-
-
-def reached(ratios: Mapping[str, Spread], targets: Mapping[str, float]) -> dict[str, bool]:
-    """Say for each target whether the median ratio of that name meets it."""
-    return {name: ratios[name].median >= target for name, target in targets.items()}

@@ -1,6 +1,7 @@
-"""Servers under measurement: on one core, awaited, ended by process id, their CPU counted."""
+"""Servers under measurement: on their cores, awaited, ended by process id, their CPU counted."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -74,19 +75,25 @@ def busy_cpu_s() -> float:
     return (user + nice + system + irq + softirq) / TICKS
 
 
+def cpu_of_children_s() -> float:
+    """Return the CPU seconds of the children that have ended, which is to say of the load."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
 @contextmanager
 def running(
     name: str,
     command: Sequence[str],
     *,
     port: int,
-    core: int,
+    cores: str,
     log: Path,
 ) -> Iterator[Server]:
-    """Run a server in its own process group on one core until the block ends."""
+    """Run a server in its own process group on `cores`, as taskset reads them, until the end."""
     with log.open("ab") as stderr:
         process = subprocess.Popen(
-            ["taskset", "-c", str(core), *command],
+            ["taskset", "-c", cores, *command],
             stdout=subprocess.DEVNULL,
             stderr=stderr,
             start_new_session=True,

@@ -69,6 +69,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "runs": report.runs,
         "figures": plain(report.figures),
         "ratios": plain(report.ratios),
+        "measured": dict.fromkeys(report.figures, commit()),
     }
 
 
@@ -85,13 +86,18 @@ def plain(value: Any) -> Any:
     return value
 
 
-def publish(report: Report, *, quick: bool, json_only: bool) -> None:
-    """Print the report, and keep a full run's in benchmarks/results/NAME.json."""
+def publish(report: Report, *, quick: bool, json_only: bool, part: bool = False) -> None:
+    """Print the report, and keep it in benchmarks/results/NAME.json, unless it is a quick one's.
+
+    A `part` of a benchmark's rows takes their place there; the others stay as they were measured.
+    """
     found = as_json(report)
     text = json.dumps(found, indent=None if json_only else 2)
     if not quick:
         RESULTS.mkdir(exist_ok=True)
-        (RESULTS / f"{report.name}.json").write_text(json.dumps(found, indent=2) + "\n")
+        path = RESULTS / f"{report.name}.json"
+        before = json.loads(path.read_text()) if part and path.exists() else {}
+        path.write_text(json.dumps(kept(before, found), indent=2) + "\n")
     if json_only:
         sys.stdout.write(text + "\n")
         return
@@ -100,6 +106,13 @@ def publish(report: Report, *, quick: bool, json_only: bool) -> None:
         sys.stdout.write(f"\n{title}\n")
         for line in rows(found[title]):
             sys.stdout.write(f"  {line}\n")
+
+
+def kept(before: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """Return a result file with the rows of a run among those that it did not measure."""
+    together = {part: before.get(part, {}) | found[part] for part in ("figures", "ratios")}
+    measured = before.get("measured", {}) | found["measured"]
+    return found | together | {"measured": measured}
 
 
 def rows(values: dict[str, Any], prefix: str = "") -> list[str]:

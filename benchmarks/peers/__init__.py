@@ -3,12 +3,14 @@
 import os
 import pwd
 import re
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.processes import Server, free_port, running
+from benchmarks.processes import Server, running
 
 HERE = Path(__file__).parent
 EDGE = "amaro-edge"
@@ -34,64 +36,103 @@ def complaints(server: Server) -> tuple[str, ...]:
     return tuple(line for line in server.log_lines() if COMPLAINT.search(line))
 
 
-def configuration(name: str, directory: Path, port: int, origin_port: int) -> Path:
-    """Write a committed configuration with this run's places filled in; return its path."""
-    user = f"user {pwd.getpwuid(os.geteuid()).pw_name};" if os.geteuid() == 0 else ""
-    text = (HERE / name).read_text()
-    for mark, value in {
-        "@DIR@": str(directory),
-        "@PORT@": str(port),
-        "@ORIGIN_PORT@": str(origin_port),
-        "@USER@": user,
-    }.items():
-        text = text.replace(mark, value)
-    path = directory / name
-    path.write_text(text)
-    return path
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where and how a server runs: its own directory, its port, the origin's, and what is on."""
+
+    directory: Path
+    origin_port: int
+    port: int
+    logs: bool = False  # a line for every request in `access_log`
+    workers: int = 1  # each on a core of its own
+    nopush: bool = True  # of the tuned nginx
+
+    @property
+    def access_log(self) -> Path:
+        """Where its lines go, if it writes any."""
+        return self.directory / "access.log"
+
+    @property
+    def cores(self) -> str:
+        """The cores that it may use, as taskset reads them."""
+        return ",".join(str(SERVER_CORE + number) for number in range(self.workers))
+
+    def configuration(self, name: str, **marks: str) -> Path:
+        """Write a committed configuration with the marks of this run filled in; return its path."""
+        user = f"user {pwd.getpwuid(os.geteuid()).pw_name};" if os.geteuid() == 0 else ""
+        text = (HERE / name).read_text()
+        own = {"DIR": self.directory, "PORT": self.port, "ORIGIN_PORT": self.origin_port}
+        for mark, value in (own | {"USER": user, "WORKERS": self.workers} | marks).items():
+            text = text.replace(f"@{mark}@", str(value))
+        path = self.directory / name
+        path.write_text(text)
+        return path
 
 
-def nginx(config: str) -> Callable[[Path, int], AbstractContextManager[Server]]:
+Start = Callable[[Place], AbstractContextManager[Server]]
+
+
+def nginx(config: str, log_options: str) -> Start:
     """Return what starts nginx with a committed configuration, in a directory on tmpfs."""
 
-    def start(directory: Path, origin_port: int) -> AbstractContextManager[Server]:
-        port = free_port()
-        path = configuration(config, directory, port, origin_port)
+    def start(place: Place) -> AbstractContextManager[Server]:
+        log = f"{place.access_log} {log_options}" if place.logs else "off"
+        nopush = "on" if place.nopush else "off"
+        path = place.configuration(config, ACCESS_LOG=log, NOPUSH=nopush)
+        errors = place.directory / "error.log"
         return running(
             config.removesuffix(".conf").replace("_", "-"),
-            ["nginx", "-e", str(directory / "error.log"), "-c", str(path)],
-            port=port,
-            core=SERVER_CORE,
-            log=directory / "error.log",
+            ["nginx", "-e", str(errors), "-c", str(path)],
+            port=place.port,
+            cores=place.cores,
+            log=errors,
         )
 
     return start
 
 
-def varnish(directory: Path, origin_port: int) -> AbstractContextManager[Server]:
-    """Start Varnish with malloc storage and one pool of threads for its one core."""
-    port = free_port()
-    vcl = configuration("varnish.vcl", directory, port, origin_port)
-    command = ["varnishd", "-F", "-j", "none", "-n", str(directory / "varnish")]
-    command += ["-a", f"127.0.0.1:{port}", "-f", str(vcl), "-s", "malloc,1g"]
+def varnish(place: Place) -> AbstractContextManager[Server]:
+    """Start Varnish with malloc storage and one pool of threads for each of its cores.
+
+    Its log is a ring in shared memory, always on; varnishncsa makes lines of it.
+    """
+    vcl = place.configuration("varnish.vcl")
+    name = str(place.directory / "varnish")
+    command = ["varnishd", "-F", "-j", "none", "-n", name]
+    command += ["-a", f"127.0.0.1:{place.port}", "-f", str(vcl), "-s", "malloc,1g"]
     for setting in (
-        *("thread_pools=1", "thread_pool_min=64", "thread_pool_max=512"),
+        *(f"thread_pools={place.workers}", "thread_pool_min=64", "thread_pool_max=512"),
         *("timeout_idle=3600", "listen_depth=4096", "http_max_hdr=64"),
     ):
         command += ["-p", setting]
-    return running("varnish", command, port=port, core=SERVER_CORE, log=directory / "varnish.log")
+    if place.logs:
+        lines = shlex.join(["varnishncsa", "-n", name, "-t", "30", "-w", str(place.access_log)])
+        command = ["sh", "-c", f"{lines} & exec {shlex.join(command)}"]
+    log = place.directory / "varnish.log"
+    return running("varnish", command, port=place.port, cores=place.cores, log=log)
 
 
-def edge(directory: Path, origin_port: int) -> AbstractContextManager[Server]:
-    """Start one bare worker of this edge."""
-    port = free_port()
-    command = [sys.executable, "-m", "amaro", "edge", "serve", "--listen", f"127.0.0.1:{port}"]
-    command += ["--origin", f"http://127.0.0.1:{origin_port}", "--memory", "1GiB", "--workers", "1"]
-    return running(EDGE, command, port=port, core=SERVER_CORE, log=directory / "edge.log")
+def edge(place: Place) -> AbstractContextManager[Server]:
+    """Start this edge, bare but for what the row switches on."""
+    command = [sys.executable, "-m", "amaro", "edge", "serve"]
+    command += ["--listen", f"127.0.0.1:{place.port}", "--memory", "1GiB"]
+    command += ["--origin", f"http://127.0.0.1:{place.origin_port}"]
+    command += ["--workers", str(place.workers)]
+    if place.logs:
+        command += ["--access-log", str(place.access_log)]
+    log = place.directory / "edge.log"
+    return running(EDGE, command, port=place.port, cores=place.cores, log=log)
 
 
-STARTS: Mapping[str, Callable[[Path, int], AbstractContextManager[Server]]] = {
+STARTS: Mapping[str, Start] = {
     EDGE: edge,
-    "nginx-tuned": nginx("nginx_tuned.conf"),
-    "nginx-default": nginx("nginx_default.conf"),
+    "nginx-tuned": nginx("nginx_tuned.conf", "full buffer=64k flush=1s"),
+    "nginx-default": nginx("nginx_default.conf", ""),
     "varnish": varnish,
 }
+
+
+def started(name: str, place: Place) -> AbstractContextManager[Server]:
+    """Start a server by its name."""
+    place.directory.mkdir(parents=True)
+    return STARTS[name](place)

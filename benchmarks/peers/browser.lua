@@ -12,7 +12,7 @@ wrk.headers["Sec-Fetch-Site"] = "cross-site"
 
 function done(summary, latency, requests)
   local e = summary.errors
-  io.write(string.format("totals %d %d %d %d %d %d\n", summary.requests, summary.duration,
+  io.write(string.format("totals %d %d %d %d %d %d %d\n", summary.requests, summary.duration,
     e.connect + e.read + e.write + e.timeout, e.status,
-    latency:percentile(50), latency:percentile(99)))
+    latency:percentile(50), latency:percentile(99), summary.bytes))
 end

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.hit_path import WORKLOADS, summary
+from benchmarks.hit_path import summary
+from benchmarks.hit_rows import ROWS
 from benchmarks.pairing import (
     RunRefusedError,
     Sample,
@@ -13,17 +14,18 @@ from benchmarks.pairing import (
     is_quiet,
     paired_ratios,
     quietest,
-    reached,
     refuse_unless_hits,
     turns,
 )
 from benchmarks.peers import COMPLAINT, EDGE, is_hit
-from benchmarks.report import as_json, plain, rows
+from benchmarks.report import as_json, kept, plain, rows
 
 
 def sample(requests=1000, seconds=2.0, **more):
     return Sample(
-        **{"requests": requests, "seconds": seconds, "errors": 0, "origin_requests": 0} | more
+        **{"requests": requests, "seconds": seconds, "errors": 0, "origin_requests": 0}
+        | {"answer_bytes": 1300.0}
+        | more
     )
 
 
@@ -64,12 +66,14 @@ def test_a_rate_is_per_second_and_cpu_is_per_request():
         ({"requests": 0}, "answered nothing"),
         ({"errors": 1}, "1 errors"),
         ({"origin_requests": 2}, "sent 2 requests on to the origin"),
+        ({"answer_bytes": 64_000.0}, "64000 bytes an answer"),
+        ({"answer_bytes": 1000.0}, "1000 bytes an answer"),
         ({"complaints": ("[error] x",)}, "logged an error: .error. x"),
     ],
 )
 def test_a_run_with_a_fault_is_refused(fault, told):
     with pytest.raises(RunRefusedError, match=told):
-        refuse_unless_hits("peer", sample(**fault))
+        refuse_unless_hits("peer", sample(**fault), body_bytes=1024)
 
 
 def test_the_quietest_rounds_are_kept_in_order():
@@ -81,7 +85,8 @@ def test_the_quietest_rounds_are_kept_in_order():
 
 
 def test_a_clean_turn_is_not_refused():
-    refuse_unless_hits("peer", sample())
+    refuse_unless_hits("peer", sample(), body_bytes=1024)
+    refuse_unless_hits("peer", sample(answer_bytes=300.0), body_bytes=0)  # a 304
 
 
 @pytest.mark.parametrize(
@@ -117,17 +122,28 @@ def test_what_counts_as_a_complaint(line, complains):
 
 def test_a_report_says_whether_targets_are_reached():
     one_round = {EDGE: sample(300), "nginx-tuned": sample(200), "varnish": sample(250)}
-    found = as_json(summary({label: [one_round] for label in WORKLOADS}))
-    assert set(found) == {"name", "commit", "machine", "runs", "figures", "ratios"}
+    found = as_json(summary({row.label: [one_round] for row in ROWS}))
+    assert set(found) == {"name", "commit", "machine", "runs", "figures", "ratios", "measured"}
     assert found["ratios"]["1KiB edge/nginx-tuned"]["median"] == 1.5
     assert found["ratios"]["1KiB edge/nginx-tuned"]["reached"]
     assert not found["ratios"]["1KiB edge/varnish"]["reached"]
     assert found["figures"]["1MiB"]["varnish"]["requests_per_s"] == 125.0
 
 
-def test_reached_compares_medians():
-    assert reached({"a": Spread(1.1, 0.5, 2)}, {"a": 1.1}) == {"a": True}
-    assert reached({"a": Spread(1.09, 0.5, 2)}, {"a": 1.1}) == {"a": False}
+def test_some_rows_take_their_place_among_the_others():
+    def result(commit, label):
+        return {
+            "commit": commit,
+            "figures": {label: {EDGE: commit}},
+            "ratios": {f"{label} edge/peer": {"median": 1.0}},
+            "measured": {label: commit},
+        }
+
+    both = kept(result("old", "a"), result("new", "b"))
+    assert both["measured"] == {"a": "old", "b": "new"}
+    assert set(both["figures"]) == {"a", "b"}
+    assert kept(both, result("newer", "a"))["figures"]["a"] == {EDGE: "newer"}
+    assert kept({}, result("new", "b")) == result("new", "b")
 
 
 def test_figures_are_rounded_and_laid_out():
