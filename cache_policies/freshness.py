@@ -33,12 +33,14 @@ def judge(stored: Stored, now_mono: float) -> Reuse:
     return Reuse.EXPIRED
 
 
-def may_serve_on_error(stored: Stored, now_mono: float) -> bool:
+def may_serve_on_error(stored: Stored, now_mono: float, asked_s: float = 0.0) -> bool:
     """Say whether the response may be served because its validation failed (RFC 5861 §4).
 
-    A failure is a 5xx answer (500, 502, 503, 504) or none at all.
+    A failure is a 5xx answer (500, 502, 503, 504) or none at all; `asked_s` is how stale an answer
+    the request takes then.
     """
     if stored.no_cache:
         return False
     stale_s = current_age_s(stored, now_mono) - stored.lifetime_s
-    return stale_s < 0.0 or (not stored.must_revalidate and stale_s < stored.sie_s)
+    window_s = 0.0 if stored.must_revalidate else max(stored.sie_s, asked_s)
+    return stale_s < window_s

@@ -33,7 +33,7 @@ class CachePolicy:
     stale_while_revalidate_default_s: float = 0.0  # where it says nothing
     stale_if_error_s: float | None = None
     stale_if_error_default_s: float = 0.0
-    request_max_stale_s: float = 0.0  # how far a request's max-stale is honoured
+    request_max_stale_s: float = inf  # how far a request's max-stale is honoured
     # what it is called
     vary_added: frozenset[bytes] = frozenset()  # field names, as if the response's Vary had them
     vary_ignored: frozenset[bytes] = frozenset()  # as if it had not

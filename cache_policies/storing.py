@@ -91,11 +91,17 @@ def _forbidden_by_request(
     """Return what in the request forbids to store the answer (RFC 9111 §3.5, §5.2.1.5)."""
     if policy.request_directives and b"no-store" in request_directives(request):
         return Why.REQUEST_NO_STORE
-    if request.get(b"authorization") is not None and not any(
-        name in directives for name in SHARES_AUTHORIZED
-    ):
-        return Why.AUTHORIZATION
-    return None
+    return None if _shared(request, directives) else Why.AUTHORIZATION
+
+
+def is_for_others(request: RequestHead, response: ResponseHead, policy: CachePolicy) -> bool:
+    """Say whether what was sent to `request` may serve other requests too (RFC 9111 §3.5)."""
+    return _shared(request, response_directives(response, policy.ignored_directives))
+
+
+def _shared(request: RequestHead, directives: Directives) -> bool:
+    authorized = request.get(b"authorization") is not None
+    return not authorized or any(name in directives for name in SHARES_AUTHORIZED)
 
 
 def _forbidden_by_response(response: ResponseHead, directives: Directives) -> Why | None:

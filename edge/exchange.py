@@ -10,16 +10,17 @@ from cache_policies.freshness import may_serve_on_error
 from cache_policies.invalidation import invalidated_keys
 from cache_policies.key import cache_key, normalise
 from cache_policies.message import RequestHead
-from cache_policies.reuse import Verdict, may_reuse, only_if_cached
+from cache_policies.reuse import Verdict, may_reuse, only_if_cached, stale_if_error_asked_s
 from cache_policies.vary import variant_key
 from cache_policies.why import Reuse, Why
 from edge.collapse import Fill, FillReader, Phase
 from edge.counters import Counters
 from edge.delivery import Answer, of_error, of_fill, of_response, of_stored
 from edge.entry import Entry
-from edge.errors import EdgeError, RefusedError, UpstreamTimeoutError
+from edge.errors import EdgeError, RefusedError, UpstreamError, UpstreamTimeoutError
 from edge.fetch import Response
-from edge.filling import SERVER_ERRORS, Asked, Filler
+from edge.filling import SERVER_ERRORS, Asked, Filler, Received
+from edge.forwarding import unconditional
 from edge.tasks import Tasks
 
 _ORIGINS_OWN: Final = frozenset({b"if-match", b"if-unmodified-since"})  # RFC 9111 §4.3.2
@@ -97,6 +98,8 @@ class Exchange:
             raise UpstreamTimeoutError("only-if-cached")
         if ask.entry is None and self._not_for_a_fill(ask):
             return await self._pass(ask.request, ask.asked, ask.why)
+        if ask.entry is not None and ask.request.method == b"HEAD":
+            return await self._head_through(ask, ask.entry, sequence)
         return await self._read(ask, self._follow(ask, sequence))
 
     async def _read(self, ask: Ask, reader: FillReader) -> Answer | None:
@@ -171,7 +174,8 @@ class Exchange:
         phase = await self._head(reader)
         if self._better_stale(ask, fill):
             assert ask.entry is not None
-            return self._stale_if_error(ask, ask.entry, reader)
+            reader.close()
+            return self._stale_if_error(ask, ask.entry)
         if phase is Phase.FAILED:
             assert fill.error is not None
             raise fill.error.again()
@@ -238,28 +242,81 @@ class Exchange:
         broken = fill.phase is Phase.FAILED or (
             fill.head is not None and fill.head.status in SERVER_ERRORS
         )
-        if not broken or ask.entry is None:
-            return False
-        return may_serve_on_error(ask.entry.stored, time.monotonic())
+        return broken and ask.entry is not None and self._may_serve_on_error(ask, ask.entry)
 
-    def _stale_if_error(self, ask: Ask, entry: Entry, reader: FillReader) -> Answer:
-        reader.close()
+    def _may_serve_on_error(self, ask: Ask, entry: Entry) -> bool:
+        asked_s = stale_if_error_asked_s(ask.request, self.filler.policy)
+        return may_serve_on_error(entry.stored, time.monotonic(), asked_s)
+
+    def _stale_if_error(self, ask: Ask, entry: Entry) -> Answer:
         self.counters.stale_hits += 1
         now_mono = time.monotonic()
         why = Why.STALE_IF_ERROR.value
         says = CacheStatus(ttl_s=entry.ttl_s(now_mono), detail=why)
         return of_stored(entry, ask.request, says, now_mono)
 
+    async def _head_through(self, ask: Ask, entry: Entry, sequence: int) -> Answer:
+        """Forward a HEAD that what is stored may not answer, and let that learn from the answer."""
+        target = normalise(ask.request.target)[1]
+        request = replace(ask.request, target=target, fields=unconditional(ask.request.fields))
+        fill = Fill(ask.key, entry.stored.variant, request, sequence=sequence, stale=entry)
+        try:
+            received = await self.filler.fetch(b"", request, replace(ask.asked, direct=True))
+        except UpstreamError:
+            if self._may_serve_on_error(ask, entry):
+                return self._stale_if_error(ask, entry)
+            raise
+        self.catch_up()
+        status = received.head.status
+        if status in SERVER_ERRORS and self._may_serve_on_error(ask, entry):
+            received.response.close()
+            return self._stale_if_error(ask, entry)
+        says = CacheStatus(forward=ask.why, forward_status=status)
+        if ask.alone or not self.filler.updated_by_head(fill, entry, received):
+            watch = self.filler.memory.watch
+            return of_response(received.response, received.head, ask.request, says, watch)
+        received.response.close()
+        self.counters.revalidated += 1
+        now_mono = time.monotonic()
+        says = replace(says, ttl_s=entry.ttl_s(now_mono))
+        return of_stored(entry, ask.request, says, now_mono)
+
     async def _pass(self, request: RequestHead, asked: Asked, forward: Forward) -> Answer:
-        """Ask the origin for this player alone, and store nothing."""
+        """Ask the origin for this player alone; only an answer to POST may be stored."""
         self.counters.bypasses += 1
         received = await self.filler.fetch(b"", request, replace(asked, direct=True))
-        self.catch_up()
+        sequence = self.catch_up()
         if keys := invalidated_keys(request, received.head):
             await self._invalidate(received.response, keys)
+            sequence = self.catch_up()
+        if request.method == b"POST":
+            key = cache_key(request.scheme, request.host, normalise(request.target)[1])
+            fill = Fill(key, b"", request, sequence=sequence, stale=None)
+            if self.filler.keeps(fill, received):
+                return await self._keep(fill, received, forward)
         says = CacheStatus(forward=forward, forward_status=received.head.status)
         watch = self.filler.memory.watch
         return of_response(received.response, received.head, request, says, watch)
+
+    async def _keep(self, fill: Fill, received: Received, forward: Forward) -> Answer:
+        """Pass on what was received, and store it on the way."""
+        reader = FillReader(fill, fill.sequence, leads=True)
+        self.tasks.start(self.filler.run(fill, Asked(), received))
+        try:
+            await reader.head()
+            if fill.error is not None:
+                raise fill.error.again()
+        except BaseException:
+            reader.close()
+            raise
+        now_mono = time.monotonic()
+        says = CacheStatus(
+            forward=forward,
+            forward_status=received.head.status,
+            stored=True,
+            ttl_s=fill.ttl_s(now_mono),
+        )
+        return of_fill(reader, fill.request, says, fill.age_s(now_mono))
 
     async def _invalidate(self, response: Response, keys: tuple[bytes, ...]) -> None:
         try:

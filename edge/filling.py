@@ -11,8 +11,8 @@ from cache_policies.key import normalise
 from cache_policies.message import Fields, RequestHead, ResponseHead
 from cache_policies.policy import CachePolicy
 from cache_policies.stored import Stored, Times
-from cache_policies.storing import NoStore, Store, judge_storing
-from cache_policies.validation import conditional_fields, freshen
+from cache_policies.storing import NoStore, Store, is_for_others, judge_storing
+from cache_policies.validation import conditional_fields, freshen, freshen_by_head
 from cache_policies.why import Why
 from edge.collapse import WINDOW_BYTES, Fill, Fills, Phase, Uncacheable
 from edge.counters import Counters
@@ -110,10 +110,13 @@ class Filler:
                 raise MemoryShortError("memory-short", "players hold all memory there is")
             await asyncio.sleep(_LOOK_AGAIN_S)
 
-    async def run(self, fill: Fill, asked: Asked) -> None:
-        """See `fill` through to its end, whatever that is; only the fill itself hears of it."""
+    async def run(self, fill: Fill, asked: Asked, received: Received | None = None) -> None:
+        """See `fill` through to its end, whatever that is; only the fill itself hears of it.
+
+        It asks for what it has not `received` already.
+        """
         try:
-            received = await self._ask(fill, asked)
+            received = received or await self._ask(fill, asked)
             if received is not None:
                 await self._keep_or_release(fill, received)
         except UpstreamError as error:
@@ -169,6 +172,30 @@ class Filler:
         request = replace(fill.request, target=normalise(fill.request.target)[1], fields=fields)
         return await self.fetch(fill.key, request, asked, sequence=fill.sequence)
 
+    def keeps(self, fill: Fill, received: Received) -> bool:
+        """Whether what was received without asking for it may be stored."""
+        length = received.response.length
+        storable = isinstance(self._judged(fill, received), Store)
+        return storable and (length is None or self._fits(length))
+
+    def updated_by_head(self, fill: Fill, stale: Entry, received: Received) -> bool:
+        """Update what is stored by an answer to HEAD, or else make it stale (RFC 9111 §4.3.5)."""
+        fresh = freshen_by_head(
+            replace(stale.stored, length=stale.length),
+            received.head,
+            received.times,
+            self.policy,
+            purge_sequence=fill.sequence,
+        )
+        if fresh is None:
+            if received.head.status < 500:
+                stale.expire(received.times.response_mono)
+            return False
+        if self.memory.purged_since(fill.sequence, fill.key, fresh.tags):
+            return False
+        stale.freshen(fresh)
+        return True
+
     def _freshened(self, fill: Fill, stale: Entry, received: Received) -> bool:
         fresh = freshen(
             stale.stored,
@@ -180,6 +207,10 @@ class Filler:
         if fresh is None:
             return False
         fill.exclusive = not Store(fresh).collapsible
+        told = ResponseHead(fresh.status, fresh.fields)
+        if not is_for_others(fill.request, told, self.policy):
+            fill.stale = Entry(stale.key, fresh, stale.slices)  # what is stored stays as it is
+            return True
         if not self.memory.purged_since(fill.sequence, fill.key, stale.stored.tags):
             stale.freshen(fresh)
             if not received.peer:

@@ -69,6 +69,26 @@ def test_judge(case):
     assert may_serve_on_error(entry, now_mono) == (case["on_error"] == "yes")
 
 
+@pytest.mark.parametrize(
+    "case",
+    table("""
+    cache-control                         asked_s  age_s  served  source
+    max-age=60                            0        60     no      9111 §4.2.4
+    max-age=60                            30       89     yes     5861 §4 the request's
+    max-age=60                            30       90     no      5861 §4
+    max-age=60, sie=40                    30       99     yes     5861 §4 the longer
+    max-age=60, must-revalidate           30       61     no      9111 §5.2.2.2
+    max-age=60, no-cache                  30       1      no      9111 §5.2.2.4
+    """),
+    ids=str,
+)
+def test_a_request_may_take_a_stale_answer_in_place_of_an_error(case):
+    entry = stored("cache-control: " + case["cache-control"])
+    now_mono = NOW_MONO + float(case["age_s"])
+    served = may_serve_on_error(entry, now_mono, float(case["asked_s"]))
+    assert served == (case["served"] == "yes")
+
+
 AGES = st.floats(0, 1e6)
 LIVES = st.sampled_from(
     ["max-age=60", "max-age=60, stale-while-revalidate=90", "s-maxage=9, stale-if-error=5"]

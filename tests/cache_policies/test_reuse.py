@@ -64,10 +64,13 @@ def test_may_reuse(case):
     assert verdict == Verdict(REUSES.get(Why(case["why"]), Reuse.EXPIRED), Why(case["why"]))
 
 
-def test_max_stale_is_not_honoured_by_default():
+def test_max_stale_is_honoured_as_far_as_the_response_allows_by_default():
     asked = request("cache-control: max-stale")
-    entry = stored("cache-control: max-age=60")
-    assert may_reuse(asked, entry, POLICY, NOW_MONO + 60).reuse is Reuse.EXPIRED
+    far_mono = NOW_MONO + 1e6
+    lasting = stored("cache-control: max-age=60")
+    assert may_reuse(asked, lasting, POLICY, far_mono).reuse is Reuse.STALE_ALLOWED
+    strict = stored("cache-control: max-age=60, must-revalidate")
+    assert may_reuse(asked, strict, POLICY, far_mono).reuse is Reuse.EXPIRED
 
 
 def test_an_operator_may_ignore_what_requests_want():

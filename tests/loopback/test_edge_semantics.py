@@ -58,3 +58,114 @@ async def test_an_unsafe_method_that_succeeds_invalidates(method: str) -> None:
         assert (await edge.get("/b", method=method)).body == b"done"
         assert (await edge.get("/a")).body == b"new"
         assert [asked.method for asked in origin.asked] == ["GET", method, method, "GET"]
+
+
+STALE = "Cache-Control: max-age=0, stale-while-revalidate=0"
+AUTHORIZED = "Authorization: Basic eDp5"
+
+
+async def test_what_validates_for_one_user_updates_nothing_for_others() -> None:
+    script = Script(
+        response(b"body", STALE, 'ETag: "a"', "X: all"),
+        response(b"", FRESH, 'ETag: "a"', "X: mine", status="304 Not Modified"),
+        response(b"", FRESH, 'ETag: "a"', "X: ours", status="304 Not Modified"),
+        response(b"", FRESH + ", public", 'ETag: "a"', "X: public", status="304 Not Modified"),
+    )
+    async with edge_and_origin(script) as (edge, origin):
+        assert (await edge.get("/a")).get("x") == b"all"
+        mine = await edge.get("/a", AUTHORIZED)
+        assert (mine.body, mine.get("x")) == (b"body", b"mine")
+        ours = await edge.get("/a")
+        assert (ours.body, ours.get("x")) == (b"body", b"ours")
+        again = await edge.get("/a", AUTHORIZED, "Cache-Control: no-cache")
+        assert again.get("x") == b"public"
+        assert (await edge.get("/a")).get("x") == b"public"
+        assert [asked.get("if-none-match") for asked in origin.asked] == [None, *[b'"a"'] * 3]
+
+
+async def test_head_asks_the_origin_and_updates_what_is_stored() -> None:
+    script = Script(
+        response(b"body", STALE, 'ETag: "a"', "X: 1", "Y: 1"),
+        response(b"", FRESH, 'ETag: "a"', "X: 2", length=4),
+    )
+    async with edge_and_origin(script) as (edge, origin):
+        await edge.get("/a")
+        head = await edge.get("/a", method="HEAD")
+        assert (head.status, head.get("x"), head.get("y")) == (200, b"2", b"1")
+        got = await edge.get("/a")
+        assert (got.body, got.get("x"), got.get("y")) == (b"body", b"2", b"1")
+        assert "hit" in got.says
+        assert [asked.method for asked in origin.asked] == ["GET", "HEAD"]
+        assert origin.asked[1].get("if-none-match") is None
+
+
+async def test_head_that_tells_of_another_makes_what_is_stored_stale() -> None:
+    script = Script(
+        response(b"old", FRESH, 'ETag: "a"'),
+        response(b"", FRESH, 'ETag: "b"', length=3),
+        response(b"new", FRESH, 'ETag: "b"'),
+    )
+    async with edge_and_origin(script) as (edge, origin):
+        await edge.get("/a")
+        head = await edge.get("/a", "Cache-Control: no-cache", method="HEAD")
+        assert head.get("etag") == b'"b"'
+        assert (await edge.get("/a")).body == b"new"
+        assert origin.asked[2].get("if-none-match") == b'"a"'
+
+
+@pytest.mark.parametrize("broken", ["500 Oops", ""])
+async def test_head_takes_a_stale_answer_in_place_of_an_error(broken: str) -> None:
+    error = response(b"", status=broken, length=0) if broken else b"HTTP/1.1 what\r\n\r\n"
+    stale = "Cache-Control: max-age=0, stale-if-error=60"
+    async with edge_and_origin(Script(response(b"body", stale), error)) as (edge, origin):
+        await edge.get("/a")
+        head = await edge.get("/a", method="HEAD")
+        assert (head.status, head.get("content-length")) == (200, b"4")
+        assert "stale-if-error" in head.says
+        assert origin.asked[1].method == "HEAD"
+
+
+async def test_an_answer_to_post_that_names_its_target_answers_get() -> None:
+    found = response(b"found", FRESH, "Content-Location: /search?q=1")
+    async with edge_and_origin(Script(response(b"old", FRESH), found)) as (edge, origin):
+        await edge.get("/search?q=1")
+        posted = await edge.get("/search?q=1", "Content-Length: 0", method="POST")
+        assert (posted.status, posted.body) == (200, b"found")
+        assert "stored" in posted.says
+        got = await edge.get("/search?q=1")
+        assert got.body == b"found"
+        assert "hit" in got.says
+        assert len(origin.asked) == 2
+
+
+async def test_an_answer_to_post_that_may_not_be_stored_is_passed_on() -> None:
+    answers = (
+        response(b"found", "Content-Location: /a"),
+        response(b"private", FRESH + ", private", "Content-Location: /a"),
+        response(b"page", FRESH),
+    )
+    async with edge_and_origin(Script(*answers)) as (edge, _):
+        assert (await edge.get("/a", "Content-Length: 0", method="POST")).body == b"found"
+        assert (await edge.get("/a", "Content-Length: 0", method="POST")).body == b"private"
+        assert (await edge.get("/a")).body == b"page"
+        assert "hit" in (await edge.get("/a")).says
+
+
+async def test_a_request_may_take_a_stale_answer_in_place_of_an_error() -> None:
+    error = response(b"", status="503 Busy")
+    kept = response(b"body", "Cache-Control: max-age=0", 'ETag: "a"')
+    async with edge_and_origin(Script(kept, error)) as (edge, _):
+        await edge.get("/a")
+        assert (await edge.get("/a")).status == 503
+        got = await edge.get("/a", "Cache-Control: stale-if-error=600")
+        assert (got.status, got.body) == (200, b"body")
+
+
+async def test_a_request_may_take_a_stale_answer() -> None:
+    kept = response(b"body", "Cache-Control: max-age=0", 'ETag: "a"')
+    async with edge_and_origin(Script(kept)) as (edge, origin):
+        await edge.get("/a")
+        got = await edge.get("/a", "Cache-Control: max-stale=600")
+        assert "hit" in got.says
+        assert "request-max-stale" in got.says
+        assert len(origin.asked) == 1
