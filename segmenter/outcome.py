@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar
 
+import structlog
 from pydantic import TypeAdapter
 
 from segmenter.facts import RefusedError
-from segmenter.package import NotIndependentError
+from segmenter.package import NotIndependentError, PackageError
 from segmenter.rendition import Packaged
 from segmenter.stages import Plan, Previews
-from segmenter.tools import CancelledWorkError
+from segmenter.tools import CancelledWorkError, ToolError
+
+log = structlog.get_logger("segmenter")
 
 T = TypeVar("T")
 
@@ -23,6 +26,10 @@ GAVE_UP: Final = (
     "We tried several times to convert this video and could not. It may be damaged: "
     "please export it again, or upload it in another format."
 )
+NOT_KEPT: Final = (
+    "We could not save this video: our storage was away for too long. Please upload it again later."
+)
+TOOL_ATTEMPTS_MAX: Final = 3  # what a media tool can't do, it seldom can a little later
 
 Journal = dict[str, Any]  # {MADE: value} or {REFUSED: sentence} or {CANCELLED: True} …
 
@@ -48,12 +55,20 @@ PREVIEWS: Final = Written(Previews)
 
 
 def journalled(work: Callable[[], Any]) -> Journal:
-    """Do a stage's work and return how it ended; an unexpected error stays one, and is retried."""
-    try:
-        return {MADE: work()}
-    except RefusedError as error:
-        return {REFUSED: error.refusal.value}
-    except NotIndependentError:
-        return {NOT_INDEPENDENT: True}
-    except CancelledWorkError:
-        return {CANCELLED: True}
+    """Do a stage's work and return how it ended.
+
+    A media tool that breaks is tried again at once. Any other error stays one: the world (storage,
+    catalog) is away, and the stage is done again later.
+    """
+    for attempt in range(1, TOOL_ATTEMPTS_MAX + 1):
+        try:
+            return {MADE: work()}
+        except RefusedError as error:
+            return {REFUSED: error.refusal.value}
+        except NotIndependentError:
+            return {NOT_INDEPENDENT: True}
+        except CancelledWorkError:
+            return {CANCELLED: True}
+        except (ToolError, PackageError) as error:
+            log.warning("a media tool broke", attempt=attempt, error=str(error))
+    return {REFUSED: GAVE_UP}

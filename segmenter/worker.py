@@ -31,6 +31,7 @@ from segmenter.outcome import (
     GAVE_UP,
     MADE,
     NOT_INDEPENDENT,
+    NOT_KEPT,
     PACKAGED,
     PLAN,
     PREVIEWS,
@@ -63,7 +64,7 @@ class WorkerSettings:
     work_dir: Path
     jobs_at_once: int = 1  # of each kind: first publications, improvements
     duration_max_s: float = 4 * 3600.0
-    attempts_max: int = 3  # of one stage
+    attempts_max: int = 10  # of one stage while storage or catalog are away: 8 minutes
     retry_after_s: float = 1.0  # doubles with each attempt
     journal_version: str = JOURNAL_VERSION
     limits: Limits = field(default_factory=Limits)
@@ -238,7 +239,7 @@ class Worker:
 
     async def _give_up(self, asset_id: str, error: dbos_error.DBOSMaxStepRetriesExceeded) -> str:
         log.error("gave up", asset_id=asset_id, stage=error.step_name, error=str(error.errors[-1:]))
-        await self._step("give up", self._publisher.fail, asset_id, GAVE_UP)
+        await self._step("give up", self._publisher.fail, asset_id, NOT_KEPT)
         self._stages.forget(asset_id)
         return "failed"
 

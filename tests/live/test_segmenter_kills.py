@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from segmenter.jobs import QUEUE, WORKFLOW, JobQueue
-from segmenter.outcome import GAVE_UP
+from segmenter.outcome import GAVE_UP, NOT_KEPT
 from tests.support import clips
 from tests.support.playing import assert_plays
 from tests.support.publisher import DirectoryPublisher
@@ -151,13 +151,13 @@ def test_a_cancellation_ends_the_encoder(bench, heavy):
     assert not (bench.publisher.folder("clip") / "main.m3u8").exists()
 
 
-def test_a_job_that_always_fails_is_given_up_with_a_sentence(bench, heavy):
+def test_a_job_that_can_never_be_stored_is_given_up_with_a_sentence(bench, heavy):
     bench.worker(attempts=2)
     (bench.root / "v").mkdir()
     (bench.root / "v" / "clip").write_text("a file where the objects' directory should be")
     bench.submit("clip", heavy)
     until(lambda: bench.state("clip") == "failed", "not given up")
-    assert bench.publisher.said("clip")["error"] == GAVE_UP
+    assert bench.publisher.said("clip")["error"] == NOT_KEPT
 
 
 def test_a_job_that_ends_in_an_error_of_ours_is_given_up(bench):
