@@ -4,6 +4,9 @@ from typing import Final, NamedTuple
 
 from edge.eviction_gauges import EVICTION_GAUGES
 from edge.histogram import STALLS_S
+from edge.refusals import REFUSALS
+
+_REFUSED: Final = {reason: "refused_" + reason.replace("-", "_") for reason in REFUSALS}
 
 COUNTERS: Final[dict[str, tuple[str, dict[str, str], str]]] = {  # attribute: (metric, labels, help)
     "hits": ("amaro_edge_requests_total", {"result": "hit"}, "Requests by how they were answered"),
@@ -27,6 +30,10 @@ COUNTERS: Final[dict[str, tuple[str, dict[str, str], str]]] = {  # attribute: (m
     "fill_bytes": ("amaro_edge_body_bytes_total", {"tier": "upstream"}, ""),
     "peer_bytes": ("amaro_edge_body_bytes_total", {"tier": "peer"}, ""),
     "readers_cut": ("amaro_edge_readers_cut_total", {}, "Slow readers cut when memory was short"),
+    **{
+        name: ("amaro_edge_refused_total", {"reason": reason}, "Requests refused, by reason")
+        for reason, name in _REFUSED.items()
+    },
 }
 
 GAUGES: Final[dict[str, tuple[str, dict[str, str], str]]] = {
@@ -94,6 +101,12 @@ class Counters:
     fill_bytes: int
     peer_bytes: int
     readers_cut: int
+
+    def refuse(self, reason: str) -> None:
+        """Count a request that nobody answers."""
+        self.refused += 1
+        name = _REFUSED[reason]
+        setattr(self, name, getattr(self, name) + 1)
 
     def snapshot(self) -> dict[str, int]:
         """The counts by attribute name."""

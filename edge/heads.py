@@ -8,7 +8,10 @@ from cache_policies.key import cache_key
 from cache_policies.message import Fields, RequestHead
 from cache_policies.vary import variant_key
 from edge.forwarding import HOP, UNTRUSTED, cleaned
+from edge.refusals import RefusedHeadError
 
+VERSIONS: Final = frozenset({b"1.0", b"1.1"})
+FIELDS_MAX: Final = 128  # field lines of one head
 TAIL_KEPT_BYTES_MAX: Final = 4096  # of the field lines that a connection remembers
 LINE_KEPT_BYTES_MAX: Final = 512
 METHODS: Final = frozenset(  # all that the parser knows, but CONNECT and TRACE
@@ -32,39 +35,15 @@ SLOW: Final = UNTRUSTED | {  # a request with one of these fields goes the slow 
 }
 SELECTING: Final = frozenset({b"if-modified-since", b"if-none-match", b"if-range", b"range"})
 
-_HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
-_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)")
+_REQUEST_LINE = re.compile(
+    rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([^\x00-\x20\x7f]+) HTTP/([0-9]\.[0-9])"
+)
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+FIELD_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)")
+_FIELD_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:")
+_LENGTH = re.compile(rb"[0-9]{1,18}")
 _TARGET = re.compile(rb"/[^\x00-\x20\x7f#]*")
-_ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp]s?://([^/?#@]*)([/?].*)?")
-
-
-_PHRASES: Final = {
-    400: b"Bad Request",
-    408: b"Request Timeout",
-    413: b"Content Too Large",
-    414: b"URI Too Long",
-    431: b"Request Header Fields Too Large",
-    501: b"Not Implemented",
-    503: b"Service Unavailable",
-}
-
-
-class RefusedHeadError(Exception):
-    """A request head that nobody may answer; `status` is all that its sender gets."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-
-    def answer(self) -> bytes:
-        """The whole response that says so; the connection ends with it."""
-        text = self.reason.encode() + b"\n"
-        return (
-            b"HTTP/1.1 %d %b\r\ncontent-type: text/plain; charset=utf-8\r\n"
-            b"content-length: %d\r\nconnection: close\r\n\r\n%b"
-            % (self.status, _PHRASES[self.status], len(text), text)
-        )
+_ABSOLUTE = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#@]*)([/?].*)?")
 
 
 def is_target(target: bytes) -> bool:
@@ -72,16 +51,42 @@ def is_target(target: bytes) -> bool:
     return _TARGET.fullmatch(target) is not None
 
 
-def read_fields(tail: bytes) -> Fields:
-    """The field lines of a head that the parser accepted; `tail` is all after its first line."""
+def read_line(line: bytes) -> tuple[bytes, bytes, bytes]:
+    """The method, target and version (b"1.1" or b"1.0") of a request line, without its end.
+
+    Raises RefusedHeadError, also for methods that nobody here knows.
+    """
+    read = _REQUEST_LINE.fullmatch(line)
+    if read is None:
+        versioned = line.rpartition(b" ")[2].startswith(b"HTTP/")
+        raise RefusedHeadError("request-line" if versioned else "version")
+    if read[3] not in VERSIONS:
+        raise RefusedHeadError("version")
+    if read[1] not in METHODS:
+        raise RefusedHeadError("method")
+    return read[1], read[2], read[3]
+
+
+def read_fields(lines: list[bytes]) -> Fields:
+    """The fields of a head's lines. Raises RefusedHeadError where their syntax is not exact."""
+    if len(lines) > FIELDS_MAX:
+        raise RefusedHeadError("fields-max")
     fields = []
-    for line in tail.split(b"\r\n"):
-        if line:
-            name, colon, value = line.partition(b":")
-            if not colon or line[0] in b" \t":
-                raise RefusedHeadError(400, "folded-field")
-            fields.append((name.lower(), value.strip(b" \t")))
+    for line in lines:
+        read = FIELD_LINE.fullmatch(line)
+        if read is None:
+            if line[:1] in (b" ", b"\t"):
+                raise RefusedHeadError("folded-field")
+            named = _FIELD_NAME.match(line) is not None
+            raise RefusedHeadError("field-value" if named else "field-name")
+        fields.append((read[1].lower(), read[2].rstrip(b" \t")))
     return tuple(fields)
+
+
+def has_bare_line_end(head: bytes) -> bool:
+    """Whether a CR or an LF stands alone: who takes it for a line's end reads another message."""
+    ends = head.count(b"\r\n")
+    return head.count(b"\n") != ends or head.count(b"\r") != ends
 
 
 @dataclass(slots=True)
@@ -151,13 +156,13 @@ class KnownLines:
                 if kind == self._HOST:
                     host = field[1]
             fields.append(field)
-        if kinds >= self._OTHER or kinds & (self._SELECTING - 1) != 1:
+        if kinds >= self._OTHER or kinds & (self._SELECTING - 1) != 1 or len(fields) > FIELDS_MAX:
             return None
         prefix = self._prefixes.get((scheme, host)) or self._prefix(scheme, host)
         return Facts(tail, tuple(fields), scheme, method, prefix, kinds >= self._SELECTING)
 
     def _learn(self, line: bytes) -> tuple[tuple[bytes, bytes], int]:
-        match = _LINE.fullmatch(line)
+        match = FIELD_LINE.fullmatch(line)
         if match is None:
             return (b"", b""), self._OTHER
         name, value = match[1].lower(), match[2].rstrip(b" \t")
@@ -196,15 +201,20 @@ def read_facts(tail: bytes, fields: Fields, context: Context) -> Facts:
     version, scheme = context.version, context.scheme
     hosts = [value for name, value in fields if name == b"host"]
     if len(hosts) > 1 or (not hosts and version != b"1.0"):
-        raise RefusedHeadError(400, "host")
+        raise RefusedHeadError("host")
     host = hosts[0] if hosts else context.server
     if _HOST.fullmatch(host) is None:
-        raise RefusedHeadError(400, "host")
+        raise RefusedHeadError("host")
     names = {name for name, _ in fields}
+    lengths = [value for name, value in fields if name == b"content-length"]
+    if lengths and not (len(lengths) == 1 and _LENGTH.fullmatch(lengths[0])):
+        raise RefusedHeadError("content-length")
     if b"transfer-encoding" in names:
         codings = [value.lower() for name, value in fields if name == b"transfer-encoding"]
         if codings != [b"chunked"] or version == b"1.0":
-            raise RefusedHeadError(400, "transfer-encoding")
+            raise RefusedHeadError("transfer-encoding")
+        if lengths:
+            raise RefusedHeadError("content-length")
     options = {
         option.strip(b" \t").lower()
         for name, value in fields
@@ -232,14 +242,15 @@ def origin_form(method: bytes, target: bytes, facts: Facts) -> bytes:
         return target
     if target == b"*" and method == b"OPTIONS":
         return target
+    if b"#" in target:
+        raise RefusedHeadError("fragment")
     absolute = _ABSOLUTE.fullmatch(target)
-    if absolute is None or cache_key(facts.scheme, absolute[1], b"") != facts.prefix:
-        raise RefusedHeadError(400, "target")
-    path = absolute[2] or b"/"
-    path = path if path.startswith(b"/") else b"/" + path
-    if not is_target(path):
-        raise RefusedHeadError(400, "target")
-    return path
+    if absolute is None:
+        raise RefusedHeadError("target")
+    if cache_key(absolute[1], absolute[2], b"") != facts.prefix:
+        raise RefusedHeadError("absolute-form")
+    path = absolute[3] or b"/"
+    return path if path.startswith(b"/") else b"/" + path
 
 
 def body_length(facts: Facts) -> int | None:

@@ -20,19 +20,21 @@ from edge.delivery import Shape, cut_out, plan
 from edge.entry import Entry
 from edge.following import Follower
 from edge.heads import (
-    METHODS,
     TAIL_KEPT_BYTES_MAX,
     Context,
     Facts,
-    RefusedHeadError,
     body_length,
+    has_bare_line_end,
     is_target,
     origin_form,
     read_facts,
     read_fields,
+    read_line,
 )
 from edge.memory import Variants
 from edge.pace import Pace
+from edge.refusals import RefusedHeadError
+from edge.request_body import RequestBody
 from edge.shared import Shared
 
 JOINED_BYTES_MAX: Final = 16_384  # head and body leave as one bytes object up to here
@@ -55,13 +57,11 @@ class EdgeProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self.parser = httptools.HttpRequestParser(_Sink(self))
+        self.parser = None  # type: ignore[assignment]
         self._scheme = b"http"
         self._facts: Facts | None = None  # of the last plain head here
         self._busy = False  # a response is on its way, or writes are paused: nothing is read
-        self._in_body = False
-        self._body_left: int | None = 0  # bytes to come; None while chunked
-        self._last_bytes = b""  # of a chunked body, to see its end across two reads
+        self._body: RequestBody | None = None  # whose bytes come next
         self._unread = b""  # bytes of later requests, or of a head that is not complete
         self._discard_bytes = 0  # still to be read of what nobody answers any more
         self._ending = False
@@ -78,7 +78,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._quiet_since = self._opened_at = monotonic()
         self._arm(self.shared.limits.keep_alive_s)
         if len(self.connections) > self.shared.limits.connections_max:
-            self._refuse(RefusedHeadError(503, "connections-max"))
+            self._refuse(RefusedHeadError("connections-max"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.connections.discard(self)
@@ -91,7 +91,6 @@ class EdgeProtocol(HttpToolsProtocol):
         self.flow.resume_writing()
         self._busy = True
         self._unread = b""
-        self.parser = None  # type: ignore[assignment]
         if exc is None:
             self.transport.close()
 
@@ -143,7 +142,7 @@ class EdgeProtocol(HttpToolsProtocol):
             if (
                 line.startswith(b"GET /")
                 and line.endswith(b" HTTP/1.1")
-                and not self._in_body
+                and self._body is None
                 and (self._hit(line[4:-9], facts) or self._follow(line[4:-9], facts))
             ):
                 return
@@ -158,8 +157,8 @@ class EdgeProtocol(HttpToolsProtocol):
     def _advance(self, data: bytes) -> None:
         """Go through bytes one message at a time, as far as responses allow."""
         while data:
-            if self._in_body:
-                data = self._feed_body(data)
+            if self._body is not None:
+                data = self._feed_body(self._body, data)
             elif self._busy:
                 self._unread = data
                 self.flow.pause_reading()
@@ -183,80 +182,82 @@ class EdgeProtocol(HttpToolsProtocol):
                     self._refuse(refusal)
                     return
                 data = data[end:]
-        if self._ending and not self._busy and not self._in_body:
+        if self._ending and not self._busy and self._body is None:
             self.transport.close()
 
     def _incomplete(self, data: bytes) -> None:
         """Keep the beginning of a head, within its limits of size and time."""
         limits = self.shared.limits
-        line_end = data.find(b"\r\n")
-        url_bytes = (len(data) if line_end < 0 else line_end) - 16
-        if url_bytes > limits.url_max_bytes:
-            self._refuse(RefusedHeadError(414, "url-too-long"))
-        elif len(data) >= limits.head_max_bytes:
-            self._refuse(RefusedHeadError(431, "head-too-large"))
-        else:
-            self._unread = data
-            if self._head_timer is None:
-                self._head_timer = self.loop.call_later(limits.head_read_s, self._head_late)
+        line, line_end, _ = data.partition(b"\r\n")
+        try:
+            if len(line) > limits.url_max_bytes + 16:
+                raise RefusedHeadError("url-too-long")
+            if len(data) >= limits.head_max_bytes:
+                raise RefusedHeadError("head-too-large")
+            if has_bare_line_end(data.removesuffix(b"\r")):
+                raise RefusedHeadError("bare-line-end")
+            if line_end:
+                read_line(line)
+        except RefusedHeadError as refusal:
+            self._refuse(refusal)
+            return
+        self._unread = data
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(limits.head_read_s, self._head_late)
 
     def _feed_head(self, head: bytes) -> None:
         """Validate one complete head and answer it, or begin to."""
-        line, _, fields = head.partition(b"\r\n")
+        if has_bare_line_end(head):
+            raise RefusedHeadError("bare-line-end")
+        line, *lines = head[:-4].split(b"\r\n")
         if len(line) > self.shared.limits.url_max_bytes + 16:
-            raise RefusedHeadError(414, "url-too-long")
-        self._in_body = True
-        upgrade = False
-        try:
-            self.parser.feed_data(head)
-        except httptools.HttpParserUpgrade:
-            upgrade = True
-        except httptools.HttpParserInvalidMethodError:
-            raise RefusedHeadError(501, "method") from None
-        except httptools.HttpParserError:
-            raise RefusedHeadError(400, "syntax") from None
-        method = self.parser.get_method()
-        version = self.parser.get_http_version().encode()
-        if method not in METHODS:
-            raise RefusedHeadError(501, "method")
-        if version not in (b"1.1", b"1.0"):
-            raise RefusedHeadError(400, "version")
+            raise RefusedHeadError("url-too-long")
+        method, target, version = read_line(line)
         context = Context(method, version, self._scheme, self._server_name())
-        facts = read_facts(head[len(line) :], read_fields(fields), context)
-        target = origin_form(method, line.split(b" ")[1], facts)
-        if upgrade:  # refused by passing over it; what would follow is not HTTP any more
+        facts = read_facts(head[len(line) :], read_fields(lines), context)
+        target = origin_form(method, target, facts)
+        if not self._is_accepted(head):  # what would follow is not HTTP any more
             facts.keep_alive = facts.plain = False
-        self._body_left = 0 if upgrade else body_length(facts)
-        self._in_body = self._body_left != 0
-        self._last_bytes = b""
-        self._begin(method, target, facts)
-
-    def _feed_body(self, data: bytes) -> bytes:
-        """Give the parser bytes up to the end of this request at most; return the rest."""
-        left = self._body_left
-        end = self._chunked_end(data) if left is None else min(left, len(data))
-        try:
-            self.parser.feed_data(data[:end])
-        except httptools.HttpParserError:
-            self._in_body = False
-            self.transport.abort() if self._responding() else self._refuse(
-                RefusedHeadError(400, "body")
-            )
-            return b""
-        if left is not None:
-            self._body_left = left - end
-        return data[end:]
-
-    def _chunked_end(self, data: bytes) -> int:
-        """Where in `data` the next empty line ends: a chunked body can end nowhere else."""
-        across = (self._last_bytes + data[:3]).find(b"\r\n\r\n")
-        if across >= 0:
-            end = across + 4 - len(self._last_bytes)
+            length: int | None = 0
         else:
-            within = data.find(b"\r\n\r\n")
-            end = len(data) if within < 0 else within + 4
-        self._last_bytes = (self._last_bytes + data[max(0, end - 3) : end])[-3:]
-        return end
+            length = body_length(facts)
+        body = RequestBody(length)
+        self._body = None if body.complete else body
+        self._begin(method, target, facts, length)
+
+    def _is_accepted(self, head: bytes) -> bool:
+        """Whether what follows a head is HTTP: not so after an upgrade, refused by passing over it.
+
+        The parser looks at every head that was read here already. Raises RefusedHeadError.
+        """
+        try:
+            httptools.HttpRequestParser(_HEARS_NOTHING).feed_data(head)
+        except httptools.HttpParserUpgrade:
+            return False
+        except httptools.HttpParserError:
+            raise RefusedHeadError("syntax") from None
+        return True
+
+    def _feed_body(self, body: RequestBody, data: bytes) -> bytes:
+        """Take what belongs to this request's body; return the rest."""
+        try:
+            piece, rest = body.feed(data)
+        except RefusedHeadError as refusal:
+            self._body = None
+            if self._responding():
+                self.shared.counters.refuse(refusal.reason)
+                self.transport.abort()
+            else:
+                self._refuse(refusal)
+            return b""
+        cycle = self.cycle if self._responding() else None
+        if piece and cycle is not None:
+            cycle.feed(piece)  # type: ignore[attr-defined]
+        if body.complete:
+            self._body = None
+            if cycle is not None:
+                cycle.end_of_body()  # type: ignore[attr-defined]
+        return rest
 
     # the hit path
 
@@ -333,7 +334,7 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def _follow(self, target: bytes, facts: Facts) -> bool:
         """Answer with what a fill brings, if that is all it takes."""
-        if facts.selecting or facts.method != b"GET":
+        if facts.selecting or facts.method != b"GET" or not is_target(target):
             return False
         follower = self.shared.following.of(self, target, facts)
         if follower is None:
@@ -345,7 +346,7 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def go_slow(self, follower: Follower) -> None:
         """Let the app answer what a follower can't."""
-        self._begin(b"GET", follower.target, follower.facts, follower)
+        self._begin(b"GET", follower.target, follower.facts, reader=follower)
 
     @property
     def address(self) -> bytes:
@@ -360,7 +361,12 @@ class EdgeProtocol(HttpToolsProtocol):
     # the slow path
 
     def _begin(
-        self, method: bytes, target: bytes, facts: Facts, reader: Follower | None = None
+        self,
+        method: bytes,
+        target: bytes,
+        facts: Facts,
+        length: int | None = 0,
+        reader: Follower | None = None,
     ) -> None:
         """Hand the request to the app, with its place in a fill if it has one."""
         path, _, query = target.partition(b"?")
@@ -372,7 +378,7 @@ class EdgeProtocol(HttpToolsProtocol):
             keep_alive=facts.keep_alive and not self.is_ending,
             expects=expects and facts.version == b"1.1",
         )
-        if not self._in_body:
+        if self._body is None:
             cycle.end_of_body()
         scope = {
             "type": "http",
@@ -393,7 +399,7 @@ class EdgeProtocol(HttpToolsProtocol):
                     "target": target,
                     "host": facts.host,
                     "peer": self.shared.peers,
-                    "body_length": self._body_left,
+                    "body_length": length,
                     "cut": cycle.cut,
                     "reader": reader,
                 }
@@ -442,7 +448,7 @@ class EdgeProtocol(HttpToolsProtocol):
     # refusals and time
 
     def _refuse(self, refusal: RefusedHeadError) -> None:
-        self.shared.counters.refused += 1
+        self.shared.counters.refuse(refusal.reason)
         self.transport.write(refusal.answer())
         self.linger()
 
@@ -470,7 +476,7 @@ class EdgeProtocol(HttpToolsProtocol):
     def _head_late(self) -> None:
         self._head_timer = None
         if not self._busy and not self.transport.is_closing():
-            self._refuse(RefusedHeadError(408, "head-too-slow"))
+            self._refuse(RefusedHeadError("head-too-slow"))
 
     def _disarm_head(self) -> None:
         if self._head_timer is not None:
@@ -495,25 +501,12 @@ class EdgeProtocol(HttpToolsProtocol):
         else:
             self._arm(limit_s - quiet_s)
 
-    # from the parser
 
-    def on_body(self, body: bytes) -> None:
-        if self._responding():
-            self.cycle.feed(body)  # type: ignore[attr-defined]
-
-    def on_message_complete(self) -> None:
-        self._in_body = False
-        if self._responding():
-            self.cycle.end_of_body()  # type: ignore[attr-defined]
+class _HearsNothing:
+    """What the parser calls: without `on_header` and `on_url` it only validates (2 us a head)."""
 
 
-class _Sink:
-    """What the parser calls. Not the connection itself: without `on_header` and `on_url` the parser
-    makes no objects of fields, it only validates them (2 us a head)."""
-
-    def __init__(self, protocol: EdgeProtocol) -> None:
-        self.on_body = protocol.on_body
-        self.on_message_complete = protocol.on_message_complete
+_HEARS_NOTHING: Final = _HearsNothing()
 
 
 def bind(shared: Shared) -> type[EdgeProtocol]:

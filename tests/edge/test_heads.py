@@ -9,12 +9,12 @@ from edge.heads import (
     Context,
     Facts,
     KnownLines,
-    RefusedHeadError,
     is_target,
     origin_form,
     read_facts,
     read_fields,
 )
+from edge.refusals import RefusedHeadError
 
 LINES = [
     b"Host: a.test",
@@ -71,7 +71,7 @@ class Parsed:
 
 def strictly(tail: bytes) -> Facts:
     context = Context(b"GET", b"1.1", b"http", b"server")
-    return read_facts(tail, read_fields(tail), context)
+    return read_facts(tail, read_fields(tail[2:-4].split(b"\r\n")), context)
 
 
 @given(HEADS)
@@ -122,6 +122,7 @@ TARGETS = [  # as sent, host, as keyed; None is refused
     (b"/\xc3\xa9", b"a", b"/\xc3\xa9"),
     (b"http://a/x?y", b"a", b"/x?y"),
     (b"HTTP://A/x", b"a", b"/x"),
+    (b"https://a/x", b"a", None),
     (b"http://a", b"a", b"/"),
     (b"http://a?q", b"a", b"/?q"),
     (b"http://b/x", b"a", None),

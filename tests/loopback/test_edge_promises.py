@@ -287,42 +287,6 @@ async def test_what_comes_after_an_early_answer_is_bounded() -> None:
             await asyncio.wait_for(send_on(), PATIENCE_S)
 
 
-REFUSED = {
-    b"GET / HTTP/1.1\r\n\r\n": 400,
-    b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n": 400,
-    b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n": 400,
-    b"GET / HTTP/1.1\r\nHost: \r\n\r\n": 400,
-    b"GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n": 400,
-    b"GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n": 400,
-    b"GET  / HTTP/1.1\r\nHost: a\r\n\r\n": 400,
-    b"GET / HTTP/2.0\r\nHost: a\r\n\r\n": 400,
-    b"GET / HTTP/1.1\r\nHost : a\r\n\r\n": 400,
-    b"GET / HTTP/1.1\r\nHost: a\r\n folded: b\r\n\r\n": 400,
-    b"BREW / HTTP/1.1\r\nHost: a\r\n\r\n": 501,
-    b"CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n": 501,
-    b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n": 400,
-    b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n": 400,
-    b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n": 400,
-    b"GET / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n": 400,
-    b"GET /" + b"u" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n": 414,
-    b"GET /" + b"u" * 40000: 414,
-    b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 40000 + b"\r\n\r\n": 431,
-    b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 40000: 431,
-}
-
-
-@pytest.mark.parametrize("request_bytes", REFUSED, ids=lambda data: repr(data[:60]))
-async def test_refused_heads(request_bytes: bytes) -> None:
-    async with edge_and_origin(script) as (edge, origin):
-        client = await edge.client()
-        client.send(request_bytes)
-        got = await client.read()
-        assert got.status == REFUSED[request_bytes]
-        assert got.get("connection") == b"close"
-        assert await client.is_closed()
-        assert origin.asked == []
-
-
 async def test_a_head_that_does_not_end_in_time() -> None:
     async with edge_and_origin(script, head_read_s=0.2) as (edge, _):
         client = await edge.client()
