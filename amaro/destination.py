@@ -90,6 +90,5 @@ def _of_status(admin: str, status: Mapping[str, str]) -> Destination:
     host, _, port = status["listen"].rpartition(":")
     if host in {"0.0.0.0", "[::]"}:  # noqa: S104
         host = urlsplit(admin).hostname or host
-    return Destination(
-        region=status["region"], origin=status["origin"], edge=f"http://{host}:{port}", console=None
-    )
+    edge = f"{'https' if status['tls'] else 'http'}://{host}:{port}"
+    return Destination(region=status["region"], origin=status["origin"], edge=edge, console=None)

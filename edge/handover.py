@@ -17,6 +17,7 @@ from pathlib import Path
 
 from edge.purges import PurgePage
 from edge.settings import EdgeSettings
+from edge.tls import Pem
 
 MESSAGE_MAX_BYTES = 256 * 1024
 _PR_SET_PDEATHSIG = 1
@@ -31,6 +32,7 @@ class Handover:
     page: PurgePage
     listener: socket.socket  # bound and listening, SO_REUSEPORT; the supervisor keeps a copy
     peer_dir: Path | None  # where worker N listens on `N.sock`; None when it is alone
+    pems: tuple[Pem, ...] = ()  # of a node that serves TLS
 
 
 def hand_over(control: socket.socket, given: Handover) -> None:
@@ -39,6 +41,7 @@ def hand_over(control: socket.socket, given: Handover) -> None:
         "settings": json.loads(given.settings.to_json()),
         "worker_no": given.worker_no,
         "peer_dir": None if given.peer_dir is None else str(given.peer_dir),
+        "pems": given.pems,
         "supervisor": os.getpid(),
     }
     line = json.dumps(message).encode() + b"\n"
@@ -71,6 +74,7 @@ def adopt(stdin: int = 0) -> tuple[Handover, socket.socket]:
         page=PurgePage.open(page_fd),
         listener=listener,
         peer_dir=None if peer_dir is None else Path(peer_dir),
+        pems=tuple(Pem(*pem) for pem in message["pems"]),
     )
     return given, control
 

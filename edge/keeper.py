@@ -18,6 +18,7 @@ from edge.control import Answers, ControlLine
 from edge.handover import Handover, hand_over
 from edge.listeners import bind_another, bound_to
 from edge.restarts import Deaths
+from edge.tls import Pem
 
 log = logging.getLogger("edge.node")
 
@@ -93,11 +94,21 @@ class Keeper:
         """End the worker at once."""
         self._signal(signal.SIGKILL)
 
-    async def ask(self, question: str, *, limit_s: float | None) -> Any:
+    async def ask(self, question: str, detail: Any = None, *, limit_s: float | None) -> Any:
         """Return the worker's answer. Raises TimeoutError, or ConnectionError when it is gone."""
         if self._line is None:
             raise ConnectionResetError(f"worker {self.worker_no} is not there")
-        return await self._line.ask(question, limit_s=limit_s)
+        return await self._line.ask(question, detail, limit_s=limit_s)
+
+    async def renew(self, pems: tuple[Pem, ...]) -> None:
+        """Have the worker, and those after it, use these certificates; it may take them later."""
+        self._given = replace(self._given, pems=pems)
+        try:
+            await self.ask("renew", pems, limit_s=self._settings.limits.control_s)
+        except TimeoutError:
+            log.warning("worker %d has not confirmed new certificates yet", self.worker_no)
+        except ConnectionError:
+            pass  # the next one gets them when it starts
 
     async def _live(self) -> int:
         """Start a worker and return its exit status once it has ended."""

@@ -27,6 +27,11 @@ Table: TypeAlias = Mapping[str, Row]  # by the name under which a value is given
 NODE_COUNTERS: Final[dict[str, Row]] = {
     "purges": ("amaro_edge_purges_total", {}, "Purges published to the workers"),
     "restarts": ("amaro_edge_worker_restarts_total", {}, "Workers started after another's death"),
+    "certificates_renewed": (
+        *("amaro_edge_certificates_total", {"result": "renewed"}),
+        "Changes of certificates by what came of them",
+    ),
+    "certificates_refused": ("amaro_edge_certificates_total", {"result": "refused"}, ""),
 }
 NODE_GAUGES: Final[dict[str, Row]] = {
     "workers": ("amaro_edge_workers", {}, "Workers that serve players now"),

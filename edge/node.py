@@ -27,7 +27,9 @@ from edge.metrics import NODE_COUNTERS, NODE_GAUGES, Totals, exposition
 from edge.orders import PurgeOrder, invalidation
 from edge.purges import PurgePage
 from edge.receipts import Receipt
+from edge.renewal import Renewal
 from edge.settings import EdgeSettings
+from edge.tls import Pem, read_pairs
 
 log = logging.getLogger("edge.node")
 
@@ -44,6 +46,7 @@ class Node:
         *,
         listeners: Sequence[socket.socket],
         peer_dir: Path | None,
+        pems: tuple[Pem, ...] = (),
         command: Sequence[str] = WORKER_COMMAND,
     ) -> None:
         self.settings = settings
@@ -51,6 +54,7 @@ class Node:
         self.is_draining = False
         self._totals = Totals([*COUNTERS, *HISTOGRAMS], MAXIMA)
         self._stopping = asyncio.Event()
+        self.renewal = Renewal(settings.tls, self._renew)
         worker_settings = replace(settings, limits=settings.limits.share(settings.workers))
         self._keepers = [
             Keeper(
@@ -60,6 +64,7 @@ class Node:
                     page=self.page,
                     listener=listener,
                     peer_dir=peer_dir,
+                    pems=pems,
                 ),
                 command,
                 {"invalidate": self._invalidate},
@@ -75,9 +80,12 @@ class Node:
                 await _first(keeper.serving, self._stopping)
             if not self._stopping.is_set():
                 started()
-            watching = tasks.create_task(self._watch())
+            watching = [tasks.create_task(self._watch())]
+            if self.settings.tls:
+                watching.append(tasks.create_task(self.renewal.run()))
             await self._stopping.wait()
-            watching.cancel()
+            for watch in watching:
+                watch.cancel()
             for keeper in self._keepers:
                 keeper.stop()
             limits = self.settings.limits
@@ -93,6 +101,10 @@ class Node:
             self.kill()
         self.is_draining = True
         self._stopping.set()
+
+    def reload(self) -> None:
+        """Read certificates anew; those that are broken change nothing."""
+        self.renewal.ask()
 
     def kill(self) -> None:
         """End every worker at once."""
@@ -135,6 +147,8 @@ class Node:
         own = {
             "purges": self.page.epoch(),
             "restarts": sum(keeper.restarts for keeper in self._keepers),
+            "certificates_renewed": self.renewal.renewed,
+            "certificates_refused": self.renewal.refused,
             "workers": sum(keeper.state is WorkerState.SERVING for keeper in self._keepers),
             "draining": self.is_draining,
         }
@@ -150,6 +164,7 @@ class Node:
             "draining": self.is_draining,
             "region": settings.region,
             "listen": str(settings.listen),
+            "tls": bool(settings.tls),
             "origin": settings.origin,
             "pid": os.getpid(),
             "memory_bytes": settings.memory_bytes,
@@ -184,6 +199,10 @@ class Node:
         log.error("worker %d hangs, killed", keeper.worker_no)
         keeper.kill()
 
+    async def _renew(self, pems: tuple[Pem, ...]) -> None:
+        """Give certificates to every worker, and to those that will be started."""
+        await asyncio.gather(*(keeper.renew(pems) for keeper in self._keepers))
+
     async def _invalidate(self, keys: list[str]) -> int:
         """Purge what a worker saw an unsafe method change (RFC 9111 §4.4), in every worker."""
         receipts = [await self.purge(invalidation(key.encode("latin-1"))) for key in keys]
@@ -208,8 +227,10 @@ async def serve(
 ) -> None:
     """Run a node until SIGTERM or SIGINT; `started` gets the settings with the ports that it has.
 
-    Raises ListenError before any worker is started, and WorkerError when one of them never serves.
+    Raises ListenError or CertificateError before any worker is started, and WorkerError when one of
+    them never serves.
     """
+    pems = read_pairs(settings.tls)
     with ExitStack() as opened:
         listeners = bind(settings.listen, option="--listen", count=settings.workers)
         opened.callback(_close_all, listeners)
@@ -220,11 +241,12 @@ async def serve(
             opened.callback(_close_all, admin)
             settings = replace(settings, admin=bound_to(admin[0]))
         peer_dir = opened.enter_context(_peer_dir(settings.workers))
-        node = Node(settings, listeners=listeners, peer_dir=peer_dir, command=command)
+        node = Node(settings, listeners=listeners, peer_dir=peer_dir, pems=pems, command=command)
         opened.callback(node.page.close)
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, node.stop)
+        handlers = {signal.SIGTERM: node.stop, signal.SIGINT: node.stop, signal.SIGHUP: node.reload}
+        for number, handler in handlers.items():
+            loop.add_signal_handler(number, handler)
             opened.callback(loop.remove_signal_handler, number)
         async with AsyncExitStack() as admins:
             for listener in admin:

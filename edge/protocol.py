@@ -509,6 +509,6 @@ class _HearsNothing:
 _HEARS_NOTHING: Final = _HearsNothing()
 
 
-def bind(shared: Shared) -> type[EdgeProtocol]:
+def bind(shared: Shared, protocol: type[EdgeProtocol]) -> type[EdgeProtocol]:
     """The protocol class for uvicorn's `http=`, with what its connections share."""
-    return type("BoundEdgeProtocol", (EdgeProtocol,), {"shared": shared})
+    return type("Bound" + protocol.__name__, (protocol,), {"shared": shared})

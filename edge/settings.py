@@ -25,6 +25,13 @@ class Address(NamedTuple):
         return f"{host}:{self.port}"
 
 
+class CertificatePair(NamedTuple):
+    """Two PEM files: a certificate with its chain, and its private key."""
+
+    certificate: str
+    key: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What bounds a node; reaching a limit is counted. Numbers of things are shared by workers."""
@@ -87,6 +94,7 @@ class EdgeSettings:
     admin: Address | None = None
     token: str = field(default="", repr=False)  # of the admin listener; never logged
     region: str = ""
+    tls: tuple[CertificatePair, ...] = ()  # players connect over TLS where there is one
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -112,5 +120,6 @@ class EdgeSettings:
             "objective": Objective(raw["objective"]),
             "admin": None if admin is None else Address(*admin),
             "limits": Limits(**raw["limits"]),
+            "tls": tuple(CertificatePair(*pair) for pair in raw["tls"]),
         }
         return cls(**{**raw, **nested})

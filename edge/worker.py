@@ -32,8 +32,10 @@ from edge.memory import Memory
 from edge.peer import PeerUpstreams, peer_socket
 from edge.protocol import EdgeProtocol, bind
 from edge.purges import Purge, PurgeFollower, PurgeKind
+from edge.secure import SecureProtocol
 from edge.shared import Shared
 from edge.tasks import Tasks
+from edge.tls import Certificates, Pem
 from edge.upstreams import OriginOnly, Upstreams
 
 RELIEF_EVERY_S: Final = 0.1  # looking at every connection is not free
@@ -69,6 +71,7 @@ class Worker:
         self.client = FillClient(limits, self.memory)
         self.follower = PurgeFollower(given.page, given.worker_no, self.apply)
         self.line: ControlLine | None = None  # to the supervisor
+        self.certificates = Certificates(given.pems) if given.pems else None
         self.is_draining = False
         filler = Filler(
             client=self.client,
@@ -143,12 +146,17 @@ class Worker:
         """Apply what was published and say its number: the supervisor waits for that."""
         return self.follower.catch_up()
 
+    async def renew(self, pems: list[list[str]]) -> None:
+        """Take new certificates for connections to come; the supervisor has tried them."""
+        if self.certificates is not None:
+            self.certificates.renew([Pem(*pem) for pem in pems])
+
     async def told(self, _detail: Any) -> dict[str, float]:
         """The counters and gauges, by name."""
         return self.snapshot()
 
     def protocol(self, *, peers: bool = False) -> type[EdgeProtocol]:
-        """The protocol class of one listener."""
+        """The protocol class of one listener; players' connections are TLS when the node has it."""
         shared = Shared(
             following=self.following,
             follower=self.follower,
@@ -157,7 +165,8 @@ class Worker:
             peers=peers,
         )
         self.shared.append(shared)
-        return bind(shared)
+        secure = self.certificates is not None and not peers
+        return bind(shared, SecureProtocol if secure else EdgeProtocol)
 
     def drain(self) -> None:
         """Say `ready` no more; every answer from now on is the last one on its connection."""
@@ -189,6 +198,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, worker: Worker, *, peers: bool = False) -> None:
         limits = worker.settings.limits
+        certificates = None if peers else worker.certificates
         super().__init__(
             uvicorn.Config(
                 worker.peer_app if peers else worker.app,
@@ -202,6 +212,7 @@ class Server(uvicorn.Server):
                 date_header=False,
                 timeout_graceful_shutdown=max(1, int(limits.drain_s)),
                 backlog=4096,
+                ssl_context_factory=None if certificates is None else certificates.given,
             )
         )
 
@@ -245,7 +256,7 @@ async def run_worker(
                 started()
             keeping = group.create_task(worker.look_after_memory())
             if control is not None:
-                answers = {"sync": worker.sync, "counters": worker.told}
+                answers = {"sync": worker.sync, "counters": worker.told, "renew": worker.renew}
                 worker.line = await ControlLine.open(control, answers)
                 listening = group.create_task(_answer_supervisor(worker.line, drain))
             await asyncio.wait(serving)

@@ -25,7 +25,7 @@ RIM = {
             "metrics.py",
         ),
         *("node.py", "pace.py", "peer.py", "protocol.py", "purges.py", "supervisor.py", "tasks.py"),
-        *("loop_watch.py", "worker.py"),
+        *("loop_watch.py", "renewal.py", "secure.py", "tls.py", "windows.py", "worker.py"),
     },
     "failover": set(),
     "origin": {

@@ -46,6 +46,14 @@ def serve(
         typer.Option(metavar="HOST:PORT", help="Purge, status and metrics; needs a token."),
     ] = None,
     token_file: TokenFileOption = None,
+    tls_cert: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="Serve TLS with this certificate and its chain, in PEM."),
+    ] = None,
+    tls_key: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="Its private key; one for each --tls-cert."),
+    ] = None,
     region: Annotated[str, typer.Option(metavar="NAME", help="Shown in the status.")] = "",
 ) -> None:
     """Serve players as a shared HTTP cache in front of any origin.
@@ -53,11 +61,14 @@ def serve(
     Example: amaro edge serve --listen 127.0.0.1:8081 --origin http://127.0.0.1:8000
     """
     from cache_policies.contest import Objective  # noqa: PLC0415
-    from edge.settings import Address, EdgeSettings  # noqa: PLC0415
+    from edge.settings import Address, CertificatePair, EdgeSettings  # noqa: PLC0415
 
     memory_bytes = _read("--memory", parse_size, memory)
     if memory_bytes < workers * MEMORY_MIN_BYTES:
         give_up(f"--memory {memory} is too small: give at least 4MiB per worker", status=2)
+    certificates, keys = tls_cert or [], tls_key or []
+    if len(certificates) != len(keys):
+        give_up("--tls-cert and --tls-key come in pairs, in the same order", status=2)
     settings = EdgeSettings(
         listen=Address(*_read("--listen", parse_address, listen)),
         origin=_read("--origin", parse_server, origin),
@@ -67,6 +78,7 @@ def serve(
         admin=None if admin is None else Address(*_read("--admin", parse_address, admin)),
         token="" if admin is None else _token(token_file),
         region=region,
+        tls=tuple(map(CertificatePair, certificates, keys)),
     )
     _run(settings)
 
@@ -75,18 +87,22 @@ def _run(settings: EdgeSettings) -> None:
     from edge.keeper import WorkerError  # noqa: PLC0415
     from edge.listeners import ListenError  # noqa: PLC0415
     from edge.node import serve as serve_node  # noqa: PLC0415
+    from edge.tls import CertificateError  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     try:
         asyncio.run(serve_node(settings, started=_announce))
+    except CertificateError as error:
+        give_up(str(error), status=2)
     except (ListenError, WorkerError) as error:
         give_up(str(error))
 
 
 def _announce(settings: EdgeSettings) -> None:
     count = f"{settings.workers} worker{'s' if settings.workers > 1 else ''}"
-    typer.echo(f"edge   http://{settings.listen}  ({count}, caches {settings.origin})")
+    scheme = "https" if settings.tls else "http"
+    typer.echo(f"edge   {scheme}://{settings.listen}  ({count}, caches {settings.origin})")
     if settings.admin is not None:
         typer.echo(f"admin  http://{settings.admin}")
 

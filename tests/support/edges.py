@@ -2,16 +2,19 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from edge.handover import Handover
 from edge.purges import PurgeKind, PurgePage
-from edge.settings import MIB, Address, EdgeSettings, Limits
+from edge.settings import MIB, Address, CertificatePair, EdgeSettings, Limits
+from edge.tls import read_pairs
 from edge.upstreams import OriginOnly
 from edge.worker import Server, Worker
+from tests.support.tls import client_context
 
 PATIENCE_S = 25.0
 
@@ -195,9 +198,16 @@ class Edge:
     server: Server
     port: int
     clients: list[Client] = field(default_factory=list)
+    tls: ssl.SSLContext | None = None  # for clients of an edge that serves TLS
 
     async def client(self) -> Client:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 24)
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1",
+            self.port,
+            limit=1 << 24,
+            ssl=self.tls,
+            server_hostname="edge.test" if self.tls else None,
+        )
         client = Client(reader, writer)
         self.clients.append(client)
         return client
@@ -218,7 +228,11 @@ class Edge:
 
 @asynccontextmanager
 async def running_edge(
-    origin_url: str, *, memory_bytes: int = 64 * MIB, **limits: Any
+    origin_url: str,
+    *,
+    memory_bytes: int = 64 * MIB,
+    tls: Sequence[CertificatePair] = (),
+    **limits: Any,
 ) -> AsyncIterator[Edge]:
     """An edge in front of `origin_url`; `limits` replace those of its settings."""
     limits.setdefault("drain_grace_s", 0.0)
@@ -238,12 +252,13 @@ async def running_edge(
         page=page,
         listener=listener,
         peer_dir=None,
+        pems=read_pairs(tls),
     )
     worker = Worker(given, OriginOnly(origin_url))
     server = Server(worker)
     serving = asyncio.create_task(server.run_on([listener]))
     await server.serving.wait()
-    edge = Edge(worker, page, server, port)
+    edge = Edge(worker, page, server, port, tls=client_context() if tls else None)
     try:
         yield edge
     finally:
@@ -268,11 +283,9 @@ async def running_origin(script: Script) -> AsyncIterator[Origin]:
 
 
 @asynccontextmanager
-async def edge_and_origin(
-    script: Script, *, memory_bytes: int = 64 * MIB, **limits: Any
-) -> AsyncIterator[tuple[Edge, Origin]]:
+async def edge_and_origin(script: Script, **options: Any) -> AsyncIterator[tuple[Edge, Origin]]:
     async with (
         running_origin(script) as origin,
-        running_edge(origin.url, memory_bytes=memory_bytes, **limits) as edge,
+        running_edge(origin.url, **options) as edge,
     ):
         yield edge, origin
