@@ -110,11 +110,11 @@ class Fill:
             return False
         return variant_key(stored.vary, request.fields) == stored.variant
 
-    @property
-    def joinable(self) -> bool:
-        """Whether a later request may share it from byte 0."""
-        open_to_all = not self.exclusive and not self.windowed
-        return open_to_all and self.phase in (Phase.ASKED, Phase.KEPT)
+    def is_joinable(self, now_mono: float) -> bool:
+        """Whether a request that comes now may share it from byte 0."""
+        if self.exclusive or self.windowed or self.phase not in (Phase.ASKED, Phase.KEPT):
+            return False
+        return self.stored is None or now_mono < fresh_until_mono(self.stored)
 
     def age_s(self, now_mono: float) -> int:
         """The value of Age for the response that is being kept."""
@@ -278,11 +278,13 @@ class Fills:
     def __iter__(self) -> Iterator[Fill]:
         return iter(self._running.values())
 
-    def find(self, key: bytes, variant: bytes) -> Fill | None:
+    def find(self, key: bytes, variant: bytes, now_mono: float) -> Fill | None:
         """The fill that a request for this may join: of its variant, or of one not known yet."""
         for asked in (variant, b""):
             fill = self._running.get((key, asked))
-            if fill is not None and fill.joinable and (asked == variant or fill.stored is None):
+            if fill is None or not fill.is_joinable(now_mono):
+                continue
+            if asked == variant or fill.stored is None:
                 return fill
         return None
 

@@ -49,3 +49,9 @@ class DownstreamError(EdgeError):
 
 class StorageError(EdgeError):
     """A lower tier could not give what it holds: a miss, never an answer."""
+
+
+class NotCachedError(DownstreamError):
+    """The player wants nothing that is not stored (RFC 9111 §5.2.1.7)."""
+
+    status = 504

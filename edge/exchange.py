@@ -9,15 +9,16 @@ from cache_policies.cache_status import CacheStatus, Forward
 from cache_policies.freshness import may_serve_on_error
 from cache_policies.invalidation import invalidated_keys
 from cache_policies.key import cache_key, normalise
-from cache_policies.message import RequestHead
+from cache_policies.message import RequestHead, ResponseHead
 from cache_policies.reuse import Verdict, may_reuse, only_if_cached, stale_if_error_asked_s
+from cache_policies.storing import is_for_others
 from cache_policies.vary import variant_key
 from cache_policies.why import Reuse, Why
 from edge.collapse import Fill, FillReader, Phase
 from edge.counters import Counters
 from edge.delivery import Answer, of_error, of_fill, of_response, of_stored
 from edge.entry import Entry
-from edge.errors import EdgeError, RefusedError, UpstreamError, UpstreamTimeoutError
+from edge.errors import DownstreamError, EdgeError, NotCachedError, RefusedError, UpstreamError
 from edge.fetch import Response
 from edge.filling import SERVER_ERRORS, Asked, Filler, Received
 from edge.forwarding import unconditional
@@ -65,11 +66,11 @@ class Exchange:
         `reader` is the place in a fill that the request has already.
         """
         forward = passes(request)
+        path_key = normalise(request.target)[1]
+        ask = Ask(cache_key(request.scheme, request.host, path_key), request, asked)
         try:
             if forward is not None:
                 return await self._pass(request, asked, forward)
-            path_key = normalise(request.target)[1]
-            ask = Ask(cache_key(request.scheme, request.host, path_key), request, asked)
             ask.alone = request.get(b"authorization") is not None
             attempts = 1
             answer = await (self._attempt(ask) if reader is None else self._read(ask, reader))
@@ -79,6 +80,8 @@ class Exchange:
                 ask.alone = ask.alone or attempts > SHARED_ATTEMPTS_MAX
                 answer = await self._attempt(ask)
         except EdgeError as error:
+            if forward is None and (stale := self._usable_on_error(ask, error)) is not None:
+                return self._stale_if_error(ask, stale)
             self.counters.failed += 1
             return of_error(error, CacheStatus(forward=forward or ask.why, detail=error.detail))
         return answer
@@ -95,7 +98,7 @@ class Exchange:
                 return self._hit(ask, ask.entry, verdict, sequence)
             ask.why = _forward_of(verdict)
         if only_if_cached(ask.request, self.filler.policy):
-            raise UpstreamTimeoutError("only-if-cached")
+            raise NotCachedError("only-if-cached")
         if ask.entry is None and self._not_for_a_fill(ask):
             return await self._pass(ask.request, ask.asked, ask.why)
         if ask.entry is not None and ask.request.method == b"HEAD":
@@ -139,7 +142,10 @@ class Exchange:
     def _revalidate(self, ask: Ask, entry: Entry, sequence: int) -> None:
         fills = self.filler.fills
         variant = entry.stored.variant
-        if fills.find(ask.key, variant) is None:
+        head = ResponseHead(entry.stored.status, entry.stored.fields)
+        shares = is_for_others(ask.request, head, self.filler.policy)
+        busy = len(self.tasks) >= self.filler.limits.fills_max
+        if shares and not busy and fills.find(ask.key, variant, time.monotonic()) is None:
             request = replace(ask.request, method=b"GET")
             self._begin(Fill(ask.key, variant, request, sequence=sequence, stale=entry), ask.asked)
 
@@ -150,7 +156,7 @@ class Exchange:
         variant = variant_key(vary, ask.request.fields)
         stale = ask.entry
         alone = ask.alone or (stale is not None and stale.stored.no_cache)
-        running = None if alone else filler.fills.find(ask.key, variant)
+        running = None if alone else filler.fills.find(ask.key, variant, time.monotonic())
         if running is not None:
             return FillReader(running, sequence)
         request = replace(ask.request, method=b"GET")
@@ -172,10 +178,13 @@ class Exchange:
         """What a fill's outcome means for one of its readers."""
         fill, leads = reader.fill, reader.fill.leader is reader
         phase = await self._head(reader)
-        if self._better_stale(ask, fill):
-            assert ask.entry is not None
+        if (
+            fill.head is not None
+            and fill.head.status in SERVER_ERRORS
+            and (stale := self._usable_on_error(ask)) is not None
+        ):
             reader.close()
-            return self._stale_if_error(ask, ask.entry)
+            return self._stale_if_error(ask, stale)
         if phase is Phase.FAILED:
             assert fill.error is not None
             raise fill.error.again()
@@ -237,12 +246,12 @@ class Exchange:
         watch = self.filler.memory.watch
         return of_response(response, head, ask.request, says, watch)
 
-    def _better_stale(self, ask: Ask, fill: Fill) -> bool:
-        """Whether the stale entry is a better answer than the error that the fill got."""
-        broken = fill.phase is Phase.FAILED or (
-            fill.head is not None and fill.head.status in SERVER_ERRORS
-        )
-        return broken and ask.entry is not None and self._may_serve_on_error(ask, ask.entry)
+    def _usable_on_error(self, ask: Ask, error: EdgeError | None = None) -> Entry | None:
+        """What is stored by now and better than an error (RFC 5861 §4), if anything is."""
+        if isinstance(error, DownstreamError):
+            return None
+        entry = self.filler.memory.find(ask.key, ask.request.fields)
+        return entry if entry is not None and self._may_serve_on_error(ask, entry) else None
 
     def _may_serve_on_error(self, ask: Ask, entry: Entry) -> bool:
         asked_s = stale_if_error_asked_s(ask.request, self.filler.policy)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
+from cache_policies.freshness import may_serve_on_error
 from cache_policies.key import normalise
 from cache_policies.message import Fields, RequestHead, ResponseHead
 from cache_policies.policy import CachePolicy
@@ -146,7 +147,8 @@ class Filler:
             if self._freshened(fill, stale, received):
                 fill.enter(Phase.VALIDATED)
                 return None
-            self.memory.remove(stale)
+            if is_for_others(fill.request, received.head, self.policy):
+                self.memory.remove(stale)
         received = await self._fetch_for(fill, whole, asked)
         if received.head.status == 304:
             received.response.close()
@@ -193,7 +195,7 @@ class Filler:
             return False
         if self.memory.purged_since(fill.sequence, fill.key, fresh.tags):
             return False
-        stale.freshen(fresh)
+        self.memory.freshen(stale, fresh)
         return True
 
     def _freshened(self, fill: Fill, stale: Entry, received: Received) -> bool:
@@ -209,12 +211,15 @@ class Filler:
         fill.exclusive = not Store(fresh).collapsible
         told = ResponseHead(fresh.status, fresh.fields)
         if not is_for_others(fill.request, told, self.policy):
+            fill.exclusive = True
             fill.stale = Entry(stale.key, fresh, stale.slices)  # what is stored stays as it is
             return True
-        if not self.memory.purged_since(fill.sequence, fill.key, stale.stored.tags):
-            stale.freshen(fresh)
-            if not received.peer:
-                self._offer(stale)
+        if self.memory.purged_since(fill.sequence, fill.key, stale.stored.tags):
+            fill.stale = Entry(stale.key, fresh, stale.slices)  # for those who asked before
+            return True
+        self.memory.freshen(stale, fresh)
+        if not received.peer:
+            self._offer(stale)
         return True
 
     async def _keep_or_release(self, fill: Fill, received: Received) -> None:
@@ -227,6 +232,8 @@ class Filler:
             fill.detail = why.value if why is not None else "object-too-large"
             if why not in _OF_THIS_REQUEST and received.head.status not in SERVER_ERRORS:
                 self.uncacheable.remember(fill.key, received.times.response_mono)
+                if fill.stale is not None and received.head.status < 500:
+                    self.memory.remove(fill.stale)  # the origin now says something else
             self._release(fill, response)
             return
         assert isinstance(judged, Store)
@@ -256,16 +263,20 @@ class Filler:
         )
         if isinstance(judged, Store) and FOR in judged.stored.vary:
             return NoStore(Why.VARY_ANY)  # by what no player may say, but each is told of
+        if received.head.status in SERVER_ERRORS and self._has_better(fill, received.times):
+            return NoStore(Why.STALE_IF_ERROR)
         return judged
+
+    def _has_better(self, fill: Fill, times: Times) -> bool:
+        """Whether an error would displace what may be served in its place."""
+        stale = fill.stale
+        return stale is not None and may_serve_on_error(stale.stored, times.response_mono)
 
     def _fits(self, length: int) -> bool:
         return length <= min(self.limits.object_max_bytes, self.memory.budget_bytes // 2)
 
     def _release(self, fill: Fill, response: Response) -> None:
         """Give the response to the one whose request it answers; the others ask for their own."""
-        stale = fill.stale
-        if stale is not None and fill.head is not None and fill.head.status < 500:
-            self.memory.remove(stale)  # the origin now says something else
         self.counters.released += len(fill.readers - {fill.leader})
         if fill.leader in fill.readers:
             fill.response = response

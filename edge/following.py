@@ -77,10 +77,11 @@ class Following:
         variant = facts.variant(vary)
         if type(found) is Variants and variant in found.entries:
             return None
-        fill = fills.find(key, variant)
+        now_mono = monotonic()
+        fill = fills.find(key, variant, now_mono)
         if fill is not None:
             return Follower(self, fill, (player, target, facts))
-        if (key, monotonic()) in filler.uncacheable or len(self.tasks) >= limits.fills_max:
+        if (key, now_mono) in filler.uncacheable or len(self.tasks) >= limits.fills_max:
             return None
         request = RequestHead(b"GET", facts.scheme, facts.host, target, cleaned(facts.fields))
         fill = Fill(key, variant, request, sequence=self.purges.applied, stale=None)

@@ -9,6 +9,7 @@ from typing import Final
 from cache_policies.contest import Objective
 from cache_policies.key import cache_key, normalise
 from cache_policies.message import Fields
+from cache_policies.stored import Stored
 from cache_policies.tournament import Tournament
 from cache_policies.vary import variant_key
 from edge.entry import Entry
@@ -136,9 +137,17 @@ class Memory:
         for victim in self.tournament.admit(entry):
             self._drop(victim)
             self.evictions += 1
-        for tag in entry.stored.tags:
-            self._tagged.setdefault(tag, set()).add(entry)
+        self._tag(entry)
         return True
+
+    def freshen(self, entry: Entry, stored: Stored) -> None:
+        """Take a new head for an entry, whether it is still stored or not (RFC 9111 §4.3.4)."""
+        is_held = self.holds(entry)
+        if is_held:
+            self._untag(entry)
+        entry.freshen(stored)
+        if is_held:
+            self._tag(entry)
 
     def holds(self, entry: Entry) -> bool:
         """Whether `entry` is still stored."""
@@ -230,16 +239,23 @@ class Memory:
             del found.entries[entry.stored.variant]
             if not found.entries:
                 del self.index[entry.key]
+        self._untag(entry)
+        for data in entry.slices:
+            if len(data) >= _WATCHED_BYTES and sys.getrefcount(data) > 3:
+                self._held.append(data)
+                self.held_bytes += len(data)
+
+    def _tag(self, entry: Entry) -> None:
+        for tag in entry.stored.tags:
+            self._tagged.setdefault(tag, set()).add(entry)
+
+    def _untag(self, entry: Entry) -> None:
         for tag in entry.stored.tags:
             tagged = self._tagged.get(tag)
             if tagged is not None:
                 tagged.discard(entry)
                 if not tagged:
                     del self._tagged[tag]
-        for data in entry.slices:
-            if len(data) >= _WATCHED_BYTES and sys.getrefcount(data) > 3:
-                self._held.append(data)
-                self.held_bytes += len(data)
 
     # purging
 

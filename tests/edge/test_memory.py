@@ -1,5 +1,7 @@
 """The memory tier: budget, variants, purges, and bodies that senders still hold."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,6 +58,29 @@ def test_a_replaced_entry_leaves_nothing_behind():
     assert memory.used_bytes == entry().size_bytes
     assert memory.apply(purge(PurgeKind.TAG, b"one"), 10.0) == 0
     assert memory.apply(purge(PurgeKind.TAG, b"two"), 10.0) == 1
+
+
+def test_removing_what_was_replaced_leaves_its_successor():
+    memory = Memory(MIB)
+    old, new = entry(), entry(tags=(b"new",))
+    memory.store(old)
+    memory.store(new)
+    memory.remove(old)  # by a fill that began with it
+    assert memory.find(new.key, ()) is new
+    assert (len(memory), memory.used_bytes) == (1, new.size_bytes)
+    assert memory.apply(purge(PurgeKind.ALL), 10.0) == 1
+    assert (len(memory), memory.index, memory._tagged) == (0, {}, {})
+
+
+def test_purge_tags_are_those_of_the_last_validation():
+    memory = Memory(MIB)
+    validated = entry(tags=(b"one",))
+    memory.store(validated)
+    memory.freshen(validated, replace(validated.stored, tags=(b"two",)))
+    assert memory.apply(purge(PurgeKind.TAG, b"one"), 10.0) == 0
+    assert memory.apply(purge(PurgeKind.TAG, b"two"), 10.0) == 1
+    memory.freshen(validated, replace(validated.stored, tags=(b"three",)))  # nobody has it now
+    assert memory._tagged == {}
 
 
 def test_variants_are_selected_and_a_new_vary_replaces_them():
