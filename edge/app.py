@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Final
 
 from cache_policies.message import Fields, RequestHead
+from edge.asking import Asked
 from edge.cycle import Message, Scope
 from edge.delivery import BODILESS, Answer, StoredBody
 from edge.entry import NOT_FOR_PLAYERS
 from edge.errors import DownstreamError, EdgeError
 from edge.exchange import Exchange
-from edge.filling import Asked
 from edge.forwarding import HOP, cleaned
 from edge.settings import Limits
 

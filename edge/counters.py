@@ -21,6 +21,8 @@ COUNTERS: Final[dict[str, tuple[str, dict[str, str], str]]] = {  # attribute: (m
     "fills": ("amaro_edge_fills_total", {"upstream": "origin"}, "Requests sent upstream"),
     "peer_fills": ("amaro_edge_fills_total", {"upstream": "peer"}, ""),
     "fills_failed": ("amaro_edge_fills_failed_total", {}, "Fills that ended without a response"),
+    "retries": ("amaro_edge_retries_total", {"result": "made"}, "Further attempts at a fill"),
+    "retries_refused": ("amaro_edge_retries_total", {"result": "refused"}, ""),
     "collapsed": ("amaro_edge_collapsed_total", {}, "Requests that shared a running fill"),
     "released": ("amaro_edge_released_total", {}, "Waiters sent to fetches of their own"),
     "stored": ("amaro_edge_stored_total", {}, "Responses put into memory"),
@@ -41,6 +43,7 @@ GAUGES: Final[dict[str, tuple[str, dict[str, str], str]]] = {
     "objects": ("amaro_edge_memory_objects", {}, "Entries in memory"),
     "used_bytes": ("amaro_edge_memory_bytes", {}, "Bytes that count against the memory budget"),
     "budget_bytes": ("amaro_edge_memory_budget_bytes", {}, "The memory budget"),
+    "origins_down": ("amaro_edge_origins_down", {}, "Origins that do not answer, over workers"),
     "fills_running": ("amaro_edge_fills_running", {}, "Fills in progress"),
     **EVICTION_GAUGES,
     "loop_stall_max_s": (
@@ -92,6 +95,8 @@ class Counters:
     fills: int
     peer_fills: int
     fills_failed: int
+    retries: int
+    retries_refused: int
     collapsed: int
     released: int
     stored: int

@@ -14,13 +14,14 @@ from cache_policies.reuse import Verdict, may_reuse, only_if_cached, stale_if_er
 from cache_policies.storing import is_for_others
 from cache_policies.vary import variant_key
 from cache_policies.why import Reuse, Why
+from edge.asking import SERVER_ERRORS, Asked, Received
 from edge.collapse import Fill, FillReader, Phase
 from edge.counters import Counters
 from edge.delivery import Answer, of_error, of_fill, of_response, of_stored
 from edge.entry import Entry
 from edge.errors import DownstreamError, EdgeError, NotCachedError, RefusedError, UpstreamError
 from edge.fetch import Response
-from edge.filling import SERVER_ERRORS, Asked, Filler, Received
+from edge.filling import Filler
 from edge.forwarding import unconditional
 from edge.tasks import Tasks
 
@@ -270,7 +271,7 @@ class Exchange:
         request = replace(ask.request, target=target, fields=unconditional(ask.request.fields))
         fill = Fill(ask.key, entry.stored.variant, request, sequence=sequence, stale=entry)
         try:
-            received = await self.filler.fetch(b"", request, replace(ask.asked, direct=True))
+            received = await self.filler.asker.ask(b"", request, replace(ask.asked, direct=True))
         except UpstreamError:
             if self._may_serve_on_error(ask, entry):
                 return self._stale_if_error(ask, entry)
@@ -293,7 +294,7 @@ class Exchange:
     async def _pass(self, request: RequestHead, asked: Asked, forward: Forward) -> Answer:
         """Ask the origin for this player alone; only an answer to POST may be stored."""
         self.counters.bypasses += 1
-        received = await self.filler.fetch(b"", request, replace(asked, direct=True))
+        received = await self.filler.asker.ask(b"", request, replace(asked, direct=True))
         sequence = self.catch_up()
         if keys := invalidated_keys(request, received.head):
             await self._invalidate(received.response, keys)

@@ -10,8 +10,8 @@ from typing import Final, Protocol
 from cache_policies.message import Fields
 from edge.errors import EdgeError, UpstreamError, UpstreamTimeoutError
 from edge.responses import ResponseReader
+from edge.routes import Upstream
 from edge.settings import Limits
-from edge.upstreams import Upstream
 
 READ_BYTES: Final = 65_536  # at most at once: also the largest piece that a slow player can hold
 WINDOW_BYTES: Final = 262_144  # read ahead of the consumer before reading pauses
@@ -159,6 +159,7 @@ class Connection(asyncio.BufferedProtocol):
         self._reader = ResponseReader(b"GET", limits.upstream_head_max_bytes)
         self._active = False
         self._served = 0
+        self._until = 0.0  # of the loop's clock: when the exchange must have ended
         self._lost = False
         self._reading_paused = False
         self._ahead_bytes = 0  # as it was last counted
@@ -180,6 +181,7 @@ class Connection(asyncio.BufferedProtocol):
         self._active = True
         self._reader = ResponseReader(fetch.method, self._limits.upstream_head_max_bytes)
         try:
+            self._until = self._loop.time() + self._limits.total_s
             self._transport.write(fetch.head())
             if fetch.body is not None:
                 self._sender = self._loop.create_task(self._send_body(fetch))
@@ -217,12 +219,14 @@ class Connection(asyncio.BufferedProtocol):
             if reader.complete:
                 self.close()
                 return b""
+            left_s = self._until - self._loop.time()
             try:
-                await self._progress(self._limits.idle_s)
+                await self._progress(min(self._limits.idle_s, left_s))
             except TimeoutError:
                 self.abort()
+                limit = "idle-timeout" if left_s > self._limits.idle_s else "total-timeout"
                 raise UpstreamTimeoutError(
-                    "idle-timeout", f"{self.upstream.url}: the body stalled"
+                    limit, f"{self.upstream.url}: the body stalled"
                 ) from None
             except UpstreamError:
                 self.abort()

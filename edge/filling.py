@@ -2,65 +2,39 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
 from cache_policies.freshness import may_serve_on_error
 from cache_policies.key import normalise
-from cache_policies.message import Fields, RequestHead, ResponseHead
+from cache_policies.message import Fields, ResponseHead
 from cache_policies.policy import CachePolicy
-from cache_policies.stored import Stored, Times
 from cache_policies.storing import NoStore, Store, is_for_others, judge_storing
 from cache_policies.validation import conditional_fields, freshen, freshen_by_head
 from cache_policies.why import Why
+from edge.asking import SERVER_ERRORS, Asked, Asker, Received
 from edge.collapse import WINDOW_BYTES, Fill, Fills, Phase, Uncacheable
 from edge.counters import Counters
 from edge.entry import Entry
-from edge.errors import MemoryShortError, UpstreamError, UpstreamTimeoutError
-from edge.fetch import Fetch, FillClient, Response
-from edge.forwarding import FOR, HOP, forwarded_fields, received_head, unconditional
+from edge.errors import UpstreamError
+from edge.fetch import Response
+from edge.forwarding import FOR, unconditional
 from edge.memory import Memory
 from edge.promoting import find
 from edge.settings import Limits
 from edge.tier import Tier
-from edge.upstreams import Upstreams
 
 ABANDONED_BYTES_MAX: Final = 64 << 20  # left to fetch of a body that nobody waits for any more
 _LOOK_AGAIN_S: Final = 0.1  # for room in memory
 _OF_THIS_REQUEST: Final = frozenset({Why.METHOD, Why.REQUEST_NO_STORE, Why.AUTHORIZATION})
-SERVER_ERRORS: Final = frozenset({500, 502, 503, 504})
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Who asks for a fill, beside what."""
-
-    client: bytes = b"unknown"  # address
-    direct: bool = False  # ask the origin itself: a peer asks, or nothing could be shared
-    sequence: int = 0  # of the last purge that the peer which asks has applied
-    body: AsyncIterator[bytes] | None = None
-    body_length: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A response whose body is still to be read, and when its head came."""
-
-    response: Response
-    head: ResponseHead
-    times: Times
-    peer: bool = False  # it comes from another worker
-    stored: Stored | None = None  # as a lower tier holds it: it is not judged again
 
 
 @dataclass(kw_only=True, slots=True)
 class Filler:
     """Everything a fill needs; one per worker."""
 
-    client: FillClient
-    upstreams: Upstreams
+    asker: Asker
     memory: Memory
     fills: Fills
     uncacheable: Uncacheable
@@ -68,48 +42,6 @@ class Filler:
     limits: Limits
     counters: Counters
     tiers: tuple[Tier, ...] = ()  # below memory, nearest first
-
-    async def fetch(
-        self, key: bytes, request: RequestHead, asked: Asked, *, sequence: int = 0
-    ) -> Received:
-        """The response of the first upstream that gives one. Raises UpstreamError.
-
-        A peer that has not applied the purge `sequence` passes the fill through to the origin.
-        """
-        await self._has_room()
-        routes = self.upstreams.of(key, direct=asked.direct)
-        for route in routes:
-            hop = b"%d" % sequence if route.peer else None
-            fields = forwarded_fields(request, asked.client, hop=hop)
-            fetch = Fetch(request.method, request.target, fields, asked.body, asked.body_length)
-            if route.peer:
-                self.counters.peer_fills += 1
-            else:
-                self.counters.fills += 1
-            sent_mono = time.monotonic()
-            try:
-                response = await self.client.fetch(route.upstream, fetch)
-            except UpstreamError:
-                self.counters.fills_failed += 1
-                if route is routes[-1] or asked.body is not None:
-                    raise
-                continue
-            if route.peer:
-                _raise_error_of_peer(response)
-            now_mono, now_wall = time.monotonic(), time.time()
-            head = received_head(response.status, response.fields, now_wall, peer=route.peer)
-            delay_s = now_mono - sent_mono
-            times = Times(response_wall=now_wall, response_mono=now_mono, response_delay_s=delay_s)
-            return Received(response, head, times, route.peer)
-        raise UpstreamError("no-upstream", "nobody to ask")
-
-    async def _has_room(self) -> None:
-        """Wait while memory is full: slow readers are being cut, and then it is not."""
-        until_mono = time.monotonic() + self.limits.memory_wait_s
-        while self.memory.relieve() >= 1.0:
-            if time.monotonic() > until_mono:
-                raise MemoryShortError("memory-short", "players hold all memory there is")
-            await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def run(self, fill: Fill, asked: Asked, received: Received | None = None) -> None:
         """See `fill` through to its end, whatever that is; only the fill itself hears of it.
@@ -172,7 +104,7 @@ class Filler:
     async def _fetch_for(self, fill: Fill, fields: Fields, asked: Asked) -> Received:
         # an origin sees no more than is keyed
         request = replace(fill.request, target=normalise(fill.request.target)[1], fields=fields)
-        return await self.fetch(fill.key, request, asked, sequence=fill.sequence)
+        return await self.asker.ask(fill.key, request, asked, sequence=fill.sequence)
 
     def keeps(self, fill: Fill, received: Received) -> bool:
         """Whether what was received without asking for it may be stored."""
@@ -324,7 +256,7 @@ class Filler:
                 async with asyncio.timeout(_LOOK_AGAIN_S if short else None):
                     await fill.news()
         if fill.windowed:
-            await self._has_room()
+            await self.asker.room()
 
     def _store(self, fill: Fill, *, offer: bool) -> None:
         assert fill.stored is not None
@@ -348,12 +280,3 @@ class Filler:
     def _unreserve(self, fill: Fill, freed_bytes: int) -> None:
         fill.reserved_bytes -= freed_bytes
         self.memory.release(freed_bytes)
-
-
-def _raise_error_of_peer(response: Response) -> None:
-    """Break as the peer did, for the reason that its hop field gives."""
-    for name, detail in response.fields:
-        if name == HOP:
-            response.close()
-            kind = UpstreamTimeoutError if response.status == 504 else UpstreamError
-            raise kind(detail.decode("latin-1"))

@@ -13,11 +13,12 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from cache_policies.cache_status import CacheStatus, Forward, render
 from cache_policies.key import normalise
 from cache_policies.message import RequestHead
+from edge.asking import Asked
 from edge.collapse import Fill, FillReader, Phase
 from edge.counters import Counters
 from edge.delivery import BODILESS
 from edge.entry import STATUS_LINES, Entry, field_block, player_fields
-from edge.filling import Asked, Filler
+from edge.filling import Filler
 from edge.forwarding import cleaned
 from edge.heads import Facts
 from edge.memory import Variants

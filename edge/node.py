@@ -165,7 +165,7 @@ class Node:
             "region": settings.region,
             "listen": str(settings.listen),
             "tls": bool(settings.tls),
-            "origin": settings.origin,
+            "origin": settings.first_origin,
             "pid": os.getpid(),
             "memory_bytes": settings.memory_bytes,
             "sequence": self.page.epoch(),

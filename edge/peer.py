@@ -5,7 +5,8 @@ from __future__ import annotations
 from hashlib import blake2b
 from pathlib import Path
 
-from edge.upstreams import Route, Upstream
+from edge.origins import Origins
+from edge.routes import Route, Upstream
 
 
 def ranking(key: bytes, workers: int) -> list[int]:
@@ -31,18 +32,18 @@ class PeerUpstreams:
     A dead owner refuses the connection at once, and the next route is taken.
     """
 
-    def __init__(self, *, origin: str, worker_no: int, workers: int, peer_dir: Path) -> None:
+    def __init__(self, *, origins: Origins, worker_no: int, workers: int, peer_dir: Path) -> None:
         self._worker_no = worker_no
-        self._origin = Route(Upstream(origin))
+        self.origins = origins
         self._peers = [
             Route(Upstream(f"unix:{peer_socket(peer_dir, number)}"), peer=True)
             for number in range(workers)
         ]
 
-    def of(self, key: bytes, *, direct: bool) -> tuple[Route, ...]:
+    def of(self, key: bytes, *, direct: bool, group: str) -> tuple[Route, ...]:
         """Return the routes for a fill of `key`; `direct` when a peer asks for it, or no cache."""
         if direct:
-            return (self._origin,)
+            return self.origins.of(group)
         owners = ranking(key, len(self._peers))
         above = owners[: owners.index(self._worker_no)]
-        return (*(self._peers[worker_no] for worker_no in above), self._origin)
+        return (*(self._peers[worker_no] for worker_no in above), *self.origins.of(group))

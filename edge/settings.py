@@ -51,6 +51,12 @@ class Limits:
     connect_s: float = 3.0
     first_byte_s: float = 30.0  # from the end of our request to the first byte of the answer
     idle_s: float = 15.0  # between two reads of one answer
+    total_s: float = 21_600.0  # from a request upstream to the last byte of its answer
+    retry_ratio: float = 0.2  # retries that could add to an overload, for each request upstream
+    retry_burst: float = 16.0  # of them at once
+    origin_fall: int = 3  # failures in a row until an origin is asked last
+    origin_rise: int = 2  # successes in a row until it has its place again
+    probe_s: float = 2.0  # between two probes of an origin
     upstream_idle_s: float = 30.0  # a pooled upstream connection lives this long unused
     upstream_connections_max: int = 256
     upstream_head_max_bytes: int = 64 * KIB
@@ -87,7 +93,9 @@ class EdgeSettings:
     """One edge node. `memory_bytes` is the node's; each worker gets an equal share."""
 
     listen: Address
-    origin: str  # http://host[:port], no path
+    origin: str  # http://host[:port], no path; several of the same content with commas, best first
+    origin_groups: tuple[str, ...] = ()  # NAME=URL[,URL…]: others, for policies to choose
+    probe_path: str = "/"  # asked of origins that another could stand in for
     memory_bytes: int = 512 * MIB
     objective: Objective = Objective.BYTES  # what eviction is to be good at
     workers: int = 1
@@ -96,6 +104,11 @@ class EdgeSettings:
     region: str = ""
     tls: tuple[CertificatePair, ...] = ()  # players connect over TLS where there is one
     limits: Limits = field(default_factory=Limits)
+
+    @property
+    def first_origin(self) -> str:
+        """Return the URL of the best server of the default group."""
+        return self.origin.partition(",")[0]
 
     @property
     def worker_memory_bytes(self) -> int:
@@ -121,5 +134,6 @@ class EdgeSettings:
             "admin": None if admin is None else Address(*admin),
             "limits": Limits(**raw["limits"]),
             "tls": tuple(CertificatePair(*pair) for pair in raw["tls"]),
+            "origin_groups": tuple(raw["origin_groups"]),
         }
         return cls(**{**raw, **nested})

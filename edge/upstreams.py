@@ -1,58 +1,27 @@
 """Whom a fill asks, in order."""
 
-from dataclasses import dataclass, field
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
 
-
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """Where to connect: `http://host:port`, `https://host:port` or `unix:/path`."""
-
-    url: str
-    host: str = field(init=False)
-    port: int = field(init=False)
-    path: str | None = field(init=False)  # of a Unix socket
-    tls: bool = field(init=False)
-
-    def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme == "unix" and parts.path:
-            path, host = unquote(parts.path), "localhost"
-        elif parts.scheme in ("http", "https") and parts.hostname:
-            path, host = None, parts.hostname
-        else:
-            raise ValueError(f"not an upstream: {self.url!r} (want http://host:port or unix:/path)")
-        tls = parts.scheme == "https"
-        set_once = object.__setattr__
-        set_once(self, "host", host)
-        set_once(self, "path", path)
-        set_once(self, "tls", tls)
-        set_once(self, "port", 0 if path else parts.port or (443 if tls else 80))
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One upstream to try; `peer` is another worker or edge, which caches like this one."""
-
-    upstream: Upstream
-    peer: bool = False
+from edge.origins import Origins
+from edge.routes import Route
 
 
 class Upstreams(Protocol):
     """Chooses upstreams. It knows keys and health, never responses."""
 
-    def of(self, key: bytes, *, direct: bool) -> tuple[Route, ...]:
+    origins: Origins
+
+    def of(self, key: bytes, *, direct: bool, group: str) -> tuple[Route, ...]:
         """The routes for a fill of `key`, best first; `direct` leaves out the peers."""
 
 
 class OriginOnly:
-    """A node of one worker: everything comes from the origin."""
+    """A node of one worker: everything comes from the origins."""
 
-    def __init__(self, origin: str) -> None:
-        self._routes = (Route(Upstream(origin)),)
+    def __init__(self, origins: Origins) -> None:
+        self.origins = origins
 
-    def of(self, key: bytes, *, direct: bool) -> tuple[Route, ...]:
-        """The origin, whatever is asked."""
+    def of(self, key: bytes, *, direct: bool, group: str) -> tuple[Route, ...]:
+        """The group's servers, whatever is asked."""
         del key, direct
-        return self._routes
+        return self.origins.of(group)

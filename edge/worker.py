@@ -17,6 +17,7 @@ import uvloop
 
 from cache_policies.policy import CachePolicy
 from edge.app import EdgeApp
+from edge.asking import Asker
 from edge.collapse import Fills, Uncacheable
 from edge.control import ControlLine
 from edge.counters import Counters
@@ -29,14 +30,18 @@ from edge.handover import Handover, adopt
 from edge.listeners import close_door
 from edge.loop_watch import LoopWatch
 from edge.memory import Memory
+from edge.origins import read_origins
 from edge.peer import PeerUpstreams, peer_socket
+from edge.probes import Prober
 from edge.protocol import EdgeProtocol, bind
 from edge.purges import Purge, PurgeFollower, PurgeKind
+from edge.retries import RetryBudget
 from edge.secure import SecureProtocol
 from edge.shared import Shared
 from edge.tasks import Tasks
 from edge.tls import Certificates, Pem
 from edge.upstreams import OriginOnly, Upstreams
+from failover.health import HealthPolicy
 
 RELIEF_EVERY_S: Final = 0.1  # looking at every connection is not free
 PATIENCE_S: Final = 2.0  # with a slow reader, when memory begins to be short
@@ -58,6 +63,7 @@ class Worker:
         settings = given.settings
         limits = settings.limits
         self.settings = settings
+        self.worker_no = given.worker_no
         self.counters = Counters()
         self.watch = LoopWatch()
         self.memory = Memory(
@@ -73,13 +79,22 @@ class Worker:
         self.line: ControlLine | None = None  # to the supervisor
         self.certificates = Certificates(given.pems) if given.pems else None
         self.is_draining = False
+        policy = CachePolicy()
+        self.origins = upstreams.origins
         filler = Filler(
-            client=self.client,
-            upstreams=upstreams,
+            asker=Asker(
+                client=self.client,
+                upstreams=upstreams,
+                memory=self.memory,
+                policy=policy,
+                limits=limits,
+                counters=self.counters,
+                budget=RetryBudget(limits.retry_ratio, limits.retry_burst),
+            ),
             memory=self.memory,
             fills=self.fills,
             uncacheable=Uncacheable(limits.uncacheable_max, limits.uncacheable_s),
-            policy=CachePolicy(),
+            policy=policy,
             limits=limits,
             counters=self.counters,
         )
@@ -121,6 +136,13 @@ class Worker:
             except (TimeoutError, ConnectionError):
                 log.warning("the supervisor did not confirm an invalidation")
             self.follower.catch_up()
+
+    async def probe(self) -> None:
+        """Probe the origins until cancelled; the workers of a node take turns."""
+        settings = self.settings
+        every_s = settings.limits.probe_s
+        prober = Prober(self.client, self.origins, path=settings.probe_path)
+        await prober.run(every_s, after_s=every_s * self.worker_no / settings.workers)
 
     def cut_slow_readers(self) -> None:
         """Memory is short: end the connections of players that hold it and hardly read."""
@@ -187,6 +209,7 @@ class Worker:
             "used_bytes": self.memory.used_bytes,
             "budget_bytes": self.memory.budget_bytes,
             "fills_running": len(self.tasks),
+            "origins_down": self.origins.down,
             **eviction_values(self.memory.tournament),
             "loop_stall_max_s": self.watch.longest_s(),
             **dict(self.watch.lateness.said("loop_late")),
@@ -237,7 +260,7 @@ async def run_worker(
     started: Callable[[], None] | None = None,
 ) -> None:
     """Serve players on the listener until SIGTERM, SIGINT or the supervisor's end, then drain."""
-    worker = Worker(given, upstreams or _upstreams(given))
+    worker = Worker(given, upstreams or upstreams_of(given))
     servers = {Server(worker): given.listener}
     if given.peer_dir is not None:
         servers[Server(worker, peers=True)] = _peer_socket(given.peer_dir, given.worker_no)
@@ -259,8 +282,10 @@ async def run_worker(
                 answers = {"sync": worker.sync, "counters": worker.told, "renew": worker.renew}
                 worker.line = await ControlLine.open(control, answers)
                 listening = group.create_task(_answer_supervisor(worker.line, drain))
+            probing = group.create_task(worker.probe())
             await asyncio.wait(serving)
             keeping.cancel()
+            probing.cancel()
             if worker.line is not None:
                 listening.cancel()
     finally:
@@ -316,12 +341,15 @@ async def _answer_supervisor(line: ControlLine, drain: Callable[[], None]) -> No
     drain()  # the supervisor hung up
 
 
-def _upstreams(given: Handover) -> Upstreams:
+def upstreams_of(given: Handover) -> Upstreams:
+    """Whom a worker asks: its peers if it has any, and the origins."""
     settings = given.settings
+    health = HealthPolicy(fall=settings.limits.origin_fall, rise=settings.limits.origin_rise)
+    origins = read_origins(settings.origin, *settings.origin_groups, policy=health)
     if given.peer_dir is None:
-        return OriginOnly(settings.origin)
+        return OriginOnly(origins)
     return PeerUpstreams(
-        origin=settings.origin,
+        origins=origins,
         worker_no=given.worker_no,
         workers=settings.workers,
         peer_dir=given.peer_dir,

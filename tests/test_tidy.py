@@ -26,6 +26,7 @@ RIM = {
         ),
         *("node.py", "pace.py", "peer.py", "protocol.py", "purges.py", "supervisor.py", "tasks.py"),
         *("loop_watch.py", "renewal.py", "secure.py", "tls.py", "windows.py", "worker.py"),
+        *("asking.py", "probes.py"),
     },
     "failover": set(),
     "origin": {

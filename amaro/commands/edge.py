@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MEMORY_MIN_BYTES = 4 * 1024 * 1024  # of one worker
 WORKERS_MAX = 256
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 app = typer.Typer(help="The cache node that serves players.", no_args_is_help=True)
@@ -35,7 +36,16 @@ def root() -> None:
 @app.command()
 def serve(
     listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where players connect.")],
-    origin: Annotated[str, typer.Option(metavar="URL", help="The server to cache.")],
+    origin: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[NAME=]URL[,URL…]",
+            help="The servers to cache, best first; a named group is for policies to choose.",
+        ),
+    ],
+    origin_probe: Annotated[
+        str, typer.Option(metavar="PATH", help="Asked of origins that another can stand in for.")
+    ] = "/",
     memory: Annotated[str, typer.Option(metavar="SIZE", help="Memory for bodies.")] = "512MiB",
     eviction: Annotated[
         str, typer.Option(metavar="OBJECTIVE", help="Save upstream 'bytes' or 'objects'.")
@@ -69,9 +79,12 @@ def serve(
     certificates, keys = tls_cert or [], tls_key or []
     if len(certificates) != len(keys):
         give_up("--tls-cert and --tls-key come in pairs, in the same order", status=2)
+    own, *groups = _read("--origin", _origins, origin)
     settings = EdgeSettings(
         listen=Address(*_read("--listen", parse_address, listen)),
-        origin=_read("--origin", parse_server, origin),
+        origin=own,
+        origin_groups=tuple(groups),
+        probe_path=_read("--origin-probe", _path, origin_probe),
         memory_bytes=memory_bytes,
         objective=_read("--eviction", Objective, eviction),
         workers=workers,
@@ -107,6 +120,23 @@ def _announce(settings: EdgeSettings) -> None:
         typer.echo(f"admin  http://{settings.admin}")
 
 
+def _origins(said: list[str]) -> list[str]:
+    """The default group's servers, then `NAME=servers` of each other group; raises ValueError."""
+    from edge.origins import DEFAULT, parse_groups  # noqa: PLC0415
+
+    groups = {
+        name: ",".join(map(parse_server, urls)) for name, urls in parse_groups(tuple(said)).items()
+    }
+    own = groups.pop(DEFAULT)
+    return [own, *(f"{name}={urls}" for name, urls in groups.items())]
+
+
+def _path(text: str) -> str:
+    if not text.startswith("/") or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError(f"{text!r} is not a path; write /PATH, percent-encoded")
+    return text
+
+
 def _token(token_file: Path | None) -> str:
     try:
         token = given_token(token_file)
@@ -117,7 +147,7 @@ def _token(token_file: Path | None) -> str:
     return token
 
 
-def _read(option: str, parse: Callable[[str], T], text: str) -> T:
+def _read(option: str, parse: Callable[[S], T], text: S) -> T:
     try:
         return parse(text)
     except ValueError as error:

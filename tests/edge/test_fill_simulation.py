@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from cache_policies.message import Fields, RequestHead
+from edge.asking import Asked
 from edge.collapse import Fill, Phase
 from edge.delivery import Answer
 from edge.errors import UpstreamError
 from edge.fetch import Fetch
-from edge.filling import Asked, Filler
+from edge.filling import Filler
 from edge.purges import PurgeKind
 from edge.worker import Worker
 from tests.support.wire import close_worker, worker_without_listener
@@ -186,7 +187,8 @@ async def test_no_order_of_events_breaks_the_invariants(seed):
     worker = worker_without_listener()
     exchange = worker.app._exchange
     parts = {each.name: getattr(exchange.filler, each.name) for each in fields(Filler)}
-    exchange.filler = Watched(**{**parts, "client": Client(world)})
+    exchange.filler = Watched(**parts)
+    exchange.filler.asker.client = Client(world)
     exchange.filler.world = world
 
     async def client() -> list[str]:

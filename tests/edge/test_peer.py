@@ -6,6 +6,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.origins import read_origins
 from edge.peer import PeerUpstreams, ranking
 
 workers_and_me = st.integers(1, 16).flatmap(
@@ -37,11 +38,11 @@ def test_shares_are_even() -> None:
 def test_only_higher_ranks_are_asked_and_the_origin_last(key: bytes, node: tuple[int, int]) -> None:
     workers, me = node
     upstreams = PeerUpstreams(
-        origin="http://o:1", worker_no=me, workers=workers, peer_dir=Path("/run/x")
+        origins=read_origins("http://o:1"), worker_no=me, workers=workers, peer_dir=Path("/run/x")
     )
-    *peers, last = upstreams.of(key, direct=False)
+    *peers, last = upstreams.of(key, direct=False, group="")
     above = ranking(key, workers)[: ranking(key, workers).index(me)]
     assert [route.upstream.path for route in peers] == [f"/run/x/{no}.sock" for no in above]
     assert all(route.peer for route in peers)
     assert (last.upstream.url, last.peer) == ("http://o:1", False)
-    assert upstreams.of(key, direct=True) == (last,)
+    assert upstreams.of(key, direct=True, group="") == (last,)

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from cache_policies.message import Fields, RequestHead
+from edge.asking import Asked
 from edge.body import SLICE_BYTES
 from edge.delivery import Answer
 from edge.errors import UpstreamError
 from edge.fetch import Fetch
-from edge.filling import Asked
 from edge.purges import PurgeKind
 from edge.worker import Worker
 from tests.support.held_tier import DictHeld, DictTier
@@ -58,7 +58,7 @@ class Rig:
         self.tier = DictTier()
         self.client = Client()
         filler = self.worker.app._exchange.filler
-        filler.tiers, filler.client = (self.tier,), self.client  # type: ignore[assignment]
+        filler.tiers, filler.asker.client = (self.tier,), self.client  # type: ignore[assignment]
 
     async def ask(self, *fields: tuple[bytes, bytes]) -> Answer:
         request = RequestHead(b"GET", b"http", b"edge.test", b"/held", fields)

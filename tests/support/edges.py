@@ -12,8 +12,7 @@ from edge.handover import Handover
 from edge.purges import PurgeKind, PurgePage
 from edge.settings import MIB, Address, CertificatePair, EdgeSettings, Limits
 from edge.tls import read_pairs
-from edge.upstreams import OriginOnly
-from edge.worker import Server, Worker
+from edge.worker import Server, Worker, upstreams_of
 from tests.support.tls import client_context
 
 PATIENCE_S = 25.0
@@ -254,7 +253,7 @@ async def running_edge(
         peer_dir=None,
         pems=read_pairs(tls),
     )
-    worker = Worker(given, OriginOnly(origin_url))
+    worker = Worker(given, upstreams_of(given))
     server = Server(worker)
     serving = asyncio.create_task(server.run_on([listener]))
     await server.serving.wait()

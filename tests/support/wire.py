@@ -9,8 +9,7 @@ from edge.handover import Handover
 from edge.protocol import EdgeProtocol
 from edge.purges import PurgePage
 from edge.settings import MIB, Address, EdgeSettings, Limits
-from edge.upstreams import OriginOnly
-from edge.worker import Server, Worker
+from edge.worker import Server, Worker, upstreams_of
 
 
 class Wire(asyncio.Transport):
@@ -64,7 +63,7 @@ def worker_without_listener(memory_bytes: int = 64 * MIB, **limits: Any) -> Work
     )
     page = PurgePage.create(workers=1)
     given = Handover(settings=settings, worker_no=0, page=page, listener=None, peer_dir=None)  # type: ignore[arg-type]
-    worker = Worker(given, OriginOnly(settings.origin))
+    worker = Worker(given, upstreams_of(given))
     worker.page = page  # type: ignore[attr-defined]
     return worker
 

@@ -1,0 +1,197 @@
+"""Asks upstreams for a response, best first, until one gives a good one."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from cache_policies.message import RequestHead, ResponseHead
+from cache_policies.policy import CachePolicy
+from cache_policies.stored import Stored, Times
+from edge.counters import Counters
+from edge.errors import MemoryShortError, UpstreamError, UpstreamTimeoutError
+from edge.fetch import IDEMPOTENT, Fetch, FillClient, Response
+from edge.forwarding import HOP, forwarded_fields, received_head
+from edge.memory import Memory
+from edge.retries import RetryBudget
+from edge.routes import Route
+from edge.settings import Limits
+from edge.upstreams import Upstreams
+from failover.health import Signal
+
+SERVER_ERRORS: Final = frozenset({500, 502, 503, 504})
+_UNHEALTHY: Final = frozenset({502, 503, 504})
+_UNSENT: Final = frozenset({"connect-refused", "connect-timeout"})  # the request never left
+_SICK: Final = _UNSENT | {"connection-lost", "first-byte-timeout"}
+_SAFE: Final = frozenset({b"GET", b"HEAD"})
+_LOOK_AGAIN_S: Final = 0.1  # for room in memory
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks for a fill, beside what."""
+
+    client: bytes = b"unknown"  # address
+    direct: bool = False  # ask the origin itself: a peer asks, or nothing could be shared
+    sequence: int = 0  # of the last purge that the peer which asks has applied
+    body: AsyncIterator[bytes] | None = None
+    body_length: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A response whose body is still to be read, and when its head came."""
+
+    response: Response
+    head: ResponseHead
+    times: Times
+    peer: bool = False  # it comes from another worker
+    stored: Stored | None = None  # as a lower tier holds it: it is not judged again
+
+
+@dataclass(slots=True)
+class Tries:
+    """The routes still to be tried: each once, and one more time where its connection was lost."""
+
+    left: deque[Route]
+    tried: set[Route] = field(default_factory=set)
+    again: set[Route] = field(default_factory=set)
+
+    def take(self) -> Route:
+        """The next route."""
+        route = self.left.popleft()
+        self.tried.add(route)
+        return route
+
+    def failed(self, route: Route, error: UpstreamError) -> None:
+        """Try a route again after the others, when all that it lost is a connection."""
+        if error.detail == "connection-lost" and not route.peer and route not in self.again:
+            self.again.add(route)
+            self.left.append(route)
+
+
+@dataclass(kw_only=True, slots=True)
+class Asker:
+    """Asks upstreams; one per worker."""
+
+    client: FillClient
+    upstreams: Upstreams
+    memory: Memory
+    policy: CachePolicy
+    limits: Limits
+    counters: Counters
+    budget: RetryBudget
+
+    async def ask(
+        self, key: bytes, request: RequestHead, asked: Asked, *, sequence: int = 0
+    ) -> Received:
+        """The response of the first upstream that gives a good one. Raises UpstreamError.
+
+        A server's error is the answer only when nobody else has a better one. A peer that has not
+        applied the purge `sequence` passes the fill through to the origin.
+        """
+        await self.room()
+        group = self.policy.origin
+        tries = Tries(deque(self.upstreams.of(key, direct=asked.direct, group=group)))
+        self.budget.earn()
+        best: Received | None = None  # a server's error, until somebody has better
+        failure = UpstreamError("no-upstream", "nobody to ask")
+        try:
+            while tries.left and self._may_try(tries):
+                route = tries.take()
+                try:
+                    received = await self._once(route, request, asked, sequence)
+                except UpstreamError as error:
+                    if not _may_go_on(request, asked, error):
+                        raise
+                    tries.failed(route, error)
+                    failure = error
+                    continue
+                if route.peer:
+                    _raise_error_of_peer(received.response)
+                if best is not None:
+                    best.response.close()
+                best = received
+                if not _is_poor(request, received):
+                    break
+        except BaseException:
+            if best is not None:
+                best.response.close()
+            raise
+        if best is None:
+            raise failure
+        return best
+
+    def _may_try(self, tries: Tries) -> bool:
+        """Whether the next route may be asked: a retry where that may add to a failure is paid."""
+        route = tries.left[0]
+        if not tries.tried:
+            return True
+        strains = route in tries.tried or self.upstreams.origins.is_down(route.upstream)
+        if strains and not self.budget.spend():
+            self.counters.retries_refused += 1
+            return False
+        self.counters.retries += 1
+        return True
+
+    async def _once(
+        self, route: Route, request: RequestHead, asked: Asked, sequence: int
+    ) -> Received:
+        """One attempt at one upstream, and what it says about its health."""
+        hop = b"%d" % sequence if route.peer else None
+        fields = forwarded_fields(request, asked.client, hop=hop)
+        fetch = Fetch(request.method, request.target, fields, asked.body, asked.body_length)
+        if route.peer:
+            self.counters.peer_fills += 1
+        else:
+            self.counters.fills += 1
+        sent_mono = time.monotonic()
+        origins = self.upstreams.origins
+        try:
+            response = await self.client.fetch(route.upstream, fetch)
+        except UpstreamError as error:
+            self.counters.fills_failed += 1
+            if error.detail in _SICK:
+                origins.saw(route.upstream, Signal.FAIL)
+            raise
+        origins.saw(route.upstream, health_signal(response.status))
+        now_mono, now_wall = time.monotonic(), time.time()
+        head = received_head(response.status, response.fields, now_wall, peer=route.peer)
+        delay_s = now_mono - sent_mono
+        times = Times(response_wall=now_wall, response_mono=now_mono, response_delay_s=delay_s)
+        return Received(response, head, times, route.peer)
+
+    async def room(self) -> None:
+        """Wait while memory is full: slow readers are being cut, and then it is not."""
+        until_mono = time.monotonic() + self.limits.memory_wait_s
+        while self.memory.relieve() >= 1.0:
+            if time.monotonic() > until_mono:
+                raise MemoryShortError("memory-short", "players hold all memory there is")
+            await asyncio.sleep(_LOOK_AGAIN_S)
+
+
+def health_signal(status: int) -> Signal:
+    """What an answer's status says about its server; a 500 may be one resource's defect."""
+    return Signal.FAIL if status in _UNHEALTHY else Signal.OK
+
+
+def _may_go_on(request: RequestHead, asked: Asked, error: UpstreamError) -> bool:
+    """Whether asking somebody else repeats nothing that must happen once (RFC 9110 §9.2.2)."""
+    repeatable = asked.body is None and request.method in IDEMPOTENT
+    return repeatable or error.detail in _UNSENT
+
+
+def _is_poor(request: RequestHead, received: Received) -> bool:
+    """Whether another upstream may have a better answer; a peer has asked them all."""
+    return request.method in _SAFE and received.head.status in SERVER_ERRORS and not received.peer
+
+
+def _raise_error_of_peer(response: Response) -> None:
+    """Break as the peer did, for the reason that its hop field gives."""
+    for name, detail in response.fields:
+        if name == HOP:
+            response.close()
+            kind = UpstreamTimeoutError if response.status == 504 else UpstreamError
+            raise kind(detail.decode("latin-1"))
