@@ -4,19 +4,21 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from cache_policies.message import RequestHead, ResponseHead
+from cache_policies.message import Fields, RequestHead, ResponseHead
+from cache_policies.partial import strong_etag
 from cache_policies.policy import CachePolicy
 from cache_policies.stored import Stored, Times
 from edge.counters import Counters
 from edge.errors import MemoryShortError, UpstreamError, UpstreamTimeoutError
 from edge.fetch import IDEMPOTENT, Fetch, FillClient, Response
-from edge.forwarding import HOP, forwarded_fields, received_head
+from edge.forwarding import HOP, forwarded_fields, received_head, unconditional
 from edge.memory import Memory
+from edge.resuming import ResumingResponse
 from edge.retries import RetryBudget
-from edge.routes import Route
+from edge.routes import Route, Upstream
 from edge.settings import Limits
 from edge.upstreams import Upstreams
 from failover.health import Signal
@@ -26,6 +28,7 @@ _UNHEALTHY: Final = frozenset({502, 503, 504})
 _UNSENT: Final = frozenset({"connect-refused", "connect-timeout"})  # the request never left
 _SICK: Final = _UNSENT | {"connection-lost", "first-byte-timeout"}
 _SAFE: Final = frozenset({b"GET", b"HEAD"})
+_RESUMED: Final = frozenset({200, 206})
 _LOOK_AGAIN_S: Final = 0.1  # for room in memory
 
 
@@ -49,6 +52,17 @@ class Received:
     times: Times
     peer: bool = False  # it comes from another worker
     stored: Stored | None = None  # as a lower tier holds it: it is not judged again
+    upstream: Upstream | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, for whom, and as of which purge."""
+
+    key: bytes
+    request: RequestHead
+    asked: Asked
+    sequence: int
 
 
 @dataclass(slots=True)
@@ -89,12 +103,37 @@ class Asker:
     ) -> Received:
         """The response of the first upstream that gives a good one. Raises UpstreamError.
 
-        A server's error is the answer only when nobody else has a better one. A peer that has not
-        applied the purge `sequence` passes the fill through to the origin.
+        Its body goes on at another upstream, or another connection, where it breaks off. A peer
+        that has not applied the purge `sequence` passes the fill through to the origin.
+        """
+        question = Question(key, request, asked, sequence)
+        received = await self._best(question)
+        etag = strong_etag(received.head)
+        if request.method != b"GET" or received.head.status not in _RESUMED or etag is None:
+            return received
+        broken = received.upstream
+        base = unconditional(request.fields)
+
+        async def ask_rest(fields: Fields) -> tuple[Response, ResponseHead]:
+            nonlocal broken
+            self.counters.resumed += 1
+            rest = replace(request, fields=(*base, *fields))
+            more = await self._best(replace(question, request=rest), last=broken)
+            broken = more.upstream
+            return more.response, more.head
+
+        resuming = ResumingResponse(received.response, received.head, etag, ask_rest)
+        return replace(received, response=resuming)
+
+    async def _best(self, question: Question, *, last: Upstream | None = None) -> Received:
+        """The best answer there is; `last` is asked last. Raises UpstreamError without any.
+
+        A server's error is the answer only when nobody else has a better one.
         """
         await self.room()
-        group = self.policy.origin
-        tries = Tries(deque(self.upstreams.of(key, direct=asked.direct, group=group)))
+        request, asked = question.request, question.asked
+        routes = self.upstreams.of(question.key, direct=asked.direct, group=self.policy.origin)
+        tries = Tries(deque(sorted(routes, key=lambda route: route.upstream == last)))
         self.budget.earn()
         best: Received | None = None  # a server's error, until somebody has better
         failure = UpstreamError("no-upstream", "nobody to ask")
@@ -102,7 +141,7 @@ class Asker:
             while tries.left and self._may_try(tries):
                 route = tries.take()
                 try:
-                    received = await self._once(route, request, asked, sequence)
+                    received = await self._once(route, question)
                 except UpstreamError as error:
                     if not _may_go_on(request, asked, error):
                         raise
@@ -136,11 +175,10 @@ class Asker:
         self.counters.retries += 1
         return True
 
-    async def _once(
-        self, route: Route, request: RequestHead, asked: Asked, sequence: int
-    ) -> Received:
+    async def _once(self, route: Route, question: Question) -> Received:
         """One attempt at one upstream, and what it says about its health."""
-        hop = b"%d" % sequence if route.peer else None
+        request, asked = question.request, question.asked
+        hop = b"%d" % question.sequence if route.peer else None
         fields = forwarded_fields(request, asked.client, hop=hop)
         fetch = Fetch(request.method, request.target, fields, asked.body, asked.body_length)
         if route.peer:
@@ -161,7 +199,7 @@ class Asker:
         head = received_head(response.status, response.fields, now_wall, peer=route.peer)
         delay_s = now_mono - sent_mono
         times = Times(response_wall=now_wall, response_mono=now_mono, response_delay_s=delay_s)
-        return Received(response, head, times, route.peer)
+        return Received(response, head, times, route.peer, upstream=route.upstream)
 
     async def room(self) -> None:
         """Wait while memory is full: slow readers are being cut, and then it is not."""

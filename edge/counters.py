@@ -23,6 +23,7 @@ COUNTERS: Final[dict[str, tuple[str, dict[str, str], str]]] = {  # attribute: (m
     "fills_failed": ("amaro_edge_fills_failed_total", {}, "Fills that ended without a response"),
     "retries": ("amaro_edge_retries_total", {"result": "made"}, "Further attempts at a fill"),
     "retries_refused": ("amaro_edge_retries_total", {"result": "refused"}, ""),
+    "resumed": ("amaro_edge_resumed_total", {}, "Bodies that broke off, asked for the rest"),
     "collapsed": ("amaro_edge_collapsed_total", {}, "Requests that shared a running fill"),
     "released": ("amaro_edge_released_total", {}, "Waiters sent to fetches of their own"),
     "stored": ("amaro_edge_stored_total", {}, "Responses put into memory"),
@@ -97,6 +98,7 @@ class Counters:
     fills_failed: int
     retries: int
     retries_refused: int
+    resumed: int
     collapsed: int
     released: int
     stored: int
