@@ -39,6 +39,7 @@ from edge.shared import Shared
 
 JOINED_BYTES_MAX: Final = 16_384  # head and body leave as one bytes object up to here
 _OF_HITS: Final = frozenset({b"GET", b"HEAD"})
+_ASCII: Final = bytes(range(128)) + b"x" * 128
 FIRST_REQUEST_S: Final = 1.0  # at the end of a drain, for connections that have asked nothing yet
 LINGER_S: Final = 2.0  # after an early answer: a reset would overtake it if nobody read on
 LINGER_BYTES_MAX: Final = 4 << 20
@@ -231,7 +232,10 @@ class EdgeProtocol(HttpToolsProtocol):
         The parser looks at every head that was read here already. Raises RefusedHeadError.
         """
         try:
-            httptools.HttpRequestParser(_HEARS_NOTHING).feed_data(head)
+            # it takes no target beyond ASCII; what a target may hold `origin_form` has said
+            line, mark, lines = head.partition(b"\r\n")
+            plain = line.translate(_ASCII) + mark + lines
+            httptools.HttpRequestParser(_HEARS_NOTHING).feed_data(plain)
         except httptools.HttpParserUpgrade:
             return False
         except httptools.HttpParserError:

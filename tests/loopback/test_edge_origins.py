@@ -58,7 +58,7 @@ async def origins(*scripts: Script, **limits: float) -> AsyncIterator[tuple[Edge
 
 @pytest.mark.parametrize("failing", [gone, reset, silent, sorry, broken, junk])
 async def test_a_second_origin_answers_where_the_first_fails(failing: Script) -> None:
-    async with origins(failing, good, first_byte_s=0.2) as (edge, (_, second)):
+    async with origins(failing, good, first_byte_s=1.0) as (edge, (_, second)):
         for number in range(6):
             got = await edge.get(f"/{number}")
             assert (got.status, got.body) == (200, b"good"), got
@@ -126,7 +126,7 @@ async def test_a_stale_entry_answers_where_no_origin_does(failing: Script) -> No
     async def once(asked: Asked, writer: asyncio.StreamWriter) -> None:
         writer.write(response(b"old", "Cache-Control: max-age=9, stale-if-error=60"))
 
-    async with origins(once, failing, first_byte_s=0.2) as (edge, (first, _)):
+    async with origins(once, failing, first_byte_s=1.0) as (edge, (first, _)):
         await edge.get("/feed")
         edge.purge(PurgeKind.URL, b"/feed", soft=True)
         first.script = failing
