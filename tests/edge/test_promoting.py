@@ -18,7 +18,7 @@ from tests.support.held_tier import DictHeld, DictTier
 from tests.support.wire import close_worker, worker_without_listener
 
 KEY = b"http://edge.test/held"
-FRESH: Fields = ((b"cache-control", b"max-age=60"), (b"surrogate-key", b"tagged"))
+FRESH: Fields = ((b"cache-control", b"max-age=6000"), (b"surrogate-key", b"tagged"))
 BODY = bytes(range(256)) * (SLICE_BYTES // 128)  # two slices and no more
 OF_ORIGIN = b"of the origin"
 
@@ -105,7 +105,7 @@ async def test_what_is_fetched_is_offered(rig):
 @pytest.mark.parametrize(
     ("held", "dropped"),
     [
-        (DictHeld(BODY, FRESH, age_s=61.0), False),
+        (DictHeld(BODY, FRESH, age_s=6001.0), False),
         (DictHeld(BODY, ((b"cache-control", b"no-cache"), (b"etag", b'"1"'))), False),
         (DictHeld(BODY, ((b"cache-control", b"no-store"),)), True),
         (DictHeld(BODY, (*FRESH, (b"content-length", b"7"))), True),
