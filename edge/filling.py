@@ -10,6 +10,7 @@ from cache_policies.freshness import may_serve_on_error
 from cache_policies.key import normalise
 from cache_policies.message import Fields, ResponseHead
 from cache_policies.policy import CachePolicy
+from cache_policies.stored import Times
 from cache_policies.storing import NoStore, Store, is_for_others, judge_storing
 from cache_policies.validation import conditional_fields, freshen, freshen_by_head
 from cache_policies.why import Why
