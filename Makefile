@@ -51,6 +51,7 @@ format: $(VENV)/.ready-dev
 	$(BIN)/ruff check --fix .
 
 bench: setup $(VENV)/.ready-dev
+	@$(PIP) install --editable '.[bench]'
 	$(BIN)/python -m benchmarks $(ARGS)
 
 load: setup $(VENV)/.ready-dev
