@@ -1,6 +1,5 @@
 """What was evicted not long ago: fingerprints in a table of fixed size, aged by bytes."""
 
-from array import array
 from typing import Final
 
 _SLOT_BYTES: Final = 1024  # of the budget: with smaller entries the oldest are forgotten early
@@ -15,7 +14,8 @@ class Ghost:
 
     def __init__(self, span_bytes: int) -> None:
         wanted = min(_SLOTS_MAX, max(_SLOTS_MIN, span_bytes // _SLOT_BYTES))
-        self._slots = array("Q", bytes(8 << (wanted - 1).bit_length()))
+        # a bytearray comes zeroed from the kernel: what is not used yet takes no memory
+        self._slots = memoryview(bytearray(8 << (wanted - 1).bit_length())).cast("Q")
         # instants are counted in units of bytes that have left, small enough for half a slot
         self._unit = max(1, span_bytes >> 16)
         self._span = span_bytes // self._unit

@@ -23,15 +23,19 @@ class S3Fifo(Eviction[Entry]):
         self._main: Fifo[Entry] = Fifo()
         self._small_bytes = int(budget_bytes * _SMALL_SHARE)
         self._ghost = Ghost(budget_bytes - self._small_bytes)
+        self._is_filling = True  # until the first eviction: who came first needs no probation
 
     def _place(self, entry: Entry) -> None:
-        back = self._ghost.take(entry.name_hash)
-        (self._main if back else self._small).push(entry)
+        known = self._ghost.take(entry.name_hash) or (
+            self._is_filling and self._small.used_bytes >= self._small_bytes
+        )
+        (self._main if known else self._small).push(entry)
 
     def _place_known(self, entry: Entry) -> None:
         self._main.push(entry)
 
     def _victim(self) -> Entry:
+        self._is_filling = False
         for _ in range(SPARED_MAX):
             small = self._is_small_next()
             entry = (self._small if small else self._main).pop()

@@ -16,12 +16,12 @@ class Named(Evictable):
 
 def test_one_hit_wonders_leave_before_what_was_hit_twice():
     cache = S3Fifo[Named](100_000)
+    for number in range(100, 111):
+        cache.admit(Named(number))
     first, second = Named(0), Named(1)
     first.mark, second.mark = 2, 1
-    left = []
+    left = cache.admit(first) + cache.admit(second)
     for number in range(2, 30):
-        for each in (first, second) if number == 2 else ():
-            left += cache.admit(each)
         left += cache.admit(Named(number))
     assert second in left  # one hit is not enough
     assert first not in left
@@ -36,6 +36,15 @@ def test_what_returns_soon_goes_to_the_main_queue():
     for number in range(20, 40):
         left += cache.admit(Named(number))
     assert back not in left
+
+
+def test_nobody_is_on_probation_while_there_is_room():
+    cache = S3Fifo[Named](100_000)
+    first = [Named(number) for number in range(10)]
+    for each in first:
+        cache.admit(each)
+    assert cache.admit(Named(10)) == first[:1]
+    assert cache.admit(Named(11)) != first[1:2]
 
 
 def test_a_hit_is_worth_a_round_of_the_main_queue():
