@@ -94,6 +94,26 @@ async def test_pipelined_misses_come_in_order() -> None:
             assert (got.status, len(got.body)) == (200, len(target) * 40_000), target
 
 
+async def test_pipelined_misses_with_known_field_lines_are_requests_of_their_own() -> None:
+    """They end in lines that the connection knows, as one request would."""
+
+    async def script(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(response(asked.target, FRESH))
+
+    async with edge_and_origin(script) as (edge, origin):
+        client = await edge.client()
+        for targets in (["/known"], ["/a", "/b"], ["/c", "/known", "/d"]):
+            client.send(b"".join(f"GET {t} HTTP/1.1\r\nHost: e\r\n\r\n".encode() for t in targets))
+            for target in targets:
+                got = await client.read()
+                assert (got.status, got.body) == (200, target.encode())
+        assert [asked.target for asked in origin.asked] == [b"/known", b"/a", b"/b", b"/c", b"/d"]
+        client.send(b"GET /known HTTP/1.1\r\nHost: e\r\n\r\nGET /e f HTTP/1.1\r\nHost: e\r\n\r\n")
+        assert (await client.read()).body == b"/known"
+        assert (await client.read()).status == 400
+        assert len(origin.asked) == 5
+
+
 async def test_the_last_answer_of_a_drain_says_so() -> None:
     opened = asyncio.Event()
 
