@@ -24,6 +24,7 @@ from edge.heads import (
     Context,
     Facts,
     body_length,
+    gap_between,
     has_bare_line_end,
     is_target,
     origin_form,
@@ -138,8 +139,12 @@ class EdgeProtocol(HttpToolsProtocol):
         facts = self._facts
         # A player's field lines seldom change from one request to the next. Those that the parser
         # accepted once on this connection are known by their bytes: 4 us instead of 11 for a hit.
-        if facts is not None and not self._busy and not self._unread and data.endswith(facts.tail):
-            line = data[: -len(facts.tail)]
+        if facts is not None and not self._busy and not self._unread:
+            line = b""
+            if data.endswith(facts.tail):
+                line = data[: -len(facts.tail)]
+            elif (again := self.shared.lines.again(facts, data)) is not None:
+                line, facts = again
             if (
                 line.startswith(b"GET /")
                 and line.endswith(b" HTTP/1.1")
@@ -278,6 +283,8 @@ class EdgeProtocol(HttpToolsProtocol):
         if facts is None:
             return False
         keep = method == b"GET" and len(facts.tail) <= TAIL_KEPT_BYTES_MAX
+        if keep and self._facts is not None:
+            facts.gap = gap_between(self._facts, facts)
         self._facts = facts if keep else None
         return self._hit(target, facts) or self._follow(target, facts)
 
@@ -318,8 +325,21 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def _part(self, entry: Entry, facts: Facts, now: float) -> None:
         """A hit that asks for less than the whole."""
-        planned = plan(facts.request, entry.stored, entry.length)
-        shape, transport = planned.shape, self.transport
+        wish, stored, transport = facts.wish, entry.stored, self.transport
+        # the two plainest of what `plan` decides, which takes 5 us
+        if type(wish) is bytes:
+            if wish == stored.etag and 200 <= stored.status < 300:
+                transport.write(entry.not_modified_head(now))
+                return
+        elif wish is not None and stored.status == 200 and wish[0] < entry.length:
+            first, last = wish
+            last = min(last, entry.length - 1)
+            self.shared.counters.hit_bytes += last - first + 1
+            pieces = cut_out(entry.slices, first, last)
+            transport.writelines([entry.partial_head(now, first, last), *pieces])
+            return
+        planned = plan(facts.request, stored, entry.length)
+        shape = planned.shape
         if shape is Shape.NOT_MODIFIED:
             transport.write(entry.not_modified_head(now))
         elif shape is Shape.UNSATISFIABLE:

@@ -42,7 +42,7 @@ RIM = {
 
 VAGUE = {"utils", "common", "helpers", "base", "manager"}
 LINES_MAX = 400
-LONGER = {"edge/protocol.py": 530}  # the whole hit path stays in one file
+LONGER = {"edge/protocol.py": 545}  # the whole hit path stays in one file
 
 
 def relative(path: Path) -> str:
