@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from hashlib import blake2b
@@ -62,16 +62,19 @@ class PolicyFile:
     document: Document
     lines: tuple[int, ...]  # where each rule begins
 
-    def to_json(self) -> str:
-        """Everything on one line, for another process."""
+    def to_mapping(self) -> dict[str, Any]:
+        """Return everything, as JSON can carry it to another process."""
         rules = json.loads(self.document.model_dump_json(by_alias=True, exclude_unset=True))
-        said = {"name": self.name, "epoch": self.epoch, "lines": self.lines, "document": rules}
-        return json.dumps(said, ensure_ascii=False)
+        return {
+            "name": self.name,
+            "epoch": self.epoch,
+            "lines": list(self.lines),
+            "document": rules,
+        }
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> PolicyFile:
-        """Return what `to_json` was called on."""
-        said = json.loads(text)
+    def from_mapping(cls, said: Mapping[str, Any]) -> PolicyFile:
+        """Return what `to_mapping` was called on."""
         document = Document.model_validate_json(json.dumps(said["document"]))
         return cls(said["name"], said["epoch"], document, tuple(said["lines"]))
 
@@ -214,6 +217,7 @@ def known_settings() -> tuple[str, ...]:
     return tuple(Settings.model_fields)
 
 
-def written(rule: Rule) -> dict[str, Any]:
-    """Return what a rule sets, as it would be written."""
-    return rule.settings.model_dump(mode="json", exclude_unset=True)
+def written(setting: str, value: Any) -> Any:
+    """Return a setting's value as a policy file would have it."""
+    settings = Settings.model_construct({setting}, **{setting: value})
+    return settings.model_dump(mode="json", include={setting}, exclude_unset=True)[setting]

@@ -91,6 +91,7 @@ class Policies:
             for rule in reversed(self.rules)
             if "query" in rule.changes
         ]
+        self.reduces = bool(self._queries)  # some rule says what of a query counts
         self._slow = [
             rule.conditions
             for rule in self.rules
@@ -98,6 +99,11 @@ class Policies:
             and not rule.conditions.is_by_place
             and (rule.changes.get("bypass") or "strip_request" in rule.changes)
         ]
+
+    @property
+    def has_slow(self) -> bool:
+        """Whether `is_slow` may ever be true."""
+        return bool(self._slow)
 
     @classmethod
     def bare(cls) -> Policies:
@@ -177,11 +183,6 @@ class Policies:
             if conditions.hold_at(host, path):
                 return target if query is None else query.reduce(target)
         return target
-
-    @property
-    def reduces(self) -> bool:
-        """Whether some rule says what of a query counts."""
-        return bool(self._queries)
 
     def is_slow(self, method: bytes, fields: Fields) -> bool:
         """Whether fields or method of a request may change how it is answered from the cache."""

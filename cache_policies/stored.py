@@ -8,7 +8,7 @@ from cache_policies.lifetime import lifetime_s
 from cache_policies.message import Fields, RequestHead, ResponseHead, end_to_end, without
 from cache_policies.policy import CachePolicy
 from cache_policies.targeted import response_directives
-from cache_policies.vary import variant_key, vary_names
+from cache_policies.vary import governed_vary, variant_key
 
 NEVER_STALE = (b"must-revalidate", b"proxy-revalidate", b"s-maxage")  # RFC 9111 §4.2.4
 
@@ -47,6 +47,7 @@ class Stored:
     tags: tuple[bytes, ...] = ()  # of Surrogate-Key
     purge_sequence: int = 0  # the purge log's end when the fill began
     policy_epoch: int = 0
+    stripped: frozenset[bytes] = frozenset()  # names of fields that players do not get
 
 
 def stored_response(
@@ -62,7 +63,7 @@ def stored_response(
     date_wall = parse_date(response.get(b"date"), times.response_wall)
     if date_wall is None:
         date_wall = times.response_wall
-    vary = vary_names(response.fields)
+    vary = governed_vary(response.fields, policy)
     return Stored(
         status=response.status,
         fields=without(end_to_end(response.fields), withheld(directives)),
@@ -85,6 +86,7 @@ def stored_response(
         tags=purge_tags(response, policy),
         purge_sequence=purge_sequence,
         policy_epoch=policy.epoch,
+        stripped=policy.stripped_response,
     )
 
 

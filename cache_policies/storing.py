@@ -10,7 +10,7 @@ from cache_policies.message import RequestHead, ResponseHead
 from cache_policies.policy import CachePolicy
 from cache_policies.stored import Stored, Times, stored_response
 from cache_policies.targeted import response_directives
-from cache_policies.vary import ANY, vary_names
+from cache_policies.vary import ANY, governed_vary
 from cache_policies.why import Why
 
 UNDERSTOOD = frozenset(
@@ -55,7 +55,7 @@ def judge_storing(
     why = (
         _unstorable(request, response)
         or _forbidden_by_request(request, directives, policy)
-        or _forbidden_by_response(response, directives)
+        or _forbidden_by_response(response, directives, policy)
         or _forbidden_by_policy(response, policy)
     )
     if why is not None:
@@ -104,7 +104,9 @@ def _shared(request: RequestHead, directives: Directives) -> bool:
     return not authorized or any(name in directives for name in SHARES_AUTHORIZED)
 
 
-def _forbidden_by_response(response: ResponseHead, directives: Directives) -> Why | None:
+def _forbidden_by_response(
+    response: ResponseHead, directives: Directives, policy: CachePolicy
+) -> Why | None:
     """Return what in the response forbids to store it (RFC 9111 §3, §4.1)."""
     if b"must-understand" in directives:  # wins over no-store (RFC 9111 §5.2.2.3)
         if response.status not in UNDERSTOOD:
@@ -113,15 +115,16 @@ def _forbidden_by_response(response: ResponseHead, directives: Directives) -> Wh
         return Why.NO_STORE
     if directives.wholly(b"private"):
         return Why.PRIVATE
-    return Why.VARY_ANY if ANY in vary_names(response.fields) else None
+    return Why.VARY_ANY if ANY in governed_vary(response.fields, policy) else None
 
 
 def _forbidden_by_policy(response: ResponseHead, policy: CachePolicy) -> Why | None:
     """Return what an operator forbids."""
     if policy.bypass or not policy.store:
         return Why.POLICY
-    sets_cookie = response.get(b"set-cookie") is not None
-    return Why.SET_COOKIE if policy.refuse_set_cookie and sets_cookie else None
+    if not policy.refuse_set_cookie or b"set-cookie" in policy.stripped_response:
+        return None
+    return Why.SET_COOKIE if response.get(b"set-cookie") is not None else None
 
 
 def _useless(

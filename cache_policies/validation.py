@@ -9,7 +9,7 @@ from cache_policies.message import Fields, RequestHead, ResponseHead, end_to_end
 from cache_policies.policy import CachePolicy
 from cache_policies.stored import Stored, Times, parse_length, stored_response
 from cache_policies.targeted import response_directives
-from cache_policies.vary import vary_names
+from cache_policies.vary import governed_vary
 
 CONDITIONS = frozenset(
     {b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range"}
@@ -88,7 +88,7 @@ def _updated(
     if b"no-store" in directives or directives.wholly(b"private"):
         return None
     merged = ResponseHead(stored.status, _merge(stored.fields, news.fields))
-    if vary_names(merged.fields) != stored.vary:
+    if governed_vary(merged.fields, policy) != stored.vary:
         return None
     selecting = RequestHead(b"GET", b"", b"", b"")
     fresh = stored_response(selecting, merged, times, policy, purge_sequence=purge_sequence)

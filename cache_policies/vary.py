@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from cache_policies.directives import split_members
 from cache_policies.message import Fields, field_value, list_members
+from cache_policies.policy import CachePolicy
 
 _RANGE = re.compile(
     rb"(?P<name>[!#$%&'*+\-.^_`|~0-9A-Za-z]+)(?:[ \t]*;[ \t]*[qQ]=(?P<q>[01](?:\.\d{0,3})?))?"
@@ -24,6 +25,15 @@ def vary_names(fields: Fields) -> tuple[bytes, ...]:
         return ()
     names = set(list_members(value.lower()))
     return (ANY,) if ANY in names else tuple(sorted(names))
+
+
+def governed_vary(fields: Fields, policy: CachePolicy) -> tuple[bytes, ...]:
+    """Return the selecting field names: what Vary lists, as an operator's rules correct it."""
+    names = vary_names(fields)
+    if not policy.vary_added and not policy.vary_ignored:
+        return names
+    kept = policy.vary_added.union(names) - policy.vary_ignored
+    return (ANY,) if ANY in kept else tuple(sorted(kept))
 
 
 def variant_key(vary: tuple[bytes, ...], request_fields: Fields) -> bytes:

@@ -30,6 +30,7 @@ class Administered(Protocol):
     @property
     def is_ready(self) -> bool: ...
     def status(self) -> dict[str, object]: ...
+    def rules(self) -> dict[str, object]: ...
     async def metrics(self) -> bytes: ...
     async def purge(self, order: PurgeOrder) -> Receipt: ...
 
@@ -48,6 +49,9 @@ def admin_app(node: Administered, token: str) -> Starlette:
     async def status(_request: Request) -> Response:
         return JSONResponse(node.status())
 
+    async def policies(_request: Request) -> Response:
+        return JSONResponse(node.rules())
+
     async def metrics(_request: Request) -> Response:
         return Response(await node.metrics(), media_type="text/plain; version=0.0.4")
 
@@ -63,6 +67,7 @@ def admin_app(node: Administered, token: str) -> Starlette:
         routes=[
             Route("/purge", _guarded(purge, token), methods=["POST"]),
             Route("/status", _guarded(status, token)),
+            Route("/policies", _guarded(policies, token)),
             Route("/metrics", metrics),
             Route("/.amaro/live", live),
             Route("/.amaro/ready", ready),

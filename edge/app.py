@@ -104,7 +104,8 @@ class EdgeApp:
         head_only = scope["method"] == "HEAD" or answer.status in BODILESS
         fields = list(answer.fields)
         if not told["peer"]:
-            fields = [line for line in fields if line[0] not in (NOT_FOR_PLAYERS, HOP)]
+            hidden = answer.stripped | {NOT_FOR_PLAYERS, HOP}
+            fields = [line for line in fields if line[0] not in hidden]
         if answer.length is not None and answer.status not in BODILESS:
             fields.append((b"content-length", b"%d" % answer.length))
         await send({"type": "http.response.start", "status": answer.status, "headers": fields})

@@ -9,12 +9,12 @@ from typing import Final
 
 from cache_policies.message import Fields, RequestHead, ResponseHead
 from cache_policies.partial import strong_etag
-from cache_policies.policy import CachePolicy
 from cache_policies.stored import Stored, Times
 from edge.counters import Counters
 from edge.errors import MemoryShortError, UpstreamError, UpstreamTimeoutError
 from edge.fetch import IDEMPOTENT, Fetch, FillClient, Response
 from edge.forwarding import HOP, forwarded_fields, received_head, unconditional
+from edge.in_force import InForce
 from edge.memory import Memory
 from edge.resuming import ResumingResponse
 from edge.retries import RetryBudget
@@ -93,7 +93,7 @@ class Asker:
     client: FillClient
     upstreams: Upstreams
     memory: Memory
-    policy: CachePolicy
+    in_force: InForce
     limits: Limits
     counters: Counters
     budget: RetryBudget
@@ -132,7 +132,8 @@ class Asker:
         """
         await self.room()
         request, asked = question.request, question.asked
-        routes = self.upstreams.of(question.key, direct=asked.direct, group=self.policy.origin)
+        group = self.in_force.policies.for_request(request).origin
+        routes = self.upstreams.of(question.key, direct=asked.direct, group=group)
         tries = Tries(deque(sorted(routes, key=lambda route: route.upstream == last)))
         self.budget.earn()
         best: Received | None = None  # a server's error, until somebody has better

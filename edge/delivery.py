@@ -160,16 +160,21 @@ class Answer:
     fields: Fields
     length: int | None = 0
     body: Body = field(default_factory=NoBody)
+    stripped: frozenset[bytes] = frozenset()  # names of fields that players do not get
 
 
 def of_stored(entry: Entry, request: RequestHead, says: CacheStatus, now_mono: float) -> Answer:
     """The answer to `request` from memory."""
     planned = plan(request, entry.stored, entry.length)
     about = _about(says, entry.age_s(now_mono))
+    stored = entry.stored
     if planned.shape is not Shape.WHOLE:
-        return _partial(planned, entry.stored.fields, entry.length, about, entry.slices)
-    body = NoBody() if request.method == b"HEAD" else StoredBody(entry.slices)
-    return Answer(entry.stored.status, _head(entry.stored.fields, about), entry.length, body)
+        answer = _partial(planned, stored.fields, entry.length, about, entry.slices)
+    else:
+        body = NoBody() if request.method == b"HEAD" else StoredBody(entry.slices)
+        answer = Answer(stored.status, _head(stored.fields, about), entry.length, body)
+    answer.stripped = stored.stripped
+    return answer
 
 
 def of_fill(reader: FillReader, request: RequestHead, says: CacheStatus, age_s: int) -> Answer:
@@ -182,9 +187,10 @@ def of_fill(reader: FillReader, request: RequestHead, says: CacheStatus, age_s: 
     if planned.shape is Shape.WHOLE:
         length = 0 if stored.status in BODILESS else stored.length
         fields = _head(reader.fields, about)
-        return Answer(stored.status, fields, length, FillBody(reader))
+        return Answer(stored.status, fields, length, FillBody(reader), stored.stripped)
     assert stored.length is not None or planned.shape is Shape.NOT_MODIFIED
     answer = _partial(planned, reader.fields, stored.length or 0, about, None)
+    answer.stripped = stored.stripped
     if planned.shape is Shape.PART:
         answer.body = FillBody(reader, planned.first, planned.last)
     else:

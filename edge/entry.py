@@ -41,9 +41,13 @@ def passed_fields(fields: Fields) -> Fields:
     return (*(line for line in fields if line[0] not in _SAID_ANEW), (b"via", VIA))
 
 
-def player_fields(fields: Fields) -> Fields:
-    """What a player sees of `passed_fields`; peers see the purge tags too."""
-    return tuple(line for line in passed_fields(fields) if line[0] != NOT_FOR_PLAYERS)
+def player_fields(fields: Fields, stripped: frozenset[bytes] = frozenset()) -> Fields:
+    """What a player sees of `passed_fields`; peers see the purge tags, too, and all else."""
+    return tuple(
+        line
+        for line in passed_fields(fields)
+        if line[0] != NOT_FOR_PLAYERS and line[0] not in stripped
+    )
 
 
 class Entry(Evictable):
@@ -83,7 +87,7 @@ class Entry(Evictable):
         self.born_mono = stored.response_mono - initial_age_s(stored)
         # what the hit path compares: below it, the entry answers with no further judgement
         self.fresh_until = 0.0 if stored.no_cache else fresh_until_mono(stored)
-        fields = field_block(player_fields(stored.fields))
+        fields = field_block(self._player_fields)
         length = b"" if stored.status == 204 else b"content-length: %d\r\n" % self.length
         self._head_200 = STATUS_LINES[stored.status] + fields + length
         self._head_206: bytes | None = None
@@ -91,6 +95,10 @@ class Entry(Evictable):
         self._head = b""
         self._second = b""
         self._head_until = 0.0
+
+    @property
+    def _player_fields(self) -> Fields:
+        return player_fields(self.stored.fields, self.stored.stripped)
 
     def expire(self, now_mono: float) -> None:
         """Make it stale from `now_mono` on, keeping what may be done with it when stale."""
@@ -117,9 +125,7 @@ class Entry(Evictable):
         if now_mono >= self._head_until:
             self._tick(now_mono)
         if self._head_206 is None:
-            self._head_206 = STATUS_LINES[206] + field_block(
-                part_fields(player_fields(self.stored.fields))
-            )
+            self._head_206 = STATUS_LINES[206] + field_block(part_fields(self._player_fields))
         return self._head_206 + (
             b"content-range: bytes %d-%d/%d\r\ncontent-length: %d\r\n%b"
             % (first, last, self.length, last - first + 1, self._second)
@@ -130,7 +136,7 @@ class Entry(Evictable):
         if now_mono >= self._head_until:
             self._tick(now_mono)
         if self._head_304 is None:
-            fields = not_modified_fields(player_fields(self.stored.fields))
+            fields = not_modified_fields(self._player_fields)
             self._head_304 = STATUS_LINES[304] + field_block(fields)
         return self._head_304 + self._second
 

@@ -8,10 +8,11 @@ from typing import Final
 from cache_policies.cache_status import CacheStatus, Forward
 from cache_policies.freshness import may_serve_on_error
 from cache_policies.invalidation import invalidated_keys
-from cache_policies.key import cache_key, normalise
 from cache_policies.message import RequestHead, ResponseHead
+from cache_policies.policy import CachePolicy
+from cache_policies.rejudge import rejudge
 from cache_policies.reuse import Verdict, may_reuse, only_if_cached, stale_if_error_asked_s
-from cache_policies.storing import is_for_others
+from cache_policies.storing import NoStore, is_for_others
 from cache_policies.vary import variant_key
 from cache_policies.why import Reuse, Why
 from edge.asking import SERVER_ERRORS, Asked, Received
@@ -44,6 +45,8 @@ class Ask:
     key: bytes
     request: RequestHead
     asked: Asked
+    policy: CachePolicy
+    passes: bool = False  # it goes to the origin, whatever is stored
     entry: Entry | None = None  # what is stored for it
     why: Forward = Forward.URI_MISS
     alone: bool = False  # it does not wait for another's fill
@@ -66,45 +69,77 @@ class Exchange:
 
         `reader` is the place in a fill that the request has already.
         """
-        forward = passes(request)
-        path_key = normalise(request.target)[1]
-        ask = Ask(cache_key(request.scheme, request.host, path_key), request, asked)
+        ask = self._ask(request, asked)
         try:
-            if forward is not None:
-                return await self._pass(request, asked, forward)
-            ask.alone = request.get(b"authorization") is not None
             attempts = 1
             answer = await (self._attempt(ask) if reader is None else self._read(ask, reader))
             while answer is None:
                 # what it waited for was another's alone, another variant, or purged meanwhile
                 attempts += 1
-                ask.alone = ask.alone or attempts > SHARED_ATTEMPTS_MAX
+                alone = ask.alone or attempts > SHARED_ATTEMPTS_MAX
+                ask = self._ask(request, asked)
+                ask.alone = ask.alone or alone
                 answer = await self._attempt(ask)
         except EdgeError as error:
-            if forward is None and (stale := self._usable_on_error(ask, error)) is not None:
+            if not ask.passes and (stale := self._usable_on_error(ask, error)) is not None:
                 return self._stale_if_error(ask, stale)
             self.counters.failed += 1
-            return of_error(error, CacheStatus(forward=forward or ask.why, detail=error.detail))
+            return of_error(error, CacheStatus(forward=ask.why, detail=error.detail))
         return answer
+
+    def _ask(self, request: RequestHead, asked: Asked) -> Ask:
+        """What a request comes to under the policies of now."""
+        self.catch_up()
+        policies = self.filler.in_force.policies
+        policy = policies.for_request(request)
+        if policy.stripped_request:
+            stripped = policy.stripped_request
+            kept = tuple(line for line in request.fields if line[0] not in stripped)
+            request = replace(request, fields=kept)
+        forward = Forward.BYPASS if policy.bypass else passes(request)
+        if forward is not None:
+            return Ask(b"", request, asked, policy, passes=True, why=forward)
+        key, target = policies.key(request.scheme, request.host, request.target)
+        # an origin sees no more than is keyed
+        host = policies.host(request.scheme, request.host)
+        ask = Ask(key, replace(request, host=host, target=target), asked, policy)
+        ask.alone = request.get(b"authorization") is not None
+        return ask
 
     async def _attempt(self, ask: Ask) -> Answer | None:
         """Look up, else follow a fill; None when that fill was not for this request."""
         sequence = self.catch_up()
-        if ask.asked.sequence > sequence:
-            return await self._pass(ask.request, ask.asked, ask.why)
-        ask.entry = self.filler.memory.find(ask.key, ask.request.fields)
+        if ask.passes or ask.asked.sequence > sequence:
+            return await self._pass(ask)
+        ask.entry = self._find(ask)
         if ask.entry is not None:
-            verdict = may_reuse(ask.request, ask.entry.stored, self.filler.policy, time.monotonic())
+            verdict = may_reuse(ask.request, ask.entry.stored, ask.policy, time.monotonic())
             if verdict.reuse in _REUSABLE:
                 return self._hit(ask, ask.entry, verdict, sequence)
             ask.why = _forward_of(verdict)
-        if only_if_cached(ask.request, self.filler.policy):
+        if only_if_cached(ask.request, ask.policy):
             raise NotCachedError("only-if-cached")
         if ask.entry is None and self._not_for_a_fill(ask):
-            return await self._pass(ask.request, ask.asked, ask.why)
+            return await self._pass(ask)
         if ask.entry is not None and ask.request.method == b"HEAD":
             return await self._head_through(ask, ask.entry, sequence)
         return await self._read(ask, self._follow(ask, sequence))
+
+    def _find(self, ask: Ask) -> Entry | None:
+        """What is stored for a request; judged anew if that was under other policies."""
+        memory, policies = self.filler.memory, self.filler.in_force.policies
+        entry = memory.find(ask.key, ask.request.fields)
+        if entry is None or entry.stored.policy_epoch == policies.epoch:
+            return entry
+        before = entry.stored
+        judged = rejudge(before, ask.request, policies)
+        if isinstance(judged, NoStore):
+            memory.remove(entry)
+            return None
+        memory.freshen(entry, judged.stored)
+        if memory.purged_since(before.purge_sequence, ask.key, before.tags):
+            entry.expire(time.monotonic())  # a soft purge touched it
+        return entry
 
     async def _read(self, ask: Ask, reader: FillReader) -> Answer | None:
         """The answer that a place in a fill gives; None when the fill was not for this request."""
@@ -144,7 +179,8 @@ class Exchange:
         fills = self.filler.fills
         variant = entry.stored.variant
         head = ResponseHead(entry.stored.status, entry.stored.fields)
-        shares = is_for_others(ask.request, head, self.filler.policy)
+        policy = self.filler.in_force.policies.for_response(ask.request, head)
+        shares = is_for_others(ask.request, head, policy)
         busy = len(self.tasks) >= self.filler.limits.fills_max
         if shares and not busy and fills.find(ask.key, variant, time.monotonic()) is None:
             request = replace(ask.request, method=b"GET")
@@ -241,21 +277,29 @@ class Exchange:
         reader.close()
         if ask.request.get(b"range") is not None or ask.request.method == b"HEAD":
             response.close()
-            return await self._pass(ask.request, ask.asked, ask.why)
+            return await self._pass(ask)
         self.counters.misses += 1
         says = CacheStatus(forward=ask.why, forward_status=head.status, detail=fill.detail)
-        watch = self.filler.memory.watch
-        return of_response(response, head, ask.request, says, watch)
+        return self._of_response(response, head, ask, says)
+
+    def _of_response(
+        self, response: Response, head: ResponseHead, ask: Ask, says: CacheStatus
+    ) -> Answer:
+        """The answer that passes a response on."""
+        answer = of_response(response, head, ask.request, says, self.filler.memory.watch)
+        policy = self.filler.in_force.policies.for_response(ask.request, head)
+        answer.stripped = policy.stripped_response
+        return answer
 
     def _usable_on_error(self, ask: Ask, error: EdgeError | None = None) -> Entry | None:
         """What is stored by now and better than an error (RFC 5861 §4), if anything is."""
         if isinstance(error, DownstreamError):
             return None
-        entry = self.filler.memory.find(ask.key, ask.request.fields)
+        entry = self._find(ask)
         return entry if entry is not None and self._may_serve_on_error(ask, entry) else None
 
     def _may_serve_on_error(self, ask: Ask, entry: Entry) -> bool:
-        asked_s = stale_if_error_asked_s(ask.request, self.filler.policy)
+        asked_s = stale_if_error_asked_s(ask.request, ask.policy)
         return may_serve_on_error(entry.stored, time.monotonic(), asked_s)
 
     def _stale_if_error(self, ask: Ask, entry: Entry) -> Answer:
@@ -267,8 +311,7 @@ class Exchange:
 
     async def _head_through(self, ask: Ask, entry: Entry, sequence: int) -> Answer:
         """Forward a HEAD that what is stored may not answer, and let that learn from the answer."""
-        target = normalise(ask.request.target)[1]
-        request = replace(ask.request, target=target, fields=unconditional(ask.request.fields))
+        request = replace(ask.request, fields=unconditional(ask.request.fields))
         fill = Fill(ask.key, entry.stored.variant, request, sequence=sequence, stale=entry)
         try:
             received = await self.filler.asker.ask(b"", request, replace(ask.asked, direct=True))
@@ -283,30 +326,30 @@ class Exchange:
             return self._stale_if_error(ask, entry)
         says = CacheStatus(forward=ask.why, forward_status=status)
         if ask.alone or not self.filler.updated_by_head(fill, entry, received):
-            watch = self.filler.memory.watch
-            return of_response(received.response, received.head, ask.request, says, watch)
+            return self._of_response(received.response, received.head, ask, says)
         received.response.close()
         self.counters.revalidated += 1
         now_mono = time.monotonic()
         says = replace(says, ttl_s=entry.ttl_s(now_mono))
         return of_stored(entry, ask.request, says, now_mono)
 
-    async def _pass(self, request: RequestHead, asked: Asked, forward: Forward) -> Answer:
+    async def _pass(self, ask: Ask) -> Answer:
         """Ask the origin for this player alone; only an answer to POST may be stored."""
+        request = ask.request
         self.counters.bypasses += 1
-        received = await self.filler.asker.ask(b"", request, replace(asked, direct=True))
+        received = await self.filler.asker.ask(b"", request, replace(ask.asked, direct=True))
         sequence = self.catch_up()
         if keys := invalidated_keys(request, received.head):
             await self._invalidate(received.response, keys)
             sequence = self.catch_up()
         if request.method == b"POST":
-            key = cache_key(request.scheme, request.host, normalise(request.target)[1])
+            policies = self.filler.in_force.policies
+            key, _ = policies.key(request.scheme, request.host, request.target)
             fill = Fill(key, b"", request, sequence=sequence, stale=None)
             if self.filler.keeps(fill, received):
-                return await self._keep(fill, received, forward)
-        says = CacheStatus(forward=forward, forward_status=received.head.status)
-        watch = self.filler.memory.watch
-        return of_response(received.response, received.head, request, says, watch)
+                return await self._keep(fill, received, ask.why)
+        says = CacheStatus(forward=ask.why, forward_status=received.head.status)
+        return self._of_response(received.response, received.head, ask, says)
 
     async def _keep(self, fill: Fill, received: Received, forward: Forward) -> Answer:
         """Pass on what was received, and store it on the way."""

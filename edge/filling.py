@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from cache_policies.freshness import may_serve_on_error
-from cache_policies.key import normalise
 from cache_policies.message import Fields, ResponseHead
 from cache_policies.policy import CachePolicy
-from cache_policies.stored import Times
+from cache_policies.rejudge import rejudge
+from cache_policies.stored import Stored, Times
 from cache_policies.storing import NoStore, Store, is_for_others, judge_storing
 from cache_policies.validation import conditional_fields, freshen, freshen_by_head
 from cache_policies.why import Why
@@ -21,6 +21,7 @@ from edge.entry import Entry
 from edge.errors import UpstreamError
 from edge.fetch import Response
 from edge.forwarding import FOR, unconditional
+from edge.in_force import InForce
 from edge.memory import Memory
 from edge.promoting import find
 from edge.settings import Limits
@@ -39,7 +40,7 @@ class Filler:
     memory: Memory
     fills: Fills
     uncacheable: Uncacheable
-    policy: CachePolicy
+    in_force: InForce
     limits: Limits
     counters: Counters
     tiers: tuple[Tier, ...] = ()  # below memory, nearest first
@@ -80,7 +81,8 @@ class Filler:
             if self._freshened(fill, stale, received):
                 fill.enter(Phase.VALIDATED)
                 return None
-            if is_for_others(fill.request, received.head, self.policy):
+            policy = self._policy(fill, stale.stored)
+            if is_for_others(fill.request, received.head, policy):
                 self.memory.remove(stale)
         received = await self._fetch_for(fill, whole, asked)
         if received.head.status == 304:
@@ -90,8 +92,9 @@ class Filler:
 
     async def _held(self, fill: Fill) -> Received | None:
         """What a lower tier holds that answers this fill as it is."""
-        for tier in self.tiers if self.policy.disk else ():
-            found = await find(tier, fill.key, fill.request, self.policy, time.monotonic)
+        policies = self.in_force.policies
+        for tier in self.tiers if policies.for_request(fill.request).disk else ():
+            found = await find(tier, fill.key, fill.request, policies, time.monotonic)
             if found is None:
                 continue
             stored, response = found
@@ -103,8 +106,7 @@ class Filler:
         return None
 
     async def _fetch_for(self, fill: Fill, fields: Fields, asked: Asked) -> Received:
-        # an origin sees no more than is keyed
-        request = replace(fill.request, target=normalise(fill.request.target)[1], fields=fields)
+        request = replace(fill.request, fields=fields)
         return await self.asker.ask(fill.key, request, asked, sequence=fill.sequence)
 
     def keeps(self, fill: Fill, received: Received) -> bool:
@@ -119,9 +121,10 @@ class Filler:
             replace(stale.stored, length=stale.length),
             received.head,
             received.times,
-            self.policy,
+            self._policy(fill, stale.stored),
             purge_sequence=fill.sequence,
         )
+        fresh = self._renewed(fill, fresh)
         if fresh is None:
             if received.head.status < 500:
                 stale.expire(received.times.response_mono)
@@ -136,14 +139,15 @@ class Filler:
             stale.stored,
             received.head,
             received.times,
-            self.policy,
+            self._policy(fill, stale.stored),
             purge_sequence=fill.sequence,
         )
+        fresh = self._renewed(fill, fresh)
         if fresh is None:
             return False
         fill.exclusive = not Store(fresh).collapsible
         told = ResponseHead(fresh.status, fresh.fields)
-        if not is_for_others(fill.request, told, self.policy):
+        if not is_for_others(fill.request, told, self._policy(fill, fresh)):
             fill.exclusive = True
             fill.stale = Entry(stale.key, fresh, stale.slices)  # what is stored stays as it is
             return True
@@ -152,8 +156,15 @@ class Filler:
             return True
         self.memory.freshen(stale, fresh)
         if not received.peer:
-            self._offer(stale)
+            self._offer(fill, stale)
         return True
+
+    def _renewed(self, fill: Fill, fresh: Stored | None) -> Stored | None:
+        """What was updated, as rules see it now: what changed may be what they are about."""
+        if fresh is None or not self.in_force.policies.rules:
+            return fresh
+        judged = rejudge(fresh, fill.request, self.in_force.policies)
+        return None if isinstance(judged, NoStore) else judged.stored
 
     async def _keep_or_release(self, fill: Fill, received: Received) -> None:
         response, fill.head = received.response, received.head
@@ -191,7 +202,7 @@ class Filler:
             fill.request,
             received.head,
             received.times,
-            self.policy,
+            self.in_force.policies.for_response(fill.request, received.head),
             purge_sequence=fill.sequence,
         )
         if isinstance(judged, Store) and FOR in judged.stored.vary:
@@ -262,21 +273,36 @@ class Filler:
     def _store(self, fill: Fill, *, offer: bool) -> None:
         assert fill.stored is not None
         purged = self.memory.purged_since(fill.sequence, fill.key, fill.stored.tags)
-        if purged or fill.outdated:
+        stored = self._of_now(fill, fill.stored)
+        if purged or fill.outdated or stored is None:
             return
         self._unreserve(fill, fill.reserved_bytes)
-        entry = Entry(fill.key, fill.stored, fill.body.slices())
-        if self.memory.store(entry):
+        entry = Entry(fill.key, stored, fill.body.slices())
+        kept = self._policy(fill, stored).memory and self.memory.store(entry)
+        if kept:
             fill.in_memory = True
             self.counters.stored += 1
-            if offer:
-                self._offer(entry)
+        if offer:
+            self._offer(fill, entry)
 
-    def _offer(self, entry: Entry) -> None:
+    def _of_now(self, fill: Fill, stored: Stored) -> Stored | None:
+        """What is to be stored, under the policies of now: others may have come meanwhile."""
+        policies, request = self.in_force.policies, fill.request
+        if stored.policy_epoch == policies.epoch:
+            return stored
+        judged = rejudge(stored, request, policies)
+        key, _ = policies.key(request.scheme, request.host, request.target)
+        return None if isinstance(judged, NoStore) or key != fill.key else judged.stored
+
+    def _policy(self, fill: Fill, stored: Stored) -> CachePolicy:
+        head = ResponseHead(stored.status, stored.fields)
+        return self.in_force.policies.for_response(fill.request, head)
+
+    def _offer(self, fill: Fill, entry: Entry) -> None:
         """Let lower tiers keep a copy: of what the origin sent here, so one worker writes it."""
-        if self.policy.disk:
+        if self.tiers and (policy := self._policy(fill, entry.stored)).disk:
             for tier in self.tiers:
-                tier.offer(entry, after=self.policy.disk_after)
+                tier.offer(entry, after=policy.disk_after)
 
     def _unreserve(self, fill: Fill, freed_bytes: int) -> None:
         fill.reserved_bytes -= freed_bytes

@@ -70,7 +70,11 @@ class Following:
             return None
         if fills.waiting >= limits.waiters_max:
             return None
-        key = facts.prefix + normalise(target)[1]
+        if filler.in_force.policies.rules and self._is_for_the_app(target, facts):
+            return None
+        policies = filler.in_force.policies
+        target_keyed = policies.reduced(facts.host, normalise(target)[1])
+        key = facts.prefix + target_keyed
         found = memory.index.get(key)
         if type(found) is Entry:
             return None  # it is stale
@@ -84,12 +88,20 @@ class Following:
             return Follower(self, fill, (player, target, facts))
         if (key, now_mono) in filler.uncacheable or len(self.tasks) >= limits.fills_max:
             return None
-        request = RequestHead(b"GET", facts.scheme, facts.host, target, cleaned(facts.fields))
+        # an origin sees no more than is keyed
+        request = RequestHead(b"GET", facts.scheme, facts.host, target_keyed, cleaned(facts.fields))
         fill = Fill(key, variant, request, sequence=self.purges.applied, stale=None)
         follower = Follower(self, fill, (player, target, facts), leads=True)
         fills.add(fill)
         self.tasks.start(filler.run(fill, Asked(client=player.address)))
         return follower
+
+    def _is_for_the_app(self, target: bytes, facts: Facts) -> bool:
+        """Whether rules have the request go past the cache, or reach an origin with less in it."""
+        asked = RequestHead(b"GET", facts.scheme, facts.host, target, cleaned(facts.fields))
+        policy = self.filler.in_force.policies.for_request(asked)
+        stripped = policy.stripped_request
+        return policy.bypass or any(name in stripped for name, _ in asked.fields)
 
 
 class Follower(FillReader):
@@ -180,7 +192,7 @@ class Follower(FillReader):
         counters.collapsed += not leads
         if fill.player_head is None:
             fill.player_head = STATUS_LINES[stored.status] + field_block(
-                player_fields(stored.fields)
+                player_fields(stored.fields, stored.stripped)
             )
         says = CacheStatus(
             forward=Forward.URI_MISS,

@@ -14,6 +14,7 @@ import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edge.purges import PurgePage
 from edge.settings import EdgeSettings
@@ -33,6 +34,7 @@ class Handover:
     listener: socket.socket  # bound and listening, SO_REUSEPORT; the supervisor keeps a copy
     peer_dir: Path | None  # where worker N listens on `N.sock`; None when it is alone
     pems: tuple[Pem, ...] = ()  # of a node that serves TLS
+    policies: dict[str, Any] | None = None  # `PolicyFile.to_mapping` of the rules in force
 
 
 def hand_over(control: socket.socket, given: Handover) -> None:
@@ -43,8 +45,9 @@ def hand_over(control: socket.socket, given: Handover) -> None:
         "peer_dir": None if given.peer_dir is None else str(given.peer_dir),
         "pems": given.pems,
         "supervisor": os.getpid(),
+        "policies": given.policies,
     }
-    line = json.dumps(message).encode() + b"\n"
+    line = json.dumps(message, ensure_ascii=False).encode() + b"\n"
     socket.send_fds(control, [line], [given.page.fd, given.listener.fileno()])
 
 
@@ -75,6 +78,7 @@ def adopt(stdin: int = 0) -> tuple[Handover, socket.socket]:
         listener=listener,
         peer_dir=None if peer_dir is None else Path(peer_dir),
         pems=tuple(Pem(*pem) for pem in message["pems"]),
+        policies=message["policies"],
     )
     return given, control
 

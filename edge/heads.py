@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 
 from cache_policies.key import cache_key
 from cache_policies.message import Fields, RequestHead
+from cache_policies.policies import Policies
 from cache_policies.vary import variant_key
 from edge.forwarding import HOP, UNTRUSTED, cleaned
 from edge.refusals import RefusedHeadError
@@ -154,7 +155,9 @@ class KnownLines:
     _SELECTING: Final = 1 << 20
     _OTHER: Final = 1 << 40
 
-    def __init__(self, lines_max: int = 4096) -> None:
+    def __init__(self, policies: Policies | None = None, lines_max: int = 4096) -> None:
+        self._policies = policies or Policies.bare()
+        self._is_slow = self._policies.is_slow if self._policies.has_slow else None
         self._lines_max = lines_max
         self._known: dict[bytes, _Read] = {}
         self._prefixes: dict[tuple[bytes, bytes], bytes] = {}
@@ -178,6 +181,8 @@ class KnownLines:
                 wish = wish or wished
             fields.append(field)
         if kinds >= self._OTHER or kinds & (self._SELECTING - 1) != 1 or len(fields) > FIELDS_MAX:
+            return None
+        if self._is_slow is not None and self._is_slow(method, tuple(fields)):
             return None
         prefix = self._prefixes.get((scheme, host)) or self._prefix(scheme, host)
         facts = Facts(tail, tuple(fields), scheme, method, prefix, kinds >= self._SELECTING)
@@ -235,7 +240,8 @@ class KnownLines:
     def _prefix(self, scheme: bytes, host: bytes) -> bytes:
         if len(self._prefixes) >= self._lines_max:
             self._prefixes.clear()
-        prefix = self._prefixes[scheme, host] = cache_key(scheme, host, b"")
+        keyed = self._policies.host(scheme, host)
+        prefix = self._prefixes[scheme, host] = cache_key(scheme, keyed, b"")
         return prefix
 
 

@@ -13,10 +13,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from edge.admin import admin_app, serving
 from edge.counters import COUNTERS, GAUGES, HISTOGRAMS, MAXIMA
@@ -31,10 +31,29 @@ from edge.renewal import Renewal
 from edge.settings import EdgeSettings
 from edge.tls import Pem, read_pairs
 
+if TYPE_CHECKING:
+    from cache_policies.load import PolicyFile
+
 log = logging.getLogger("edge.node")
 
 WORKER_COMMAND: Final = (sys.executable, "-m", "edge.worker")
 SOCKET_PATH_MAX: Final = 100  # sun_path holds 108 bytes; ours end in /NNN.sock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """What was read from the files that the settings name."""
+
+    pems: tuple[Pem, ...] = ()
+    policies: PolicyFile | None = None
+
+    @classmethod
+    def read(cls, settings: EdgeSettings) -> Files:
+        """Read them. Raises CertificateError or PolicyFileError."""
+        named = settings.policies
+        return cls(
+            pems=read_pairs(settings.tls), policies=None if named is None else _read_rules(named)
+        )
 
 
 class Node:
@@ -46,10 +65,11 @@ class Node:
         *,
         listeners: Sequence[socket.socket],
         peer_dir: Path | None,
-        pems: tuple[Pem, ...] = (),
+        files: Files,
         command: Sequence[str] = WORKER_COMMAND,
     ) -> None:
         self.settings = settings
+        self.policies = files.policies
         self.page = PurgePage.create(workers=settings.workers)
         self.is_draining = False
         self._totals = Totals([*COUNTERS, *HISTOGRAMS], MAXIMA)
@@ -64,7 +84,8 @@ class Node:
                     page=self.page,
                     listener=listener,
                     peer_dir=peer_dir,
-                    pems=pems,
+                    pems=files.pems,
+                    policies=None if self.policies is None else self.policies.to_mapping(),
                 ),
                 command,
                 {"invalidate": self._invalidate},
@@ -156,6 +177,13 @@ class Node:
             COUNTERS | NODE_COUNTERS, GAUGES | NODE_GAUGES, sums | own, histograms=HISTOGRAMS
         )
 
+    def rules(self) -> dict[str, Any]:
+        """Return what `GET /policies` says."""
+        file = self.policies
+        if file is None:
+            return {"epoch": 0, "name": None, "policies": None}
+        return {"epoch": file.epoch, "name": file.name, "policies": file.to_mapping()}
+
     def status(self) -> dict[str, Any]:
         """Return what `/status` says."""
         settings = self.settings
@@ -169,6 +197,8 @@ class Node:
             "pid": os.getpid(),
             "memory_bytes": settings.memory_bytes,
             "sequence": self.page.epoch(),
+            "policies": None if self.policies is None else self.policies.name,
+            "policy_epoch": 0 if self.policies is None else self.policies.epoch,
             "workers": [
                 {
                     "worker": keeper.worker_no,
@@ -227,10 +257,10 @@ async def serve(
 ) -> None:
     """Run a node until SIGTERM or SIGINT; `started` gets the settings with the ports that it has.
 
-    Raises ListenError or CertificateError before any worker is started, and WorkerError when one of
-    them never serves.
+    Raises PolicyFileError, CertificateError or ListenError before any worker is started, and
+    WorkerError when one of them never serves.
     """
-    pems = read_pairs(settings.tls)
+    files = Files.read(settings)
     with ExitStack() as opened:
         listeners = bind(settings.listen, option="--listen", count=settings.workers)
         opened.callback(_close_all, listeners)
@@ -241,7 +271,7 @@ async def serve(
             opened.callback(_close_all, admin)
             settings = replace(settings, admin=bound_to(admin[0]))
         peer_dir = opened.enter_context(_peer_dir(settings.workers))
-        node = Node(settings, listeners=listeners, peer_dir=peer_dir, pems=pems, command=command)
+        node = Node(settings, listeners=listeners, peer_dir=peer_dir, files=files, command=command)
         opened.callback(node.page.close)
         loop = asyncio.get_running_loop()
         handlers = {signal.SIGTERM: node.stop, signal.SIGINT: node.stop, signal.SIGHUP: node.reload}
@@ -258,6 +288,12 @@ async def serve(
                 failure = group.exceptions[0]
             if failure is not None:
                 raise failure
+
+
+def _read_rules(name: str) -> PolicyFile:
+    from edge.policy_file import read_rules  # noqa: PLC0415 pydantic: a bare edge needs none
+
+    return read_rules(name)
 
 
 def _close_all(listeners: Sequence[socket.socket]) -> None:

@@ -1,15 +1,14 @@
 """What a lower tier holds, as a fill takes it: judged anew, then read slice by slice."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from cache_policies.message import Fields, RequestHead
-from cache_policies.policy import CachePolicy
+from cache_policies.policies import Policies
+from cache_policies.rejudge import judge_anew
 from cache_policies.reuse import may_reuse
 from cache_policies.stored import Stored, parse_length
-from cache_policies.storing import NoStore, judge_storing
-from cache_policies.vary import vary_names
+from cache_policies.storing import NoStore
 from cache_policies.why import Reuse
 from edge.body import SLICE_BYTES
 from edge.errors import StorageError, UpstreamError
@@ -18,16 +17,10 @@ from edge.tier import Held, Tier
 REUSABLE: Final = frozenset({Reuse.FRESH, Reuse.STALE_WHILE_REVALIDATE, Reuse.STALE_ALLOWED})
 
 
-def stored_form(held: Held, request: RequestHead, policy: CachePolicy) -> Stored | None:
-    """What `held` is under the policy of now; None when it may not be stored by it.
-
-    Judged by the fields that select it, not by what else this request says: it was stored for all.
-    """
-    vary = vary_names(held.head.fields)
-    selecting = tuple(line for line in request.fields if line[0] in vary)
-    neutral = replace(request, method=b"GET", fields=selecting)
-    judged = judge_storing(
-        neutral, held.head, held.times, policy, purge_sequence=held.purge_sequence
+def stored_form(held: Held, request: RequestHead, policies: Policies) -> Stored | None:
+    """What `held` is under the policies of now; None when it may not be stored by them."""
+    judged = judge_anew(
+        request, held.head, held.times, policies, purge_sequence=held.purge_sequence
     )
     if isinstance(judged, NoStore) or parse_length(held.head) not in (None, held.length):
         return None
@@ -73,7 +66,7 @@ class HeldResponse:
 
 
 async def find(
-    tier: Tier, key: bytes, request: RequestHead, policy: CachePolicy, now: Callable[[], float]
+    tier: Tier, key: bytes, request: RequestHead, policies: Policies, now: Callable[[], float]
 ) -> tuple[Stored, HeldResponse] | None:
     """What `tier` holds that may answer `request` as it is; None when nothing does.
 
@@ -82,11 +75,11 @@ async def find(
     held = await tier.find(key, request.fields)
     if held is None:
         return None
-    stored = stored_form(held, request, policy)
+    stored = stored_form(held, request, policies)
     if stored is None:
         held.drop()
         return None
-    if may_reuse(request, stored, policy, now()).reuse not in REUSABLE:
+    if may_reuse(request, stored, policies.for_request(request), now()).reuse not in REUSABLE:
         held.close()
         return None
     try:

@@ -302,7 +302,7 @@ class EdgeProtocol(HttpToolsProtocol):
         if type(entry) is Variants:
             entry = entry.entries.get(facts.variant(entry.vary))
         if entry is None:
-            return False
+            return shared.policies.reduces and self._hit_reduced(target, facts)
         now = monotonic()
         if now >= entry.fresh_until:  # type: ignore[union-attr]
             return False
@@ -322,6 +322,11 @@ class EdgeProtocol(HttpToolsProtocol):
         else:
             self.transport.writelines([head, *entry.slices])
         return True
+
+    def _hit_reduced(self, target: bytes, facts: Facts) -> bool:
+        """Look again for what rules leave of the query; what was sent is not stored as it is."""
+        reduced = self.shared.policies.reduced(facts.host, target)
+        return reduced != target and self._hit(reduced, facts)
 
     def _part(self, entry: Entry, facts: Facts, now: float) -> None:
         """A hit that asks for less than the whole."""

@@ -103,6 +103,7 @@ class EdgeSettings:
     token: str = field(default="", repr=False)  # of the admin listener; never logged
     region: str = ""
     tls: tuple[CertificatePair, ...] = ()  # players connect over TLS where there is one
+    policies: str | None = None  # a policy file's name
     limits: Limits = field(default_factory=Limits)
 
     @property

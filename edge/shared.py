@@ -20,6 +20,7 @@ class Shared:
         "lines",
         "memory",
         "peers",
+        "policies",
     )
 
     def __init__(
@@ -36,7 +37,8 @@ class Shared:
         self.follower = follower
         self.counters = counters
         self.limits = limits
-        self.lines = KnownLines()
+        self.policies = following.filler.in_force.policies
+        self.lines = KnownLines(self.policies)
         self.peers = peers  # these connections come from other workers of this node
         self.has_hits = not peers  # what is answered in memory needs no app
         self.is_draining = False  # every answer is its connection's last one

@@ -15,7 +15,6 @@ from typing import Any, Final
 import uvicorn
 import uvloop
 
-from cache_policies.policy import CachePolicy
 from edge.app import EdgeApp
 from edge.asking import Asker
 from edge.collapse import Fills, Uncacheable
@@ -27,6 +26,7 @@ from edge.fetch import FillClient
 from edge.filling import Filler
 from edge.following import Following
 from edge.handover import Handover, adopt
+from edge.in_force import InForce
 from edge.listeners import close_door
 from edge.loop_watch import LoopWatch
 from edge.memory import Memory
@@ -73,20 +73,20 @@ class Worker:
         self.shared: list[Shared] = []  # by listener
         self._relieved_mono = 0.0
         self.fills = Fills()
+        self.in_force = InForce.of(given.policies)
         self.tasks = Tasks()
         self.client = FillClient(limits, self.memory)
         self.follower = PurgeFollower(given.page, given.worker_no, self.apply)
         self.line: ControlLine | None = None  # to the supervisor
         self.certificates = Certificates(given.pems) if given.pems else None
         self.is_draining = False
-        policy = CachePolicy()
         self.origins = upstreams.origins
         filler = Filler(
             asker=Asker(
                 client=self.client,
                 upstreams=upstreams,
                 memory=self.memory,
-                policy=policy,
+                in_force=self.in_force,
                 limits=limits,
                 counters=self.counters,
                 budget=RetryBudget(limits.retry_ratio, limits.retry_burst),
@@ -94,7 +94,7 @@ class Worker:
             memory=self.memory,
             fills=self.fills,
             uncacheable=Uncacheable(limits.uncacheable_max, limits.uncacheable_s),
-            policy=policy,
+            in_force=self.in_force,
             limits=limits,
             counters=self.counters,
         )

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import pytest
 
@@ -15,6 +14,7 @@ from edge.fetch import Fetch
 from edge.purges import PurgeKind
 from edge.worker import Worker
 from tests.support.held_tier import DictHeld, DictTier
+from tests.support.rules import compiled
 from tests.support.wire import close_worker, worker_without_listener
 
 KEY = b"http://edge.test/held"
@@ -158,6 +158,6 @@ async def test_damage_after_the_first_slice_never_looks_like_the_end(rig):
 async def test_a_policy_keeps_off_the_disk(rig):
     rig.tier.held[KEY] = DictHeld(BODY, FRESH)
     filler = rig.worker.app._exchange.filler
-    filler.policy = replace(filler.policy, disk=False)
+    filler.in_force.policies = compiled("rules: [{name: a, set: {tiers: memory}}]")
     assert await rig.body() == OF_ORIGIN
     assert rig.tier.offered == []

@@ -231,6 +231,7 @@ async def running_edge(
     *,
     memory_bytes: int = 64 * MIB,
     tls: Sequence[CertificatePair] = (),
+    policies: dict[str, Any] | None = None,
     **limits: Any,
 ) -> AsyncIterator[Edge]:
     """An edge in front of `origin_url`; `limits` replace those of its settings."""
@@ -252,6 +253,7 @@ async def running_edge(
         listener=listener,
         peer_dir=None,
         pems=read_pairs(tls),
+        policies=policies,
     )
     worker = Worker(given, upstreams_of(given))
     server = Server(worker)

@@ -1,0 +1,23 @@
+"""Reads policy files from disk, bounded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cache_policies.load import PolicyFile, load_policies
+from cache_policies.source import TEXT_MAX_BYTES, Complaint, Place, PolicyFileError
+
+
+def read_policy_file(path: Path) -> PolicyFile:
+    """Return the rules in a file. Raises PolicyFileError, or OSError when it cannot be read."""
+    with path.open("rb") as file:
+        return load_policies(file.read(TEXT_MAX_BYTES + 1), str(path))
+
+
+def read_rules(name: str) -> PolicyFile:
+    """Return the rules in the file `name`. Raises PolicyFileError, whatever is wrong with it."""
+    try:
+        return read_policy_file(Path(name))
+    except OSError as error:
+        why = f"cannot be read: {error.strerror}"
+        raise PolicyFileError(name, [Complaint(Place(), why)]) from error
