@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from amaro.ports import LOOPBACK
 from amaro.processes import Command
+from amaro.shipped import shipped
 from amaro.target import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ def edge(site: Site, ports: EdgePorts) -> ServicePlan:
             *("edge", "serve", "--listen", site.listen(ports.public), "--region", ports.region),
             *("--origin", site.inner_url(site.ports.origin)),
             *("--admin", f"{LOOPBACK}:{ports.admin}"),
+            *("--policies", str(shipped("policies/amaro.yaml"))),
         ),
         url=site.url(ports.public),
         health_url=site.inner_url(ports.public),

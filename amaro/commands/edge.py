@@ -51,6 +51,9 @@ def serve(
         str, typer.Option(metavar="OBJECTIVE", help="Save upstream 'bytes' or 'objects'.")
     ] = "bytes",
     workers: Annotated[int, typer.Option(min=1, max=WORKERS_MAX, help="Processes.")] = 1,
+    policies: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Rules to cache by; see amaro policy.")
+    ] = None,
     admin: Annotated[
         str | None,
         typer.Option(metavar="HOST:PORT", help="Purge, status and metrics; needs a token."),
@@ -92,11 +95,13 @@ def serve(
         token="" if admin is None else _token(token_file),
         region=region,
         tls=tuple(map(CertificatePair, certificates, keys)),
+        policies=None if policies is None else str(policies),
     )
     _run(settings)
 
 
 def _run(settings: EdgeSettings) -> None:
+    from cache_policies.source import PolicyFileError  # noqa: PLC0415
     from edge.keeper import WorkerError  # noqa: PLC0415
     from edge.listeners import ListenError  # noqa: PLC0415
     from edge.node import serve as serve_node  # noqa: PLC0415
@@ -108,6 +113,8 @@ def _run(settings: EdgeSettings) -> None:
         asyncio.run(serve_node(settings, started=_announce))
     except CertificateError as error:
         give_up(str(error), status=2)
+    except PolicyFileError as error:
+        give_up(f"--policies:\n{error}", status=2)
     except (ListenError, WorkerError) as error:
         give_up(str(error))
 
