@@ -66,7 +66,7 @@ class Simulation:
             memory_bytes if self.world.failing else 64 << 20, fills_max=self.draw.choice([6, 1000])
         )
         self.client = ScriptedClient(self.world)
-        self.worker.app._exchange.filler.client = self.client
+        self.worker.app._exchange.filler.asker.client = self.client
         self.protocol = self.worker.protocol()
         self.floor = dict.fromkeys(KEYS, 1)
         self.softly = dict.fromkeys(KEYS, 0.0)  # what was said before is stale since
