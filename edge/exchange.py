@@ -120,7 +120,11 @@ class Exchange:
         if only_if_cached(ask.request, ask.policy):
             raise NotCachedError("only-if-cached")
         if ask.entry is None and self._not_for_a_fill(ask):
-            return await self._pass(ask)
+from cache_policies.message import RequestHead, ResponseHead
+from cache_policies.policy import CachePolicy
+from cache_policies.rejudge import rejudge
+from cache_policies.reuse import Verdict, may_reuse, only_if_cached, stale_if_error_asked_s
+from cache_policies.storing import NoStore
         if ask.entry is not None and ask.request.method == b"HEAD":
             return await self._head_through(ask, ask.entry, sequence)
         return await self._read(ask, self._follow(ask, sequence))
@@ -196,15 +200,18 @@ class Exchange:
         running = None if alone else filler.fills.find(ask.key, variant, time.monotonic())
         if running is not None:
             return FillReader(running, sequence)
+        self._check_fills()
         request = replace(ask.request, method=b"GET")
         fill = Fill(ask.key, variant, request, sequence=sequence, stale=stale)
         reader = FillReader(fill, sequence, leads=True)
         self._begin(fill, ask.asked, alone=alone)
         return reader
 
-    def _begin(self, fill: Fill, asked: Asked, *, alone: bool = False) -> None:
+    def _check_fills(self) -> None:
         if len(self.tasks) >= self.filler.limits.fills_max:
             raise RefusedError("fills-max")
+
+    def _begin(self, fill: Fill, asked: Asked, *, alone: bool = False) -> None:
         if alone:
             asked = replace(asked, direct=True)
         else:
@@ -278,6 +285,8 @@ class Exchange:
         if ask.request.get(b"range") is not None or ask.request.method == b"HEAD":
             response.close()
             return await self._pass(ask)
+        if ask.entry is not None and ask.request.method == b"HEAD":
+            return await self._head_through(ask, ask.entry, sequence)
         self.counters.misses += 1
         says = CacheStatus(forward=ask.why, forward_status=head.status, detail=fill.detail)
         return self._of_response(response, head, ask, says)
@@ -301,6 +310,13 @@ class Exchange:
     def _may_serve_on_error(self, ask: Ask, entry: Entry) -> bool:
         asked_s = stale_if_error_asked_s(ask.request, ask.policy)
         return may_serve_on_error(entry.stored, time.monotonic(), asked_s)
+
+    def _or_stale(self, ask: Ask, answer: Answer) -> Answer:
+        """An answer of the origin's, unless it is an error and something better is stored."""
+        if answer.status not in SERVER_ERRORS or (stale := self._usable_on_error(ask)) is None:
+            return answer
+        answer.body.close()
+        return self._stale_if_error(ask, stale)
 
     def _stale_if_error(self, ask: Ask, entry: Entry) -> Answer:
         self.counters.stale_hits += 1

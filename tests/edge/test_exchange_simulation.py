@@ -4,6 +4,8 @@
 """
 
 import asyncio
+import gc
+import logging
 import os
 from collections import Counter
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ import pytest
 
 from cache_policies.freshness import may_serve_on_error
 from cache_policies.message import RequestHead
+from edge.entry import Entry
 from edge.purges import PurgeKind
 from edge.worker import Worker
 from tests.support.simulated_origin import (
@@ -30,8 +33,9 @@ from tests.support.simulated_player import Heard, Player
 from tests.support.virtual_time import VirtualLoop, virtual_time
 from tests.support.wire import close_worker, worker_without_listener
 
-FIRST, _, LAST = os.environ.get("AMARO_SEEDS", "0:24").partition(":")
-SEEDS = range(int(FIRST), int(LAST))
+FIRST, _, LAST = os.environ.get("AMARO_SEEDS", "0:16").partition(":")
+FOUND = (109, 166, 177)  # what these seeds found is mended
+SEEDS = [*range(int(FIRST), int(LAST)), *FOUND]
 KEYS = ["/a/one", "/a/two", "/b/three", "/own/mine", "/own/ours"]
 PLAYERS, REQUESTS, EVENTS = 10, 30, 60
 HOST = "edge.test"
@@ -68,10 +72,17 @@ class Simulation:
         self.client = ScriptedClient(self.world)
         self.worker.app._exchange.filler.asker.client = self.client
         self.protocol = self.worker.protocol()
+        self.stored_mono: dict[tuple[bytes, bytes], float] = {}  # when each entry was last stored
+        self.store = self.worker.memory.store
+        self.worker.memory.store = self.stored  # type: ignore[method-assign]
         self.floor = dict.fromkeys(KEYS, 1)
         self.softly = dict.fromkeys(KEYS, 0.0)  # what was said before is stale since
         self.says = Counter[str]()
         self.count = 0
+
+    def stored(self, entry: Entry) -> bool:
+        self.stored_mono[entry.key, entry.stored.variant] = self.clock.now
+        return self.store(entry)
 
     # players
 
@@ -206,7 +217,9 @@ class Simulation:
         fields = tuple((n.lower().encode(), v.encode()) for n, v in ask.fields.items())
         request = RequestHead(ask.method.encode(), b"http", HOST.encode(), ask.key.encode(), fields)
         entry = self.worker.memory.find(b"http://" + HOST.encode() + ask.key.encode(), fields)
-        if entry is None or entry.stored.response_mono > ask.asked_mono:
+        if entry is None:
+            return
+        if self.stored_mono[entry.key, entry.stored.variant] >= heard.began_mono:
             return
         usable = may_serve_on_error(entry.stored, heard.began_mono)
         assert not usable, ("an error instead of a stale answer", request, entry.stored, about)
@@ -289,12 +302,17 @@ def simulate(seed: int, rules: tuple[Rule, ...]) -> Simulation:
             await simulation.run()
             return simulation
 
-        return loop.run_until_complete(life())
+        gc.disable()  # as good as, in a worker: what hangs in a cycle stays for good
+        try:
+            return loop.run_until_complete(life())
+        finally:
+            gc.enable()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_no_order_of_events_breaks_a_promise(seed: int) -> None:
+def test_no_order_of_events_breaks_a_promise(seed: int, caplog: pytest.LogCaptureFixture) -> None:
     simulation = simulate(seed, RULES)
+    assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
     assert sum(simulation.says.values()) > PLAYERS * REQUESTS * 0.8
 
 
