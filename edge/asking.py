@@ -147,7 +147,7 @@ class Asker:
                     if not _may_go_on(request, asked, error):
                         raise
                     tries.failed(route, error)
-                    failure = error
+                    failure = error.again()  # frames, which its traceback has, would hold it
                     continue
                 if route.peer:
                     _raise_error_of_peer(received.response)
@@ -161,7 +161,7 @@ class Asker:
                 best.response.close()
             raise
         if best is None:
-            raise failure
+            raise failure.again()
         return best
 
     def _may_try(self, tries: Tries) -> bool:

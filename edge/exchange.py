@@ -120,11 +120,7 @@ class Exchange:
         if only_if_cached(ask.request, ask.policy):
             raise NotCachedError("only-if-cached")
         if ask.entry is None and self._not_for_a_fill(ask):
-from cache_policies.message import RequestHead, ResponseHead
-from cache_policies.policy import CachePolicy
-from cache_policies.rejudge import rejudge
-from cache_policies.reuse import Verdict, may_reuse, only_if_cached, stale_if_error_asked_s
-from cache_policies.storing import NoStore
+            return self._or_stale(ask, await self._pass(ask))
         if ask.entry is not None and ask.request.method == b"HEAD":
             return await self._head_through(ask, ask.entry, sequence)
         return await self._read(ask, self._follow(ask, sequence))
@@ -284,9 +280,7 @@ from cache_policies.storing import NoStore
         reader.close()
         if ask.request.get(b"range") is not None or ask.request.method == b"HEAD":
             response.close()
-            return await self._pass(ask)
-        if ask.entry is not None and ask.request.method == b"HEAD":
-            return await self._head_through(ask, ask.entry, sequence)
+            return self._or_stale(ask, await self._pass(ask))
         self.counters.misses += 1
         says = CacheStatus(forward=ask.why, forward_status=head.status, detail=fill.detail)
         return self._of_response(response, head, ask, says)

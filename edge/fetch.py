@@ -271,7 +271,7 @@ class Connection(asyncio.BufferedProtocol):
     async def _progress(self, limit_s: float | None) -> None:
         """Wait for news; raises TimeoutError, or UpstreamError once the connection died."""
         if self._reader.error is not None:
-            raise self._reader.error
+            raise self._reader.error.again()
         if self._lost:
             raise self._cut_off()
         self._wakeup = self._loop.create_future()
@@ -323,7 +323,7 @@ class Connection(asyncio.BufferedProtocol):
             return
         error = sender.exception()
         if isinstance(error, EdgeError):
-            raise error
+            raise error.again()
         if isinstance(error, TimeoutError):
             raise UpstreamTimeoutError("idle-timeout", f"{self.upstream.url}: takes no body")
         if error is not None:

@@ -440,8 +440,6 @@ class EdgeProtocol(HttpToolsProtocol):
         cycle.task = task
         self.tasks.add(task)
         task.add_done_callback(self._ended)
-        if reader is not None:  # a task that is cancelled before its first step closes nothing
-            task.add_done_callback(lambda _: reader.close())
         if reader is not None:  # the task may end before it begins
             task.add_done_callback(lambda _: reader.close())
 

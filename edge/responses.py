@@ -15,8 +15,10 @@ class ResponseReader:
 
     def __init__(self, method: bytes, head_bytes_max: int) -> None:
         self._method = method
-        self._head_bytes_left = head_bytes_max
-        self._parser = httptools.HttpResponseParser(self)
+        self._bare_bytes_max = head_bytes_max
+        self._bare_bytes = 0  # since the last of the body: heads, chunk extensions, trailers
+        # it holds this reader in turn: `drop` parts the two
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._fields: list[tuple[bytes, bytes]] = []
         self._until_close = False
         self._received = 0
@@ -37,10 +39,9 @@ class ResponseReader:
         if self.complete:  # more than was asked for: never reuse such a connection
             self.keep_alive = False
             return
-        if self.error is not None:
+        if self.error is not None or self._parser is None:
             return
-        if not self.has_head:
-            self._head_bytes_left -= len(data)
+        received = self._received
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -49,8 +50,12 @@ class ResponseReader:
             if not self.complete:
                 self.error = UpstreamError("protocol-error", f"not HTTP/1.1: {error}")
             self.keep_alive = False
-        if not self.has_head and self._head_bytes_left < 0 and self.error is None:
-            self.error = UpstreamError("head-too-large", "the response head exceeds its limit")
+        if self._received != received:
+            self._bare_bytes = 0
+            return
+        self._bare_bytes += len(data)
+        if self._bare_bytes > self._bare_bytes_max and self.error is None and not self.complete:
+            self.error = UpstreamError("head-too-large", "head or framing exceed their limit")
 
     def end_of_stream(self, *, clean: bool) -> None:
         """The connection has ended; only a body that is delimited by that is now complete."""
@@ -65,7 +70,8 @@ class ResponseReader:
         return piece
 
     def drop(self) -> None:
-        """Let go of the pieces that nobody will take."""
+        """Let go of the pieces that nobody will take; nothing is read any more."""
+        self._parser = None
         self.pieces.clear()
         self.held_bytes = 0
 
@@ -84,7 +90,9 @@ class ResponseReader:
     def on_headers_complete(self) -> None:
         if self.complete:
             return
-        status = self._parser.get_status_code()
+        parser = self._parser
+        assert parser is not None
+        status = parser.get_status_code()
         if 100 <= status < 200:
             return
         coding = [value.lower() for name, value in self._fields if name == b"transfer-encoding"]
@@ -95,13 +103,13 @@ class ResponseReader:
         self.status = status
         self.fields = tuple(self._fields)
         self.has_head = True
-        self.keep_alive = self._parser.should_keep_alive()
+        self.keep_alive = parser.should_keep_alive()
         if self._method == b"HEAD" or status in BODILESS:
             self.length = 0
             self.complete = True
             # httptools waits for the body that a HEAD response only announces
             self.keep_alive = self.keep_alive or (
-                self._parser.get_http_version() == "1.1"
+                parser.get_http_version() == "1.1"
                 and b"close" not in b",".join(self._values(b"connection")).lower()
             )
         elif coding:

@@ -60,17 +60,17 @@ class ResumingResponse:
         """Read on from another response. Raises what broke this one when that may not be."""
         self.close()
         if not self._resumes_left or error.detail == "total-timeout":
-            raise error
+            raise error.again()  # itself, it would hold the frame that holds it
         self._resumes_left -= 1
         last = None if self.status == 200 else self._end and self._end - 1
         try:
             response, head = await self._ask(rest_fields(self._etag, self._at, last))
         except UpstreamError:
-            raise error from None
+            raise error.again() from None
         part = continues(head, self._etag, self._at, self._length)
         if part is None or (self.status != 200 and head.status != 206):
             response.close()
-            raise error
+            raise error.again()
         self._response = response
         self._repeated_bytes = self._at - part.first
         self._length = part.length
