@@ -14,7 +14,7 @@ SIZE = 40_000
 def test_a_crowd_reads_what_the_origin_has(tmp_path):
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.origin_server", str(port)]
-    with running("origin", command, port=port, core=0, log=tmp_path / "log") as origin:
+    with running("origin", command, port=port, cores="0", log=tmp_path / "log") as origin:
         assert fetch(origin, f"/fast/{SIZE}")[2] == body(SIZE)
         clients = connect(port, 12)
         try:
