@@ -9,6 +9,7 @@ from cache_policies.shadow import POLICIES, Shadow, is_sampled
 
 SAMPLE_MAX: Final = 4096  # names in one shadow; with more, half of them are no longer looked at
 SAMPLE_MIN: Final = SAMPLE_MAX // 8  # with fewer, twice as many are
+_MOVED_PER_STEP: Final = 256  # names of each shadow, when it goes on with another sample
 _CERTAINTY: Final = 4.0  # standard deviations by which a lead must stand out of chance
 _LEAD_MIN: Final = 0.003  # of all requests, or bytes: smaller gains are not worth a switch
 _HALF_LIFE_S: Final = 1200.0  # after which what was seen counts half
@@ -44,10 +45,11 @@ class Contest:
         self._objective = objective
         self._shadows = {name: Shadow(name, budget_bytes) for name in POLICIES}
         self._faded_mono = 0.0
+        self._is_rescaling = False  # shadows take no requests meanwhile
 
     def samples(self, name_hash: int) -> bool:
         """Whether requests for this name are wanted."""
-        return is_sampled(name_hash, self.halvings)
+        return is_sampled(name_hash, self.halvings) and not self._is_rescaling
 
     def take(self, name_hash: int, size_bytes: int, times: int = 1) -> None:
         """Take `times` requests for one sampled name, with none for another in between."""
@@ -91,6 +93,8 @@ class Contest:
             score.hit_bytes *= keep
             score.lead *= keep
             score.doubt *= keep * keep
+        if self._is_rescaling:
+            return
         most = max(map(len, self._shadows.values()))
         if most > SAMPLE_MAX:
             self._rescale(self.halvings + 1)
@@ -99,5 +103,12 @@ class Contest:
 
     def _rescale(self, halvings: int) -> None:
         self.halvings = halvings
+        self._is_rescaling = True
         for shadow in self._shadows.values():
             shadow.rescale(self._budget_bytes >> halvings, halvings)
+
+    def step(self) -> None:
+        """Do a bounded piece of the work of another sample."""
+        if self._is_rescaling:
+            moved = [shadow.move(_MOVED_PER_STEP) for shadow in self._shadows.values()]
+            self._is_rescaling = not all(moved)

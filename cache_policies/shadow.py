@@ -42,6 +42,8 @@ class Shadow:
     def __init__(self, policy: str, budget_bytes: int) -> None:
         self._make = POLICIES[policy]
         self._policy = self._make(budget_bytes)
+        self._before: Eviction[Evictable] | None = None  # while its names are taken over
+        self._halvings = 0
         self._names: dict[int, Name] = {}
 
     def __len__(self) -> int:
@@ -62,12 +64,21 @@ class Shadow:
         return found is not None
 
     def rescale(self, budget_bytes: int, halvings: int) -> None:
-        """Go on with another share of all names; what this one knows of them is kept, in order."""
-        before, self._policy = self._policy, self._make(budget_bytes)
-        for name in before.hand_over(len(before)):
-            if is_sampled(name.name_hash, halvings):
+        """Begin to go on with another share of all names; `move` until it is done."""
+        self._before, self._policy = self._policy, self._make(budget_bytes)
+        self._halvings = halvings
+
+    def move(self, names_max: int) -> bool:
+        """Take over the next names that are sampled still; return whether that was all."""
+        if self._before is None:
+            return True
+        for name in self._before.hand_over(names_max):
+            if is_sampled(name.name_hash, self._halvings):
                 self._policy.adopt(name)
             else:
                 del self._names[name.name_hash]
-        for victim in self._policy.shrink(budget_bytes):
+        for victim in self._policy.shrink(self._policy.budget_bytes):
             del self._names[victim.name_hash]
+        if not len(self._before):
+            self._before = None
+        return self._before is None

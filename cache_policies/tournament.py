@@ -92,6 +92,7 @@ class Tournament(Generic[Entry]):
         """Do a bounded piece of what hits and stores leave to be done: 20 times a second."""
         self._harvest()
         self._move()
+        self.contest.step()
         if now_mono - self._decided_mono < _DECIDE_EVERY_S:
             return
         self._decided_mono = now_mono

@@ -1,20 +1,24 @@
 """A stored response as the memory tier keeps it: its head rendered once, its body shared."""
 
 import http
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 from cache_policies.eviction import Evictable
-from cache_policies.freshness import current_age_s, fresh_until_mono, initial_age_s
+from cache_policies.freshness import current_age_s, fresh_until_mono
 from cache_policies.message import Fields
 from cache_policies.ranges import part_fields
 from cache_policies.stored import Stored
 from cache_policies.validation import not_modified_fields
+from edge.packing import Traits, born_mono, pack, traits, unpack, variant, vary
 
 IDENTITY: Final = b"amaro-edge"
 VIA: Final = b"1.1 amaro-edge"
+COOL_S: Final = 30.0  # after its last answer an entry keeps only what it cannot do without
 OVERHEAD_BYTES: Final = 1024  # of one entry beside its head and body: objects, index, tags
 
+_VIA_LINE: Final = (b"via", VIA)
 _SAID_ANEW: Final = frozenset({b"age", b"content-length"})
 NOT_FOR_PLAYERS: Final = b"surrogate-key"
 
@@ -38,7 +42,7 @@ def field_block(fields: Fields) -> bytes:
 
 def passed_fields(fields: Fields) -> Fields:
     """End-to-end `fields` as they are passed on, beside framing and what each answer adds."""
-    return (*(line for line in fields if line[0] not in _SAID_ANEW), (b"via", VIA))
+    return (*(line for line in fields if line[0] not in _SAID_ANEW), _VIA_LINE)
 
 
 def player_fields(fields: Fields, stripped: frozenset[bytes] = frozenset()) -> Fields:
@@ -50,112 +54,175 @@ def player_fields(fields: Fields, stripped: frozenset[bytes] = frozenset()) -> F
     )
 
 
+class _Warm:
+    """What answers are made of while an entry is asked for; all of it can be made again."""
+
+    __slots__ = ("born_mono", "head", "head_206", "head_304", "second", "stored", "until")
+
+    def __init__(self) -> None:
+        self.born_mono = 0.0
+        self.until = 0.0  # the head is right before this
+        self.head = b""  # of a whole answer
+        self.second = b""  # its end, which changes each second
+        self.head_206: bytes | None = None
+        self.head_304: bytes | None = None
+        self.stored: Stored | None = None
+
+
+_COLD: Final = _Warm()  # shared by all that nobody asks for
+
+
 class Entry(Evictable):
     """One stored response. Slots, no cycles: the collector never needs to look at it."""
 
     __slots__ = (
-        "_head",
         "_head_200",
-        "_head_206",
-        "_head_304",
-        "_head_until",
-        "_second",
-        "born_mono",
+        "_packed",
+        "_traits",
+        "_warm",
         "fresh_until",
         "key",
         "length",
         "slices",
-        "stored",
     )
 
-    def __init__(self, key: bytes, stored: Stored, slices: list[bytes]) -> None:
+    def __init__(self, key: bytes, stored: Stored, slices: Sequence[bytes]) -> None:
         self.key = key
-        self.slices = slices
+        self.slices = tuple(slices)
         self.length = sum(map(len, slices))
         self.freshen(stored)
         super().__init__(self.length + len(self._head_200) + OVERHEAD_BYTES)
 
     @property
+    def stored(self) -> Stored:
+        """The head for decisions; cheap while the entry is asked for."""
+        warm = self._warm
+        if warm.stored is not None:
+            return warm.stored
+        stored = unpack(self._packed, self._traits, self._shown(), self.length)
+        if warm is not _COLD:
+            warm.stored = stored
+        return stored
+
+    @property
+    def vary(self) -> tuple[bytes, ...]:
+        """The selecting field names."""
+        return vary(self._traits)
+
+    @property
+    def variant(self) -> bytes:
+        """Which variant of its resource this is."""
+        return variant(self._traits)
+
+    @property
     def name_hash(self) -> int:
         """A number that names this key and variant, whatever is stored under them."""
-        variant = self.stored.variant
-        return hash(self.key) ^ hash(variant) if variant else hash(self.key)
+        of_variant = variant(self._traits)
+        return hash(self.key) ^ hash(of_variant) if of_variant else hash(self.key)
 
     def freshen(self, stored: Stored) -> None:
         """Take a new head for the same body (RFC 9111 §4.3.4)."""
-        self.stored = stored
-        self.born_mono = stored.response_mono - initial_age_s(stored)
         # what the hit path compares: below it, the entry answers with no further judgement
         self.fresh_until = 0.0 if stored.no_cache else fresh_until_mono(stored)
-        fields = field_block(self._player_fields)
+        shown = player_fields(stored.fields, stored.stripped)
         length = b"" if stored.status == 204 else b"content-length: %d\r\n" % self.length
-        self._head_200 = STATUS_LINES[stored.status] + fields + length
-        self._head_206: bytes | None = None
-        self._head_304: bytes | None = None
-        self._head = b""
-        self._second = b""
-        self._head_until = 0.0
+        self._head_200 = STATUS_LINES[stored.status] + field_block(shown) + length
+        said_here = 1 if shown and shown[-1] == _VIA_LINE else 0
+        self._packed = pack(stored, shown[: len(shown) - said_here], self.length)
+        self._traits = traits(stored)
+        self._warm = _COLD
+
+    def share(self, known: dict[Traits, Traits]) -> None:
+        """Have one tuple of traits with all that are alike; `known` is theirs."""
+        self._traits = known.setdefault(self._traits, self._traits)
+
+    def cool(self, now_mono: float) -> None:
+        """Let go of what answers are made of when none was made lately."""
+        if self._warm.until < now_mono - COOL_S:
+            self._warm = _COLD
 
     @property
     def _player_fields(self) -> Fields:
-        return player_fields(self.stored.fields, self.stored.stripped)
+        stored = self.stored
+        return player_fields(stored.fields, stored.stripped)
 
     def expire(self, now_mono: float) -> None:
         """Make it stale from `now_mono` on, keeping what may be done with it when stale."""
-        age_s = current_age_s(self.stored, now_mono)
-        if self.stored.lifetime_s > age_s:
-            self.freshen(replace(self.stored, lifetime_s=age_s))
+        stored = self.stored
+        age_s = current_age_s(stored, now_mono)
+        if stored.lifetime_s > age_s:
+            self.freshen(replace(stored, lifetime_s=age_s))
 
     def age_s(self, now_mono: float) -> int:
         """The value of Age at `now_mono`."""
-        return max(0, int(now_mono - self.born_mono))
+        warm = self._warm
+        born = born_mono(self._packed) if warm is _COLD else warm.born_mono
+        return max(0, int(now_mono - born))
 
     def ttl_s(self, now_mono: float) -> int:
         """Seconds of freshness left; negative when stale (RFC 9211 §2.4)."""
-        return int((fresh_until_mono(self.stored) - now_mono) // 1)
+        return int(((self.fresh_until or fresh_until_mono(self.stored)) - now_mono) // 1)
 
     def hit_head(self, now_mono: float) -> bytes:
         """The complete head of a 200 (or whatever was stored), formatted once a second."""
-        if now_mono >= self._head_until:
-            self._tick(now_mono)
-        return self._head
+        warm = self._warm
+        if now_mono >= warm.until:
+            warm = self._tick(now_mono)
+        return warm.head
 
     def partial_head(self, now_mono: float, first: int, last: int) -> bytes:
         """The complete head of a 206 for these bytes, both inclusive."""
-        if now_mono >= self._head_until:
-            self._tick(now_mono)
-        if self._head_206 is None:
-            self._head_206 = STATUS_LINES[206] + field_block(part_fields(self._player_fields))
-        return self._head_206 + (
+        warm = self._warm
+        if now_mono >= warm.until:
+            warm = self._tick(now_mono)
+        if warm.head_206 is None:
+            shown = part_fields(self._player_fields)
+            warm.head_206 = STATUS_LINES[206] + field_block(shown)
+        return warm.head_206 + (
             b"content-range: bytes %d-%d/%d\r\ncontent-length: %d\r\n%b"
-            % (first, last, self.length, last - first + 1, self._second)
+            % (first, last, self.length, last - first + 1, warm.second)
         )
 
     def not_modified_head(self, now_mono: float) -> bytes:
         """The complete head of a 304."""
-        if now_mono >= self._head_until:
-            self._tick(now_mono)
-        if self._head_304 is None:
+        warm = self._warm
+        if now_mono >= warm.until:
+            warm = self._tick(now_mono)
+        if warm.head_304 is None:
             fields = not_modified_fields(self._player_fields)
-            self._head_304 = STATUS_LINES[304] + field_block(fields)
-        return self._head_304 + self._second
+            warm.head_304 = STATUS_LINES[304] + field_block(fields)
+        return warm.head_304 + warm.second
 
     def unsatisfiable_head(self, now_mono: float) -> bytes:
         """The complete head of a 416."""
-        if now_mono >= self._head_until:
-            self._tick(now_mono)
+        warm = self._warm
+        if now_mono >= warm.until:
+            warm = self._tick(now_mono)
         return b"%bcontent-range: bytes */%d\r\ncontent-length: 0\r\nvia: %b\r\n%b" % (
             STATUS_LINES[416],
             self.length,
             VIA,
-            self._second,
+            warm.second,
         )
 
-    def _tick(self, now_mono: float) -> None:
+    def _tick(self, now_mono: float) -> _Warm:
+        warm = self._warm
+        if warm is _COLD:
+            warm = self._warm = _Warm()
+            warm.born_mono = born_mono(self._packed)
         age_s = self.age_s(now_mono)
-        self._head_until = max(now_mono, self.born_mono + age_s + 1)
-        self._second = b"age: %d\r\ncache-status: amaro-edge; hit; ttl=%d\r\n\r\n" % (
+        warm.until = max(now_mono, warm.born_mono + age_s + 1)
+        warm.second = b"age: %d\r\ncache-status: amaro-edge; hit; ttl=%d\r\n\r\n" % (
             age_s,
             self.ttl_s(now_mono),
         )
-        self._head = self._head_200 + self._second
+        warm.head = self._head_200 + warm.second
+        return warm
+
+    def _shown(self) -> Fields:
+        """The stored lines that players see, read back from the head."""
+        lines = [line.partition(b": ") for line in self._head_200.split(b"\r\n")[1:-1]]
+        shown = tuple([(name, value) for name, _, value in lines])
+        if not self._head_200.startswith(STATUS_LINES[204]):
+            shown = shown[:-1]  # the length
+        return shown[:-1] if shown and shown[-1] == _VIA_LINE else shown

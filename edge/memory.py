@@ -13,13 +13,19 @@ from cache_policies.stored import Stored
 from cache_policies.tournament import Tournament
 from cache_policies.vary import variant_key
 from edge.entry import Entry
+from edge.index import SHARDS, Index
+from edge.packing import Traits
 from edge.purges import Purge, PurgeKind
+from edge.tags import Tags
 
 VARIANTS_MAX: Final = 64  # of one resource; the oldest makes room
 PURGES_REMEMBERED: Final = 1024  # a fill older than the oldest of these counts as purged
 SHORT_AT: Final = 1.0  # of the budget: fills pause, slow readers are cut
 FULL_AT: Final = 1.06  # nothing more is asked of an upstream
 _WATCHED_BYTES: Final = 16_384  # smaller ones are copied on their way to a player
+_AT_ONCE_MAX: Final = 2048  # entries that a purge may look at while everybody waits: 10 ms
+_SETTLED_PER_STEP: Final = 1024
+_TRAITS_MAX: Final = 4096  # kinds of responses that share what they have in common
 _SWEPT_AFTER: Final = 64  # more objects watched: look which of them are still held
 
 
@@ -70,13 +76,15 @@ class Memory:
         """`relieve` is called when evicting is not enough: senders hold what was evicted."""
         self.budget_bytes = budget_bytes
         self._relieve = relieve
-        self.index: dict[bytes, Entry | Variants] = {}
+        self.index: Index[Entry | Variants, tuple[Purge, float]] = Index(self._settle)
         self.fill_bytes = 0  # of bodies that are still arriving
         self.ahead_bytes = 0  # read from upstreams before anybody asked
         self.held_bytes = 0  # evicted or passed on, but a sender still has them
         self.evictions = 0
         self.tournament: Tournament[Entry] = Tournament(budget_bytes, objective)
-        self._tagged: dict[bytes, set[Entry]] = {}
+        self._tags = Tags()
+        self._traits: dict[Traits, Traits] = {}
+        self._cooled = 0  # the shard of the index that is cooled next
         self._held: list[bytes] = []
         self._sweep_at = _SWEPT_AFTER
         self._purges: deque[Purge] = deque(maxlen=PURGES_REMEMBERED)
@@ -204,14 +212,12 @@ class Memory:
     def _variant(self, entry: Entry) -> Entry | None:
         found = self.index.get(entry.key)
         if type(found) is Variants:
-            return (
-                found.entries.get(entry.stored.variant) if found.vary == entry.stored.vary else None
-            )
-        return found if isinstance(found, Entry) and not entry.stored.vary else None
+            return found.entries.get(entry.variant) if found.vary == entry.vary else None
+        return found if isinstance(found, Entry) and not entry.vary else None
 
     def _insert(self, entry: Entry) -> None:
         found = self.index.get(entry.key)
-        vary = entry.stored.vary
+        vary = entry.vary
         if type(found) is Variants and found.vary != vary:
             for other in list(found.entries.values()):
                 self.remove(other)
@@ -228,15 +234,15 @@ class Memory:
         if len(found.entries) >= VARIANTS_MAX:
             self.remove(next(iter(found.entries.values())))
             self.index[entry.key] = found
-        found.entries[entry.stored.variant] = entry
+        found.entries[entry.variant] = entry
 
     def _drop(self, entry: Entry) -> None:
         """Take an entry that eviction has let go of out of the index and the tags."""
         found = self.index.get(entry.key)
         if found is entry:
             del self.index[entry.key]
-        elif type(found) is Variants and found.entries.get(entry.stored.variant) is entry:
-            del found.entries[entry.stored.variant]
+        elif type(found) is Variants and found.entries.get(entry.variant) is entry:
+            del found.entries[entry.variant]
             if not found.entries:
                 del self.index[entry.key]
         self._untag(entry)
@@ -246,31 +252,51 @@ class Memory:
                 self.held_bytes += len(data)
 
     def _tag(self, entry: Entry) -> None:
-        for tag in entry.stored.tags:
-            self._tagged.setdefault(tag, set()).add(entry)
+        if len(self._traits) >= _TRAITS_MAX:
+            self._traits.clear()
+        entry.share(self._traits)
+        self._tags.add(entry, entry.stored.tags)
 
     def _untag(self, entry: Entry) -> None:
-        for tag in entry.stored.tags:
-            tagged = self._tagged.get(tag)
-            if tagged is not None:
-                tagged.discard(entry)
-                if not tagged:
-                    del self._tagged[tag]
+        self._tags.discard(entry, entry.stored.tags)
+
+    def step(self, now_mono: float) -> None:
+        """Do a bounded piece of what was left to be done later; call it 20 times a second."""
+        self.tournament.step(now_mono)
+        self.index.settle(_SETTLED_PER_STEP)
+        for found in self.index.shards[self._cooled].values():
+            if type(found) is Entry:
+                found.cool(now_mono)
+        self._cooled = (self._cooled + 1) % SHARDS
 
     # purging
 
-    def apply(self, purge: Purge, now_mono: float) -> int:
-        """Carry out a purge; return how many entries it touched."""
+    def apply(self, purge: Purge, now_mono: float) -> None:
+        """Carry out a purge: what it names is not found from now on, or found stale."""
         if len(self._purges) == PURGES_REMEMBERED:
             self._forgotten_sequence = self._purges[0].sequence
         self._purges.append(purge)
-        touched = self._touched(purge)
-        for entry in touched:
-            if purge.soft:
-                entry.expire(now_mono)
-            else:
-                self.remove(entry)
-        return len(touched)
+        if self._looked_at(purge) > _AT_ONCE_MAX:
+            self.index.set_aside((purge, now_mono))
+        else:
+            for entry in self._touched(purge):
+                self._carry_out(purge, entry, now_mono)
+
+    def _carry_out(self, purge: Purge, entry: Entry, now_mono: float) -> None:
+        if purge.soft:
+            entry.expire(now_mono)
+        else:
+            self.remove(entry)
+
+    def _settle(
+        self, key: bytes, found: Entry | Variants, orders: list[tuple[Purge, float]]
+    ) -> None:
+        """Carry out purges that came when `found` was set aside, or later."""
+        for entry in self._entries(found):
+            for purge, now_mono in orders:
+                tags = entry.stored.tags if purge.kind is PurgeKind.TAG else ()
+                if touches(purge, key, tags):
+                    self._carry_out(purge, entry, now_mono)
 
     def purged_since(
         self, sequence: int, key: bytes, tags: Iterable[bytes], until: int | None = None
@@ -285,9 +311,17 @@ class Memory:
             for purge in self._purges
         )
 
+    def _looked_at(self, purge: Purge) -> int:
+        """How many entries must be looked at, or removed, to carry out a purge."""
+        if purge.kind is PurgeKind.TAG:
+            return len(self._tags.entries(purge.value))
+        if purge.kind is PurgeKind.URL and not purge.value.startswith(b"/"):
+            return 1
+        return len(self)
+
     def _touched(self, purge: Purge) -> list[Entry]:
         if purge.kind is PurgeKind.TAG:
-            return list(self._tagged.get(purge.value, ()))
+            return list(self._tags.entries(purge.value))
         if purge.kind is PurgeKind.URL and not purge.value.startswith(b"/"):
             return self._entries(self.index.get(url_key(purge.value)))
         return [

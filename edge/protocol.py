@@ -32,6 +32,7 @@ from edge.heads import (
     read_fields,
     read_line,
 )
+from edge.index import SHARD_MASK
 from edge.memory import Variants
 from edge.pace import Pace
 from edge.refusals import RefusedHeadError
@@ -298,7 +299,8 @@ class EdgeProtocol(HttpToolsProtocol):
             if not is_target(target):
                 return False
             target = normalise(target)[1]
-        entry = shared.memory.index.get(facts.prefix + target)
+        key = facts.prefix + target
+        entry = shared.memory.index.shards[hash(key) & SHARD_MASK].get(key)
         if type(entry) is Variants:
             entry = entry.entries.get(facts.variant(entry.vary))
         if entry is None:

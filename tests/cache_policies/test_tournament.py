@@ -135,6 +135,7 @@ def test_the_sample_follows_the_number_of_names():
             contest.take(name, 1000)
         if number % 500 == 0:
             contest.fade(now := now + 1.0)
+        contest.step()
     assert contest.halvings == 2
     for number in range(SAMPLE_MAX * 4):
         name = hash(b"%d" % number)
@@ -142,6 +143,7 @@ def test_the_sample_follows_the_number_of_names():
             contest.take(name, 10_000)
         if number % 500 == 0:
             contest.fade(now := now + 1.0)
+        contest.step()
     assert contest.halvings == 1
 
 
@@ -161,4 +163,6 @@ def test_a_shadow_keeps_to_its_budget(policy):
     assert not shadow.ask(hash(b"huge"), 20_000, 3)
     assert not shadow.ask(hash(b"huge"), 20_000, 1)
     shadow.rescale(5_000, 0)
+    while not shadow.move(3):
+        assert len(shadow) <= 10
     assert len(shadow) <= 5

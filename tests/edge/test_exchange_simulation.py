@@ -287,7 +287,7 @@ class Simulation:
         memory.sweep_held()
         left = (memory.used_bytes, memory.fill_bytes, memory.ahead_bytes, memory.held_bytes)
         assert left == (0, 0, 0, 0), (self.seed, left)
-        assert len(memory) == len(memory.index) == len(memory._tagged) == 0
+        assert len(memory) == len(memory.index) == len(memory._tags) == 0
         assert (len(self.worker.tasks), len(self.worker.fills)) == (0, 0)
         assert (self.client.open, self.world.running) == (0, []), self.seed
         await close_worker(self.worker)

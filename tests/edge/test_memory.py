@@ -36,6 +36,13 @@ def purge(kind, value=b"", *, sequence=1, soft=False):
     return Purge(sequence=sequence, kind=kind, value=value, soft=soft)
 
 
+def purged(memory, what):
+    """How many entries a purge takes away."""
+    before = len(memory)
+    memory.apply(what, 10.0)
+    return before - len(memory)
+
+
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 40 * KIB), st.booleans())))
 def test_the_budget_holds(steps):
     memory = Memory(128 * KIB)
@@ -44,10 +51,10 @@ def test_the_budget_holds(steps):
         memory.store(entry(b"http://a/%d" % number, b"x" * size, (b"t",), vary, variant))
         memory.find(b"http://a/%d" % (number // 2), ())
         assert memory.used_bytes <= memory.budget_bytes
-    held = {id(each) for found in memory.index.values() for each in memory._entries(found)}
+    held = {id(each) for _, found in memory.index.items() for each in memory._entries(found)}
     assert len(held) == len(memory)
     memory.apply(purge(PurgeKind.TAG, b"t"), 10.0)
-    assert (len(memory), memory.index, memory._tagged) == (0, {}, {})
+    assert (len(memory), len(memory.index), len(memory._tags)) == (0, 0, 0)
 
 
 def test_a_replaced_entry_leaves_nothing_behind():
@@ -56,8 +63,8 @@ def test_a_replaced_entry_leaves_nothing_behind():
         memory.store(entry(tags=(tag,)))
     assert len(memory) == 1
     assert memory.used_bytes == entry().size_bytes
-    assert memory.apply(purge(PurgeKind.TAG, b"one"), 10.0) == 0
-    assert memory.apply(purge(PurgeKind.TAG, b"two"), 10.0) == 1
+    assert purged(memory, purge(PurgeKind.TAG, b"one")) == 0
+    assert purged(memory, purge(PurgeKind.TAG, b"two")) == 1
 
 
 def test_removing_what_was_replaced_leaves_its_successor():
@@ -68,8 +75,8 @@ def test_removing_what_was_replaced_leaves_its_successor():
     memory.remove(old)  # by a fill that began with it
     assert memory.find(new.key, ()) is new
     assert (len(memory), memory.used_bytes) == (1, new.size_bytes)
-    assert memory.apply(purge(PurgeKind.ALL), 10.0) == 1
-    assert (len(memory), memory.index, memory._tagged) == (0, {}, {})
+    assert purged(memory, purge(PurgeKind.ALL)) == 1
+    assert (len(memory), len(memory.index), len(memory._tags)) == (0, 0, 0)
 
 
 def test_purge_tags_are_those_of_the_last_validation():
@@ -77,10 +84,10 @@ def test_purge_tags_are_those_of_the_last_validation():
     validated = entry(tags=(b"one",))
     memory.store(validated)
     memory.freshen(validated, replace(validated.stored, tags=(b"two",)))
-    assert memory.apply(purge(PurgeKind.TAG, b"one"), 10.0) == 0
-    assert memory.apply(purge(PurgeKind.TAG, b"two"), 10.0) == 1
+    assert purged(memory, purge(PurgeKind.TAG, b"one")) == 0
+    assert purged(memory, purge(PurgeKind.TAG, b"two")) == 1
     memory.freshen(validated, replace(validated.stored, tags=(b"three",)))  # nobody has it now
-    assert memory._tagged == {}
+    assert len(memory._tags) == 0
 
 
 def test_variants_are_selected_and_a_new_vary_replaces_them():
@@ -89,7 +96,7 @@ def test_variants_are_selected_and_a_new_vary_replaces_them():
     for language in (b"tr", b"de"):
         memory.store(entry(body=language, vary=vary, variant=language))
     found = memory.find(b"http://a/x", ((b"accept-language", b"tr"),))
-    assert found is None or found.slices == [b"tr"]
+    assert found is None or found.slices == (b"tr",)
     assert memory.vary(b"http://a/x") == vary
     memory.store(entry(body=b"any"))
     assert len(memory) == 1
@@ -163,7 +170,7 @@ def test_what_a_purge_touches(kind, value, touched):
     assert touches(purge(kind, value), b"http://a/x?y", (b"t",)) is touched
     memory = Memory(MIB)
     memory.store(entry(b"http://a/x?y", tags=(b"t",)))
-    assert memory.apply(purge(kind, value), 10.0) == touched
+    assert purged(memory, purge(kind, value)) == touched
     assert len(memory) == (not touched)
     assert memory.purged_since(0, b"http://a/x?y", (b"t",)) is touched
     assert not memory.purged_since(1, b"http://a/x?y", (b"t",))
@@ -207,3 +214,84 @@ def test_uncacheable_keys_are_remembered_for_a_while_and_are_bounded():
     assert (b"1", 120.0) not in keys
     keys.forget(b"2")
     assert (b"2", 1.0) not in keys
+
+
+MANY = 3000  # more than a purge looks at while everybody waits
+
+
+def many(**about):
+    memory = Memory(16 * MIB)
+    for number in range(MANY):
+        memory.store(entry(b"http://a/%d" % number, b"x", tags=(b"t%d" % (number % 2),), **about))
+    return memory
+
+
+def found_by_hits(memory):
+    """The entries that the hit path can see."""
+    return sum(map(len, memory.index.shards))
+
+
+@pytest.mark.parametrize("kind_value", [(PurgeKind.ALL, b""), (PurgeKind.PREFIX, b"/")])
+def test_a_large_purge_hides_at_once_and_settles_by_and_by(kind_value):
+    memory = many()
+    memory.apply(purge(*kind_value), 10.0)
+    assert found_by_hits(memory) == 0
+    assert memory.find(b"http://a/7", ()) is None
+    memory.store(entry(b"http://a/new"))
+    assert memory.find(b"http://a/new", ()) is not None
+    steps = 0
+    while not memory.index.is_settled:
+        memory.step(float(steps))
+        steps += 1
+    assert 1 < steps < 10
+    assert len(memory) == len(memory.index) == 1
+    assert memory.find(b"http://a/new", ()) is not None
+
+
+def test_what_a_large_purge_does_not_name_comes_back():
+    memory = many()
+    memory.apply(purge(PurgeKind.PREFIX, b"http://a/1"), 10.0)
+    assert memory.find(b"http://a/17", ()) is None
+    assert memory.find(b"http://a/27", ()) is not None
+    assert found_by_hits(memory) == 1
+    memory.apply(purge(PurgeKind.TAG, b"t1", sequence=2), 10.0)
+    assert memory.find(b"http://a/27", ()) is None
+    assert memory.find(b"http://a/28", ()) is not None
+    while not memory.index.is_settled:
+        memory.step(0.0)
+    assert len(memory) == len(memory.index) == sum(str(n)[0] != "1" for n in range(0, MANY, 2))
+    assert found_by_hits(memory) == len(memory)
+
+
+def test_a_large_soft_purge_makes_stale_whatever_is_asked_for():
+    memory = many()
+    memory.apply(purge(PurgeKind.ALL, soft=True), 15.0)
+    assert found_by_hits(memory) == 0
+    found = memory.find(b"http://a/3", ())
+    assert found is not None
+    assert found.fresh_until <= 15.0
+    while not memory.index.is_settled:
+        memory.step(0.0)
+    assert found_by_hits(memory) == MANY
+
+
+def test_what_is_set_aside_can_be_evicted_and_replaced():
+    memory = many()
+    memory.apply(purge(PurgeKind.PREFIX, b"/none", sequence=1), 10.0)
+    memory.store(entry(b"http://a/5", b"other"))
+    assert memory.find(b"http://a/5", ()).slices == (b"other",)
+    memory.store(entry(b"http://a/large", bytes(15 * MIB)))
+    assert len(memory) == len(memory.index)
+    assert memory.used_bytes <= memory.budget_bytes
+
+
+def test_an_entry_that_nobody_asks_for_cools():
+    memory = Memory(MIB)
+    one = entry()
+    memory.store(one)
+    head = one.hit_head(11.0)
+    assert one.stored is one.stored  # made once while it is asked for
+    for _ in range(256):
+        memory.step(100.0)
+    assert one.stored is not one.stored
+    assert one.hit_head(11.0) == head

@@ -93,7 +93,7 @@ async def test_what_is_held_is_served_and_kept_in_memory(rig):
     assert rig.client.asked == 0
     held.dropped = True
     assert await rig.body() == BODY
-    assert rig.worker.memory.find(KEY, ()).slices == [BODY[:SLICE_BYTES], BODY[SLICE_BYTES:]]
+    assert rig.worker.memory.find(KEY, ()).slices == (BODY[:SLICE_BYTES], BODY[SLICE_BYTES:])
     assert rig.tier.offered == []  # it has it
 
 

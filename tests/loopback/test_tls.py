@@ -79,7 +79,9 @@ async def test_a_player_that_does_not_read_costs_two_windows() -> None:
         (protocol,) = edge.server.server_state.connections
         waiting = protocol.transport._waiting
         assert waiting
-        bodies = {id(each) for entry in edge.worker.memory.index.values() for each in entry.slices}
+        bodies = {
+            id(each) for _, entry in edge.worker.memory.index.items() for each in entry.slices
+        }
         held = [view.obj if isinstance(view, memoryview) else view for view in waiting]
         assert {id(each) for each in held if len(each) > WINDOW_BYTES} <= bodies
         assert edge.worker.counters.hits < 5  # the others wait for this answer
