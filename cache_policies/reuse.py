@@ -21,7 +21,7 @@ class Verdict:
 _OWN_STANDING = {
     Reuse.FRESH: Why.FRESH,
     Reuse.STALE_WHILE_REVALIDATE: Why.STALE_WHILE_REVALIDATE,
-    Reuse.EXPIRED: Why.STALE,
+    Reuse.EXPIRED: Why.TTL,
 }
 
 

@@ -19,9 +19,16 @@ class Why(Enum):
     SET_COOKIE = "set-cookie"  # refused by policy
     VARY_ANY = "vary-any"  # Vary: * matches no later request
     NO_FRESHNESS = "no-freshness"  # neither lifetime nor validator: nothing could be reused
+    # nothing stored that a request selects
+    COMPULSORY = "compulsory"  # never stored, as far as is known
+    CAPACITY = "capacity"  # evicted
+    PURGED = "purged"  # or invalidated
+    VARY = "vary"  # stored for other values of the selecting fields only
+    UNCACHEABLE = "uncacheable"  # what was answered last could not be stored
+    PRECONDITION = "precondition"  # If-Match and If-Unmodified-Since are the origin's (§4.3.2)
     # how a stored response stands (RFC 9111 §4)
     FRESH = "fresh"
-    STALE = "stale"
+    TTL = "ttl"  # stale
     NO_CACHE = "no-cache"
     STALE_WHILE_REVALIDATE = "stale-while-revalidate"
     STALE_IF_ERROR = "stale-if-error"

@@ -27,6 +27,7 @@ COUNTERS: Final[dict[str, tuple[str, dict[str, str], str]]] = {  # attribute: (m
     "collapsed": ("amaro_edge_collapsed_total", {}, "Requests that shared a running fill"),
     "released": ("amaro_edge_released_total", {}, "Waiters sent to fetches of their own"),
     "stored": ("amaro_edge_stored_total", {}, "Responses put into memory"),
+    "cookies": ("amaro_edge_stored_cookies_total", {}, "Those of them that set a cookie"),
     "evicted": ("amaro_edge_evicted_total", {}, "Entries that made room in memory"),
     "switches": ("amaro_edge_eviction_switches_total", {}, "Changes of the policy that evicts"),
     "hit_bytes": ("amaro_edge_body_bytes_total", {"tier": "memory"}, "Body bytes sent to players"),
@@ -102,6 +103,7 @@ class Counters:
     collapsed: int
     released: int
     stored: int
+    cookies: int
     evicted: int
     switches: int
     hit_bytes: int

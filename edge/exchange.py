@@ -24,18 +24,11 @@ from edge.errors import DownstreamError, EdgeError, NotCachedError, RefusedError
 from edge.fetch import Response
 from edge.filling import Filler
 from edge.forwarding import unconditional
+from edge.missing import Miss, of_miss, of_verdict, passes
 from edge.tasks import Tasks
 
-_ORIGINS_OWN: Final = frozenset({b"if-match", b"if-unmodified-since"})  # RFC 9111 §4.3.2
 SHARED_ATTEMPTS_MAX: Final = 4  # then a request fetches for itself
 _REUSABLE: Final = frozenset({Reuse.FRESH, Reuse.STALE_WHILE_REVALIDATE, Reuse.STALE_ALLOWED})
-
-
-def passes(request: RequestHead) -> Forward | None:
-    """Why a request goes to the origin whatever is stored; None when the cache may answer it."""
-    if request.method not in (b"GET", b"HEAD"):
-        return Forward.METHOD
-    return Forward.BYPASS if any(name in _ORIGINS_OWN for name, _ in request.fields) else None
 
 
 @dataclass(slots=True)
@@ -48,7 +41,7 @@ class Ask:
     policy: CachePolicy
     passes: bool = False  # it goes to the origin, whatever is stored
     entry: Entry | None = None  # what is stored for it
-    why: Forward = Forward.URI_MISS
+    miss: Miss = (Forward.URI_MISS, Why.COMPULSORY)
     alone: bool = False  # it does not wait for another's fill
 
 
@@ -84,7 +77,7 @@ class Exchange:
             if not ask.passes and (stale := self._usable_on_error(ask, error)) is not None:
                 return self._stale_if_error(ask, stale)
             self.counters.failed += 1
-            return of_error(error, CacheStatus(forward=ask.why, detail=error.detail))
+            return of_error(error, CacheStatus(forward=ask.miss[0], detail=error.detail))
         return answer
 
     def _ask(self, request: RequestHead, asked: Asked) -> Ask:
@@ -96,9 +89,9 @@ class Exchange:
             stripped = policy.stripped_request
             kept = tuple(line for line in request.fields if line[0] not in stripped)
             request = replace(request, fields=kept)
-        forward = Forward.BYPASS if policy.bypass else passes(request)
-        if forward is not None:
-            return Ask(b"", request, asked, policy, passes=True, why=forward)
+        miss = passes(request, policy)
+        if miss is not None:
+            return Ask(b"", request, asked, policy, passes=True, miss=miss)
         key, target = policies.key(request.scheme, request.host, request.target)
         # an origin sees no more than is keyed
         host = policies.host(request.scheme, request.host)
@@ -112,11 +105,13 @@ class Exchange:
         if ask.passes or ask.asked.sequence > sequence:
             return await self._pass(ask)
         ask.entry = self._find(ask)
-        if ask.entry is not None:
+        if ask.entry is None:
+            ask.miss = self.filler.memory.miss(ask.key)
+        else:
             verdict = may_reuse(ask.request, ask.entry.stored, ask.policy, time.monotonic())
             if verdict.reuse in _REUSABLE:
                 return self._hit(ask, ask.entry, verdict, sequence)
-            ask.why = _forward_of(verdict)
+            ask.miss = of_verdict(verdict)
         if only_if_cached(ask.request, ask.policy):
             raise NotCachedError("only-if-cached")
         if ask.entry is None and self._not_for_a_fill(ask):
@@ -157,7 +152,8 @@ class Exchange:
         if ask.request.method == b"HEAD":
             return True
         known = (ask.key, time.monotonic()) in self.filler.uncacheable
-        ask.alone = ask.alone or known
+        if known:
+            ask.alone, ask.miss = True, (ask.miss[0], Why.UNCACHEABLE)
         return known and ask.request.get(b"range") is not None
 
     def _hit(self, ask: Ask, entry: Entry, verdict: Verdict, sequence: int) -> Answer:
@@ -235,7 +231,7 @@ class Exchange:
             return None
         status = 304 if phase is Phase.VALIDATED else fill.head.status if fill.head else None
         now_mono = time.monotonic()
-        says = CacheStatus(forward=ask.why, forward_status=status, collapsed=not leads)
+        says = replace(of_miss(ask.miss, status), collapsed=not leads)
         if phase is Phase.VALIDATED:
             assert fill.stale is not None
             if fill.exclusive and not leads:
@@ -282,7 +278,7 @@ class Exchange:
             response.close()
             return self._or_stale(ask, await self._pass(ask))
         self.counters.misses += 1
-        says = CacheStatus(forward=ask.why, forward_status=head.status, detail=fill.detail)
+        says = replace(of_miss(ask.miss, head.status), detail=fill.detail)
         return self._of_response(response, head, ask, says)
 
     def _of_response(
@@ -334,7 +330,7 @@ class Exchange:
         if status in SERVER_ERRORS and self._may_serve_on_error(ask, entry):
             received.response.close()
             return self._stale_if_error(ask, entry)
-        says = CacheStatus(forward=ask.why, forward_status=status)
+        says = of_miss(ask.miss, status)
         if ask.alone or not self.filler.updated_by_head(fill, entry, received):
             return self._of_response(received.response, received.head, ask, says)
         received.response.close()
@@ -357,11 +353,11 @@ class Exchange:
             key, _ = policies.key(request.scheme, request.host, request.target)
             fill = Fill(key, b"", request, sequence=sequence, stale=None)
             if self.filler.keeps(fill, received):
-                return await self._keep(fill, received, ask.why)
-        says = CacheStatus(forward=ask.why, forward_status=received.head.status)
+                return await self._keep(fill, received, ask.miss)
+        says = of_miss(ask.miss, received.head.status)
         return self._of_response(received.response, received.head, ask, says)
 
-    async def _keep(self, fill: Fill, received: Received, forward: Forward) -> Answer:
+    async def _keep(self, fill: Fill, received: Received, miss: Miss) -> Answer:
         """Pass on what was received, and store it on the way."""
         reader = FillReader(fill, fill.sequence, leads=True)
         self.tasks.start(self.filler.run(fill, Asked(), received))
@@ -373,12 +369,8 @@ class Exchange:
             reader.close()
             raise
         now_mono = time.monotonic()
-        says = CacheStatus(
-            forward=forward,
-            forward_status=received.head.status,
-            stored=True,
-            ttl_s=fill.ttl_s(now_mono),
-        )
+        says = of_miss(miss, received.head.status)
+        says = replace(says, stored=True, ttl_s=fill.ttl_s(now_mono))
         return of_fill(reader, fill.request, says, fill.age_s(now_mono))
 
     async def _invalidate(self, response: Response, keys: tuple[bytes, ...]) -> None:
@@ -387,7 +379,3 @@ class Exchange:
         except BaseException:
             response.close()
             raise
-
-
-def _forward_of(verdict: Verdict) -> Forward:
-    return Forward.REQUEST if verdict.why.value.startswith("request-") else Forward.STALE

@@ -1,6 +1,7 @@
 """Runs one fill: ask upstream, judge the head, keep or release, store what is whole."""
 
 import asyncio
+import logging
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -26,6 +27,8 @@ from edge.memory import Memory
 from edge.promoting import find
 from edge.settings import Limits
 from edge.tier import Tier
+
+log = logging.getLogger("edge.filling")
 
 ABANDONED_BYTES_MAX: Final = 64 << 20  # left to fetch of a body that nobody waits for any more
 _LOOK_AGAIN_S: Final = 0.1  # for room in memory
@@ -132,6 +135,7 @@ class Filler:
         if self.memory.purged_since(fill.sequence, fill.key, fresh.tags):
             return False
         self.memory.freshen(stale, fresh)
+        self._offer(fill, stale)
         return True
 
     def _freshened(self, fill: Fill, stale: Entry, received: Received) -> bool:
@@ -282,8 +286,16 @@ class Filler:
         if kept:
             fill.in_memory = True
             self.counters.stored += 1
+            self._count_cookie(fill.key, stored)
         if offer:
             self._offer(fill, entry)
+
+    def _count_cookie(self, key: bytes, stored: Stored) -> None:
+        """Count a cookie that everybody will get, and warn of the first (RFC 9111 §7.3)."""
+        if any(name == b"set-cookie" for name, _ in stored.fields):
+            if not self.counters.cookies:
+                log.warning("stored a response that sets a cookie: %s", key.decode("latin-1"))
+            self.counters.cookies += 1
 
     def _of_now(self, fill: Fill, stored: Stored) -> Stored | None:
         """What is to be stored, under the policies of now: others may have come meanwhile."""

@@ -10,7 +10,7 @@ from typing import Final, Protocol, TypeAlias
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
-from cache_policies.cache_status import CacheStatus, Forward, render
+from cache_policies.cache_status import CacheStatus, render
 from cache_policies.key import normalise
 from cache_policies.message import RequestHead
 from edge.asking import Asked
@@ -110,6 +110,7 @@ class Follower(FillReader):
     __slots__ = (
         "_chunked",
         "_following",
+        "_miss",
         "_player",
         "_waits",
         "facts",
@@ -129,6 +130,7 @@ class Follower(FillReader):
         super().__init__(fill, following.purges.applied, leads=leads)
         self._following = following
         self._player, self.target, self.facts = request
+        self._miss = following.filler.memory.miss(fill.key)
         self._waits = True  # for the head
         self._chunked = False
         self.keep_alive = True
@@ -194,9 +196,11 @@ class Follower(FillReader):
             fill.player_head = STATUS_LINES[stored.status] + field_block(
                 player_fields(stored.fields, stored.stripped)
             )
+        forward, why = self._miss
         says = CacheStatus(
-            forward=Forward.URI_MISS,
+            forward=forward,
             forward_status=stored.status,
+            detail=why.value,
             collapsed=not leads,
             stored=not fill.windowed,
             ttl_s=fill.ttl_s(now_mono),

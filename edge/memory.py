@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from cache_policies.cache_status import Forward
 from cache_policies.contest import Objective
+from cache_policies.departures import Departures
 from cache_policies.key import cache_key, normalise
 from cache_policies.message import Fields
 from cache_policies.stored import Stored
 from cache_policies.tournament import Tournament
 from cache_policies.vary import variant_key
+from cache_policies.why import Why
 from edge.entry import Entry
 from edge.index import SHARDS, Index
 from edge.packing import Traits
@@ -81,6 +84,7 @@ class Memory:
         self.ahead_bytes = 0  # read from upstreams before anybody asked
         self.held_bytes = 0  # evicted or passed on, but a sender still has them
         self.evictions = 0
+        self.departures = Departures()
         self.tournament: Tournament[Entry] = Tournament(budget_bytes, objective)
         self._tags = Tags()
         self._traits: dict[Traits, Traits] = {}
@@ -131,6 +135,12 @@ class Memory:
             found.mark += 1
         return found
 
+    def miss(self, key: bytes) -> tuple[Forward, Why]:
+        """Why a request that selects nothing stored under `key` is forwarded."""
+        if self.index.get(key) is not None:
+            return Forward.VARY_MISS, Why.VARY
+        return Forward.URI_MISS, self.departures.why(key)
+
     # storing
 
     def store(self, entry: Entry) -> bool:
@@ -143,8 +153,7 @@ class Memory:
             self.remove(replaced)
         self._insert(entry)
         for victim in self.tournament.admit(entry):
-            self._drop(victim)
-            self.evictions += 1
+            self._evicted(victim)
         self._tag(entry)
         return True
 
@@ -196,8 +205,7 @@ class Memory:
         while len(self.tournament) and self.used_bytes + wanted_bytes > self.budget_bytes:
             room = self.budget_bytes - self._passing_bytes - wanted_bytes
             for victim in self.tournament.shrink(max(0, room)):
-                self._drop(victim)  # which may still be held: then it made no room
-                self.evictions += 1
+                self._evicted(victim)  # it may still be held: then it made no room
         if self.used_bytes + wanted_bytes > self.budget_bytes:
             self._relieve()
 
@@ -235,6 +243,11 @@ class Memory:
             self.remove(next(iter(found.entries.values())))
             self.index[entry.key] = found
         found.entries[entry.variant] = entry
+
+    def _evicted(self, victim: Entry) -> None:
+        self._drop(victim)
+        self.departures.note(victim.key, Why.CAPACITY)
+        self.evictions += 1
 
     def _drop(self, entry: Entry) -> None:
         """Take an entry that eviction has let go of out of the index and the tags."""
@@ -287,6 +300,7 @@ class Memory:
             entry.expire(now_mono)
         else:
             self.remove(entry)
+            self.departures.note(entry.key, Why.PURGED)
 
     def _settle(
         self, key: bytes, found: Entry | Variants, orders: list[tuple[Purge, float]]

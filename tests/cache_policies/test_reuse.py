@@ -36,18 +36,18 @@ LENIENT = CachePolicy(request_max_stale_s=20.0)
     max-age=60, immutable        no-cache              1      request-no-cache        8246 §2
     max-age=60, immutable        min-fresh=60          1      request-min-fresh       9111 §5.2.1.3
     max-age=60, immutable        max-age=99            60     request-max-age         8246 §2
-    max-age=60, immutable        -                     60     stale                   8246 §2
+    max-age=60, immutable        -                     60     ttl                     8246 §2
     max-age=60                   min-fresh=10          50     fresh                   9111 §5.2.1.3
     max-age=60                   min-fresh=11          50     request-min-fresh       9111 §5.2.1.3
-    max-age=60                   -                     60     stale                   9111 §4.2.4
+    max-age=60                   -                     60     ttl                     9111 §4.2.4
     max-age=60                   max-stale=10          65     request-max-stale       9111 §5.2.1.2
-    max-age=60                   max-stale=10          71     stale                   9111 §5.2.1.2
+    max-age=60                   max-stale=10          71     ttl                     9111 §5.2.1.2
     max-age=60                   max-stale             75     request-max-stale       9111 §5.2.1.2
-    max-age=60                   max-stale             85     stale                   policy's limit
-    max-age=60                   max-stale=99          85     stale                   policy's limit
-    max-age=60                   max-stale=x           61     stale                   9111 §1.2.2
-    max-age=60, must-revalidate  max-stale             61     stale                   9111 §5.2.2.2
-    s-maxage=60                  max-stale             61     stale                   9111 §5.2.2.10
+    max-age=60                   max-stale             85     ttl                     policy's limit
+    max-age=60                   max-stale=99          85     ttl                     policy's limit
+    max-age=60                   max-stale=x           61     ttl                     9111 §1.2.2
+    max-age=60, must-revalidate  max-stale             61     ttl                     9111 §5.2.2.2
+    s-maxage=60                  max-stale             61     ttl                     9111 §5.2.2.10
     max-age=60, no-cache         max-stale             1      no-cache                9111 §5.2.2.4
     max-age=60                   max-age=99,max-stale  65     request-max-stale       9111 §5.2.1.1
     max-age=60, swr=30           -                     65     stale-while-revalidate  5861 §3

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cache_policies.policy import CachePolicy
 from cache_policies.stored import Times
-from cache_policies.storing import NoStore, Store, judge_storing
+from cache_policies.storing import NoStore, Store, is_for_others, judge_storing
 from cache_policies.why import Why
 from tests.support.responses import POLICY, TIMES, request, response
 from tests.support.table import table
@@ -250,3 +250,10 @@ def test_an_operator_names_tags_beside_those_of_the_origin():
     decision = judge_storing(request(), answered, TIMES, policy)
     assert isinstance(decision, Store)
     assert decision.stored.tags == (b"t", b"a", b"b")
+
+
+def test_what_an_authorized_request_brought_is_for_others_only_where_it_says_so():
+    authorized = request("authorization: x")
+    assert is_for_others(request(), response(), POLICY)
+    assert not is_for_others(authorized, response("cc: max-age=9"), POLICY)
+    assert is_for_others(authorized, response("cc: max-age=9, public"), POLICY)

@@ -402,7 +402,10 @@ async def test_unsafe_methods_invalidate() -> None:
         await edge.get("/x")
         assert "hit" in (await edge.get("/x")).says
         posted = await edge.get("/x", "Content-Length: 0", method="POST")
-        assert (posted.body, posted.says) == (b"POST", "amaro-edge; fwd=method; fwd-status=200")
+        assert (posted.body, posted.says) == (
+            b"POST",
+            "amaro-edge; fwd=method; fwd-status=200; detail=method",
+        )
         assert "fwd=uri-miss" in (await edge.get("/x")).says
 
 

@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from edge.purges import PurgeKind
+from edge.settings import MIB
 from tests.support.edges import Asked, Got, edge_and_origin, response, until
 
 FRESH = "Cache-Control: max-age=600"
@@ -169,3 +171,54 @@ async def test_a_request_may_take_a_stale_answer() -> None:
         assert "hit" in got.says
         assert "request-max-stale" in got.says
         assert len(origin.asked) == 1
+
+
+async def test_every_miss_has_a_named_reason() -> None:
+    kept = 'ETag: "a"'
+
+    async def script(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        match asked.target:
+            case b"/stale":
+                writer.write(response(b"body", "Cache-Control: max-age=0", kept))
+            case b"/varied":
+                writer.write(response(b"body", FRESH, "Vary: X"))
+            case b"/mine":
+                writer.write(response(b"body", "Cache-Control: private"))
+            case b"/cookie":
+                writer.write(response(b"body", 'Cache-Control: no-cache, private="set-cookie"'))
+            case _:
+                writer.write(response(b"x" * 300_000, FRESH, kept))
+
+    async with edge_and_origin(script, memory_bytes=1 * MIB) as (edge, _):
+
+        async def why(target: str, *lines: str) -> str:
+            says = (await edge.get(target, *lines)).says
+            return f"{says.split('fwd=')[1].split(';')[0]} {says.split('detail=')[1]}"
+
+        assert await why("/a") == "uri-miss compulsory"
+        assert await why("/a", "If-Match: *") == "bypass precondition"
+        assert await why("/a", "Cache-Control: no-cache") == "request request-no-cache"
+        assert await why("/a", "Cache-Control: max-age=0") == "request request-max-age"
+        edge.purge(PurgeKind.URL, b"/a")
+        assert await why("/a") == "uri-miss purged"
+        for number in range(4):
+            await edge.get(f"/{number}")
+        assert await why("/a") == "uri-miss capacity"
+        assert await why("/varied", "X: 1") == "uri-miss compulsory"
+        assert await why("/varied", "X: 2") == "vary-miss vary"
+        assert await why("/stale") == "uri-miss compulsory"
+        assert await why("/stale") == "stale ttl"
+        assert await why("/mine") == "uri-miss private"
+        assert await why("/mine", "Range: bytes=0-1") == "uri-miss uncacheable"
+        assert await why("/cookie") == "uri-miss no-cache"
+
+
+async def test_a_stored_cookie_is_counted_and_the_first_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with edge_and_origin(Script(response(b"body", FRESH, "Set-Cookie: a=1"))) as (edge, _):
+        await edge.get("/a")
+        await edge.get("/b")
+        assert (await edge.get("/a")).get("set-cookie") == b"a=1"
+        assert edge.worker.counters.cookies == 2
+        assert [record.args for record in caplog.records] == [("http://edge.test/a",)]
