@@ -7,6 +7,7 @@ from cache_policies.message import Fields, ResponseHead
 from cache_policies.stored import parse_length
 
 _CONTENT_RANGE = re.compile(rb"bytes[ ](\d{1,19})-(\d{1,19})/(?:(\d{1,19})|\*)", re.IGNORECASE)
+_OF_THE_PART = frozenset({b"content-length", b"content-range"})
 _ETAG = re.compile(rb'"[\x21\x23-\x7e\x80-\xff]*"')
 
 
@@ -44,6 +45,15 @@ def strong_etag(response: ResponseHead) -> bytes | None:
     """
     values = response.all(b"etag")
     return values[0] if len(values) == 1 and _ETAG.fullmatch(values[0]) else None
+
+
+def as_whole(response: ResponseHead) -> ResponseHead | None:
+    """The 200 that a 206 is a part of; None where parts cannot be combined (RFC 9111 §3.3)."""
+    part = carried_part(response)
+    if part is None or part.length is None or strong_etag(response) is None:
+        return None
+    kept = tuple(line for line in response.fields if line[0] not in _OF_THE_PART)
+    return ResponseHead(200, (*kept, (b"content-length", b"%d" % part.length)))
 
 
 def rest_fields(etag: bytes, first: int, last: int | None = None) -> Fields:

@@ -89,6 +89,25 @@ def requested_range(request: RequestHead, stored: Stored, length: int) -> Range:
     return single_range(value, length)
 
 
+def seek_offset(request: RequestHead) -> int | None:
+    """Return a byte that a request for a part needs first, its length not being known.
+
+    None when the whole is wanted, or might as well be: `bytes=0-` asks for all there is. The end of
+    what nobody knows the length of is found from its beginning, byte 0.
+    """
+    unit, _, rest = (request.get(b"range") or b"").partition(b"=")
+    members = list_members(rest)
+    if unit.strip(b" \t").lower() != b"bytes" or request.method != b"GET" or not members:
+        return None
+    match = _RANGE.fullmatch(members[0])
+    if match is None or not (match["first"] or match["last"]):
+        return None
+    first, last = _number(match["first"]), _number(match["last"])
+    if first == 0 and last is None:
+        return None
+    return first or 0
+
+
 def part_fields(fields: Fields) -> Fields:
     """Return the fields of a 206 cut from a stored 200; what that said of ranges meant nothing."""
     return tuple(line for line in fields if line[0] != b"content-range")

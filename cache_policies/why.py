@@ -25,6 +25,7 @@ class Why(Enum):
     PURGED = "purged"  # or invalidated
     VARY = "vary"  # stored for other values of the selecting fields only
     UNCACHEABLE = "uncacheable"  # what was answered last could not be stored
+    SLICE = "slice"  # a part is stored, other slices of it are needed
     PRECONDITION = "precondition"  # If-Match and If-Unmodified-Since are the origin's (§4.3.2)
     # how a stored response stands (RFC 9111 §4)
     FRESH = "fresh"

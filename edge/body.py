@@ -1,6 +1,7 @@
 """A body that grows while it is read: 1 MiB slices, then the pieces of the slice being filled."""
 
 from bisect import bisect_right
+from collections.abc import Callable
 from typing import Final, TypeAlias
 
 SLICE_BYTES: Final = 1 << 20
@@ -9,6 +10,19 @@ _COALESCE_BYTES: Final = (
 )
 
 Piece: TypeAlias = bytes | memoryview
+
+
+def cut(slice_of: Callable[[int], bytes | None], first: int, last: int) -> list[Piece]:
+    """The bytes `first` to `last` (inclusive) of a body in slices, without copying them."""
+    pieces: list[Piece] = []
+    for number in range(first // SLICE_BYTES, last // SLICE_BYTES + 1):
+        start = number * SLICE_BYTES
+        held = slice_of(number)
+        assert held is not None
+        begin, end = max(first - start, 0), min(last - start + 1, len(held))
+        whole = begin == 0 and end == len(held)
+        pieces.append(held if whole else memoryview(held)[begin:end])
+    return pieces
 
 
 class GrowingBody:

@@ -28,15 +28,20 @@ class Phase(Enum):
     KEPT = "kept"  # it may be stored: everybody shares it
     RELEASED = "released"  # it may not: it is its leader's alone
     VALIDATED = "validated"  # 304: the stale entry is fresh again
+    SLICED = "sliced"  # a part came: what is stored answers now, slice by slice
     COMPLETE = "complete"
     FAILED = "failed"
 
 
 NEXT: Final = {
-    Phase.ASKED: {Phase.KEPT, Phase.RELEASED, Phase.VALIDATED, Phase.FAILED},
+    Phase.ASKED: {
+        *(Phase.KEPT, Phase.RELEASED, Phase.VALIDATED),
+        *(Phase.SLICED, Phase.FAILED),
+    },
     Phase.KEPT: {Phase.COMPLETE, Phase.FAILED},
     Phase.RELEASED: set[Phase](),
     Phase.VALIDATED: set[Phase](),
+    Phase.SLICED: set[Phase](),
     Phase.COMPLETE: set[Phase](),
     Phase.FAILED: set[Phase](),
 }
@@ -66,6 +71,7 @@ class Fill:
         self.request = request  # of the leader
         self.sequence = sequence  # the last purge applied when it began
         self.stale = stale  # what it revalidates
+        self.slice_no: int | None = None  # it asks for this slice only, None: for the whole
         self.phase = Phase.ASKED
         self.head: ResponseHead | None = None
         self.stored: Stored | None = None

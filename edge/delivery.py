@@ -11,7 +11,7 @@ from cache_policies.message import Fields, RequestHead, ResponseHead
 from cache_policies.ranges import UNSATISFIABLE, part_fields, requested_range
 from cache_policies.stored import Stored, parse_length
 from cache_policies.validation import Evaluation, evaluate, not_modified_fields
-from edge.body import SLICE_BYTES, Piece
+from edge.body import Piece
 from edge.collapse import FillReader
 from edge.entry import VIA, Entry, passed_fields
 from edge.errors import EdgeError, UpstreamError
@@ -68,6 +68,9 @@ class Body(Protocol):
         """Let go of it, read to the end or not."""
 
 
+OpenBody: TypeAlias = Callable[[int, int], Body]  # of these bytes, both ends inclusive
+
+
 class NoBody:
     """An answer without one."""
 
@@ -77,18 +80,6 @@ class NoBody:
 
     def close(self) -> None:
         """Nothing to let go of."""
-
-
-def cut_out(slices: Sequence[bytes], first: int, last: int) -> list[Piece]:
-    """The bytes `first` to `last` (inclusive) of a body in slices, without copying them."""
-    pieces: list[Piece] = []
-    for number in range(first // SLICE_BYTES, last // SLICE_BYTES + 1):
-        start = number * SLICE_BYTES
-        held = slices[number]
-        begin, end = max(first - start, 0), min(last - start + 1, len(held))
-        whole = begin == 0 and end == len(held)
-        pieces.append(held if whole else memoryview(held)[begin:end])
-    return pieces
 
 
 class StoredBody:
@@ -163,15 +154,31 @@ class Answer:
     stripped: frozenset[bytes] = frozenset()  # names of fields that players do not get
 
 
-def of_stored(entry: Entry, request: RequestHead, says: CacheStatus, now_mono: float) -> Answer:
-    """The answer to `request` from memory."""
+def lacks(entry: Entry, request: RequestHead) -> bool:
+    """Whether the answer to `request` needs bytes of the entry that are not there."""
+    planned = plan(request, entry.stored, entry.length)
+    if planned.shape is Shape.PART:
+        return not entry.has(planned.first, planned.last)
+    is_whole = planned.shape is Shape.WHOLE and request.method != b"HEAD"
+    return is_whole and not entry.has(0, entry.length - 1)
+
+
+def of_stored(
+    entry: Entry,
+    request: RequestHead,
+    says: CacheStatus,
+    now_mono: float,
+    open_body: OpenBody | None = None,
+) -> Answer:
+    """The answer to `request` from memory, or from where `open_body` finds the bytes."""
+    open_body = open_body or (lambda first, last: StoredBody(entry.pieces(first, last)))
     planned = plan(request, entry.stored, entry.length)
     about = _about(says, entry.age_s(now_mono))
     stored = entry.stored
     if planned.shape is not Shape.WHOLE:
-        answer = _partial(planned, stored.fields, entry.length, about, entry.slices)
+        answer = _partial(planned, stored.fields, entry.length, about, open_body)
     else:
-        body = NoBody() if request.method == b"HEAD" else StoredBody(entry.slices)
+        body = NoBody() if request.method == b"HEAD" else open_body(0, entry.length - 1)
         answer = Answer(stored.status, _head(stored.fields, about), entry.length, body)
     answer.stripped = stored.stripped
     return answer
@@ -225,7 +232,7 @@ def of_error(error: EdgeError, says: CacheStatus) -> Answer:
 
 
 def _partial(
-    planned: Plan, fields: Fields, length: int, about: Fields, slices: Sequence[bytes] | None
+    planned: Plan, fields: Fields, length: int, about: Fields, open_body: OpenBody | None
 ) -> Answer:
     if planned.shape is Shape.NOT_MODIFIED:
         return Answer(304, _head(not_modified_fields(fields), about))
@@ -234,8 +241,8 @@ def _partial(
     where = (b"content-range", b"bytes %d-%d/%d" % (planned.first, planned.last, length))
     said = _head(part_fields(fields), (where, *about))
     answer = Answer(206, said, planned.last - planned.first + 1)
-    if slices is not None:
-        answer.body = StoredBody(cut_out(slices, planned.first, planned.last))
+    if open_body is not None:
+        answer.body = open_body(planned.first, planned.last)
     return answer
 
 

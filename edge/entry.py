@@ -1,7 +1,7 @@
 """A stored response as the memory tier keeps it: its head rendered once, its body shared."""
 
 import http
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -11,6 +11,7 @@ from cache_policies.message import Fields
 from cache_policies.ranges import part_fields
 from cache_policies.stored import Stored
 from cache_policies.validation import not_modified_fields
+from edge.body import Piece, cut
 from edge.packing import Traits, born_mono, pack, traits, unpack, variant, vary
 
 IDENTITY: Final = b"amaro-edge"
@@ -86,10 +87,12 @@ class Entry(Evictable):
         "slices",
     )
 
-    def __init__(self, key: bytes, stored: Stored, slices: Sequence[bytes]) -> None:
+    def __init__(
+        self, key: bytes, stored: Stored, slices: Sequence[bytes], length: int | None = None
+    ) -> None:
         self.key = key
         self.slices = tuple(slices)
-        self.length = sum(map(len, slices))
+        self.length = sum(map(len, slices)) if length is None else length
         self.freshen(stored)
         super().__init__(self.length + len(self._head_200) + OVERHEAD_BYTES)
 
@@ -145,6 +148,23 @@ class Entry(Evictable):
     def _player_fields(self) -> Fields:
         stored = self.stored
         return player_fields(stored.fields, stored.stripped)
+
+    def twin(self, stored: Stored) -> "Entry":
+        """The same body under another head, unstored."""
+        return Entry(self.key, stored, self.slices)
+
+    def held(self) -> Iterable[bytes]:
+        """Every part of the body that is there."""
+        return self.slices
+
+    def has(self, first: int, last: int) -> bool:
+        """Whether these bytes are there: they are."""
+        del first, last
+        return True
+
+    def pieces(self, first: int, last: int) -> list[Piece]:
+        """The bytes `first` to `last` (inclusive), without copying them."""
+        return cut(self.slices.__getitem__, first, last)
 
     def expire(self, now_mono: float) -> None:
         """Make it stale from `now_mono` on, keeping what may be done with it when stale."""

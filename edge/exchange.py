@@ -9,40 +9,28 @@ from cache_policies.cache_status import CacheStatus, Forward
 from cache_policies.freshness import may_serve_on_error
 from cache_policies.invalidation import invalidated_keys
 from cache_policies.message import RequestHead, ResponseHead
-from cache_policies.policy import CachePolicy
 from cache_policies.rejudge import rejudge
 from cache_policies.reuse import Verdict, may_reuse, only_if_cached, stale_if_error_asked_s
 from cache_policies.storing import NoStore, is_for_others
 from cache_policies.vary import variant_key
 from cache_policies.why import Reuse, Why
+from edge.ask import Ask
 from edge.asking import SERVER_ERRORS, Asked, Received
 from edge.collapse import Fill, FillReader, Phase
 from edge.counters import Counters
-from edge.delivery import Answer, of_error, of_fill, of_response, of_stored
+from edge.delivery import Answer, lacks, of_error, of_fill, of_response, of_stored
 from edge.entry import Entry
 from edge.errors import DownstreamError, EdgeError, NotCachedError, RefusedError, UpstreamError
 from edge.fetch import Response
 from edge.filling import Filler
 from edge.forwarding import unconditional
 from edge.missing import Miss, of_miss, of_verdict, passes
+from edge.sliced import SlicedEntry
+from edge.slicing import Source
 from edge.tasks import Tasks
 
 SHARED_ATTEMPTS_MAX: Final = 4  # then a request fetches for itself
 _REUSABLE: Final = frozenset({Reuse.FRESH, Reuse.STALE_WHILE_REVALIDATE, Reuse.STALE_ALLOWED})
-
-
-@dataclass(slots=True)
-class Ask:
-    """One request on its way through the exchange."""
-
-    key: bytes
-    request: RequestHead
-    asked: Asked
-    policy: CachePolicy
-    passes: bool = False  # it goes to the origin, whatever is stored
-    entry: Entry | None = None  # what is stored for it
-    miss: Miss = (Forward.URI_MISS, Why.COMPULSORY)
-    alone: bool = False  # it does not wait for another's fill
 
 
 @dataclass(kw_only=True, slots=True)
@@ -69,9 +57,8 @@ class Exchange:
             while answer is None:
                 # what it waited for was another's alone, another variant, or purged meanwhile
                 attempts += 1
-                alone = ask.alone or attempts > SHARED_ATTEMPTS_MAX
-                ask = self._ask(request, asked)
-                ask.alone = ask.alone or alone
+                before, ask = ask, self._ask(request, asked)
+                ask.go_on(before, alone=attempts > SHARED_ATTEMPTS_MAX)
                 answer = await self._attempt(ask)
         except EdgeError as error:
             if not ask.passes and (stale := self._usable_on_error(ask, error)) is not None:
@@ -110,7 +97,7 @@ class Exchange:
         else:
             verdict = may_reuse(ask.request, ask.entry.stored, ask.policy, time.monotonic())
             if verdict.reuse in _REUSABLE:
-                return self._hit(ask, ask.entry, verdict, sequence)
+                return await self._hit(ask, ask.entry, verdict, sequence)
             ask.miss = of_verdict(verdict)
         if only_if_cached(ask.request, ask.policy):
             raise NotCachedError("only-if-cached")
@@ -154,10 +141,12 @@ class Exchange:
         known = (ask.key, time.monotonic()) in self.filler.uncacheable
         if known:
             ask.alone, ask.miss = True, (ask.miss[0], Why.UNCACHEABLE)
-        return known and ask.request.get(b"range") is not None
+        return ask.alone and ask.request.get(b"range") is not None
 
-    def _hit(self, ask: Ask, entry: Entry, verdict: Verdict, sequence: int) -> Answer:
+    async def _hit(self, ask: Ask, entry: Entry, verdict: Verdict, sequence: int) -> Answer | None:
         """Serve what is stored; if it is stale, have it validated beside that."""
+        if isinstance(entry, SlicedEntry) and lacks(entry, ask.request):
+            return await self._of_slices(ask, entry, sequence)
         counters = self.counters
         detail = None
         if verdict.reuse is Reuse.FRESH:
@@ -171,6 +160,20 @@ class Exchange:
         says = CacheStatus(ttl_s=entry.ttl_s(now_mono), detail=detail)
         return of_stored(entry, ask.request, says, now_mono)
 
+    async def _of_slices(self, ask: Ask, entry: SlicedEntry, sequence: int) -> Answer | None:
+        """Serve what is stored in part, and ask for what is missing of it."""
+        if only_if_cached(ask.request, ask.policy):
+            raise NotCachedError("only-if-cached")
+        if not ask.sliced:
+            ask.miss = (Forward.PARTIAL, Why.SLICE)
+        if ask.alone:
+            return await self._pass(ask)
+        self.counters.misses += 1
+        ttl_s = entry.ttl_s(time.monotonic())
+        says = replace(of_miss(ask.miss, 206), stored=True, ttl_s=ttl_s)
+        source = Source(entry, ask.request, ask.asked, sequence)
+        return await self.filler.slicer.answer(source, says)
+
     def _revalidate(self, ask: Ask, entry: Entry, sequence: int) -> None:
         fills = self.filler.fills
         variant = entry.stored.variant
@@ -180,7 +183,9 @@ class Exchange:
         busy = len(self.tasks) >= self.filler.limits.fills_max
         if shares and not busy and fills.find(ask.key, variant, time.monotonic()) is None:
             request = replace(ask.request, method=b"GET")
-            self._begin(Fill(ask.key, variant, request, sequence=sequence, stale=entry), ask.asked)
+            fill = Fill(ask.key, variant, request, sequence=sequence, stale=entry)
+            fill.slice_no = 0 if isinstance(entry, SlicedEntry) else None
+            self._begin(fill, ask.asked)
 
     def _follow(self, ask: Ask, sequence: int) -> FillReader:
         """Join the fill that runs for this request, or begin one."""
@@ -195,6 +200,8 @@ class Exchange:
         self._check_fills()
         request = replace(ask.request, method=b"GET")
         fill = Fill(ask.key, variant, request, sequence=sequence, stale=stale)
+        if not alone and (stale is None or isinstance(stale, SlicedEntry)):
+            fill.slice_no = filler.slicer.first_slice(ask.key, ask.request, ask.policy)
         reader = FillReader(fill, sequence, leads=True)
         self._begin(fill, ask.asked, alone=alone)
         return reader
@@ -227,6 +234,9 @@ class Exchange:
         if phase is Phase.RELEASED:
             ask.alone = True
             return await self._of_released(ask, reader) if leads else None
+        if phase is Phase.SLICED:
+            ask.sliced = True
+            return None
         if self._is_outdated_for(reader):
             return None
         status = 304 if phase is Phase.VALIDATED else fill.head.status if fill.head else None
@@ -241,6 +251,9 @@ class Exchange:
             self.counters.collapsed += not leads
             reader.close()
             says = replace(says, ttl_s=fill.stale.ttl_s(now_mono))
+            if isinstance(fill.stale, SlicedEntry) and lacks(fill.stale, ask.request):
+                source = Source(fill.stale, ask.request, ask.asked, fill.sequence)
+                return await self.filler.slicer.answer(source, says)
             return of_stored(fill.stale, ask.request, says, now_mono)
         if not fill.answers(reader, ask.request):
             ask.alone = fill.exclusive
@@ -295,7 +308,9 @@ class Exchange:
         if isinstance(error, DownstreamError):
             return None
         entry = self._find(ask)
-        return entry if entry is not None and self._may_serve_on_error(ask, entry) else None
+        if entry is None or lacks(entry, ask.request):
+            return None
+        return entry if self._may_serve_on_error(ask, entry) else None
 
     def _may_serve_on_error(self, ask: Ask, entry: Entry) -> bool:
         asked_s = stale_if_error_asked_s(ask.request, ask.policy)

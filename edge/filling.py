@@ -9,6 +9,7 @@ from typing import Final
 
 from cache_policies.freshness import may_serve_on_error
 from cache_policies.message import Fields, ResponseHead
+from cache_policies.partial import as_whole, carried_part
 from cache_policies.policy import CachePolicy
 from cache_policies.rejudge import rejudge
 from cache_policies.stored import Stored, Times
@@ -26,6 +27,8 @@ from edge.in_force import InForce
 from edge.memory import Memory
 from edge.promoting import find
 from edge.settings import Limits
+from edge.sliced import SlicedEntry, begins_slice, slice_field
+from edge.slicing import Slicer
 from edge.tier import Tier
 
 log = logging.getLogger("edge.filling")
@@ -46,6 +49,7 @@ class Filler:
     in_force: InForce
     limits: Limits
     counters: Counters
+    slicer: Slicer
     tiers: tuple[Tier, ...] = ()  # below memory, nearest first
 
     async def run(self, fill: Fill, asked: Asked, received: Received | None = None) -> None:
@@ -55,6 +59,8 @@ class Filler:
         """
         try:
             received = received or await self._ask(fill, asked)
+            if received is not None and fill.slice_no is not None:
+                received = await self._of_part(fill, fill.slice_no, asked, received)
             if received is not None:
                 await self._keep_or_release(fill, received)
         except UpstreamError as error:
@@ -72,6 +78,8 @@ class Filler:
     async def _ask(self, fill: Fill, asked: Asked) -> Received | None:
         """The response to fill with; None when it validated the stale entry instead."""
         whole = unconditional(fill.request.fields)
+        if fill.slice_no is not None:
+            whole = (*whole, slice_field(fill.slice_no))
         stale = fill.stale
         if stale is None and (received := await self._held(fill)) is not None:
             return received
@@ -92,6 +100,43 @@ class Filler:
             received.response.close()
             raise UpstreamError("protocol-error", "a 304 to a request without conditions")
         return received
+
+    async def _of_part(
+        self, fill: Fill, slice_no: int, asked: Asked, received: Received
+    ) -> Received | None:
+        """Begin to keep slices with the part that came; what is no part goes the usual way."""
+        status, response = received.head.status, received.response
+        fill.head = received.head
+        if status == 416:
+            self._release(fill, response)
+            return None
+        if status != 206:
+            return received
+        whole = as_whole(received.head)
+        part = carried_part(received.head)
+        if whole is None or part is None or not begins_slice(part, slice_no):
+            response.close()
+            self.slicer.unsliced.remember(fill.key, received.times.response_mono)
+            return await self._fetch_for(fill, unconditional(fill.request.fields), asked)
+        judged = self._judged(fill, replace(received, head=whole))
+        if not isinstance(judged, Store) or not judged.collapsible:
+            if isinstance(judged, NoStore) and judged.why not in _OF_THIS_REQUEST:
+                self.uncacheable.remember(fill.key, received.times.response_mono)
+            self._release(fill, response)
+            return None
+        assert part.length is not None
+        entry = SlicedEntry(fill.key, judged.stored, part.length)
+        if self.memory.purged_since(
+            fill.sequence, fill.key, judged.stored.tags
+        ) or not self.memory.store(entry):
+            self._release(fill, response)
+            return None
+        self.uncacheable.forget(fill.key)
+        slice_fill = self.slicer.begin(entry, slice_no)
+        self.fills.discard(fill)
+        fill.enter(Phase.SLICED)
+        await self.slicer.receive(entry, slice_no, slice_fill, received)
+        return None
 
     async def _held(self, fill: Fill) -> Received | None:
         """What a lower tier holds that answers this fill as it is."""
@@ -153,13 +198,13 @@ class Filler:
         told = ResponseHead(fresh.status, fresh.fields)
         if not is_for_others(fill.request, told, self._policy(fill, fresh)):
             fill.exclusive = True
-            fill.stale = Entry(stale.key, fresh, stale.slices)  # what is stored stays as it is
+            fill.stale = stale.twin(fresh)  # what is stored stays as it is
             return True
         if self.memory.purged_since(fill.sequence, fill.key, stale.stored.tags):
-            fill.stale = Entry(stale.key, fresh, stale.slices)  # for those who asked before
+            fill.stale = stale.twin(fresh)  # for those who asked before
             return True
         self.memory.freshen(stale, fresh)
-        if not received.peer:
+        if not received.peer and not isinstance(stale, SlicedEntry):
             self._offer(fill, stale)
         return True
 

@@ -76,8 +76,8 @@ class Following:
         target_keyed = policies.reduced(facts.host, normalise(target)[1])
         key = facts.prefix + target_keyed
         found = memory.index.get(key)
-        if type(found) is Entry:
-            return None  # it is stale
+        if isinstance(found, Entry):
+            return None  # it is stale, or not all there
         vary = found.vary if type(found) is Variants else fills.vary(key)
         variant = facts.variant(vary)
         if type(found) is Variants and variant in found.entries:

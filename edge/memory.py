@@ -19,6 +19,7 @@ from edge.entry import Entry
 from edge.index import SHARDS, Index
 from edge.packing import Traits
 from edge.purges import Purge, PurgeKind
+from edge.sliced import SlicedEntry
 from edge.tags import Tags
 
 VARIANTS_MAX: Final = 64  # of one resource; the oldest makes room
@@ -157,6 +158,22 @@ class Memory:
         self._tag(entry)
         return True
 
+    def grow(self, entry: SlicedEntry, number: int, data: bytes, bytes_max: int) -> bool:
+        """Keep one more slice, in place of the entry's oldest ones if it gets too large.
+
+        False when there is no room, or the entry is not stored any more.
+        """
+        self._make_room(len(data))
+        fits = len(data) <= min(bytes_max, self.budget_bytes - self._passing_bytes)
+        if not fits or not self.holds(entry):
+            return False
+        self.tournament.remove(entry)
+        self.watch(entry.add(number, data, bytes_max))
+        for victim in self.tournament.admit(entry):
+            self._drop(victim)
+            self.evictions += 1
+        return self.holds(entry)
+
     def freshen(self, entry: Entry, stored: Stored) -> None:
         """Take a new head for an entry, whether it is still stored or not (RFC 9111 §4.3.4)."""
         is_held = self.holds(entry)
@@ -259,7 +276,7 @@ class Memory:
             if not found.entries:
                 del self.index[entry.key]
         self._untag(entry)
-        for data in entry.slices:
+        for data in entry.held():
             if len(data) >= _WATCHED_BYTES and sys.getrefcount(data) > 3:
                 self._held.append(data)
                 self.held_bytes += len(data)

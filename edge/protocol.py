@@ -16,7 +16,7 @@ from uvicorn.server import ServerState
 
 from cache_policies.key import normalise
 from edge.cycle import Cycle
-from edge.delivery import Shape, cut_out, plan
+from edge.delivery import Shape, lacks, plan
 from edge.entry import Entry
 from edge.following import Follower
 from edge.heads import (
@@ -38,6 +38,7 @@ from edge.pace import Pace
 from edge.refusals import RefusedHeadError
 from edge.request_body import RequestBody
 from edge.shared import Shared
+from edge.sliced import SlicedEntry
 
 JOINED_BYTES_MAX: Final = 16_384  # head and body leave as one bytes object up to here
 _OF_HITS: Final = frozenset({b"GET", b"HEAD"})
@@ -307,7 +308,7 @@ class EdgeProtocol(HttpToolsProtocol):
             return shared.policies.reduces and self._hit_reduced(target, facts)
         now = monotonic()
         if now >= entry.fresh_until:  # type: ignore[union-attr]
-            return False
+            return type(entry) is SlicedEntry and self._hit_slices(entry, facts, now)
         assert type(entry) is Entry
         entry.mark += 1
         counters = shared.counters
@@ -330,6 +331,16 @@ class EdgeProtocol(HttpToolsProtocol):
         reduced = self.shared.policies.reduced(facts.host, target)
         return reduced != target and self._hit(reduced, facts)
 
+    def _hit_slices(self, entry: SlicedEntry, facts: Facts, now: float) -> bool:
+        """Answer with slices, if all that it takes are there."""
+        if now >= entry.part_until or not facts.selecting or lacks(entry, facts.request):
+            return False
+        entry.mark += 1
+        self.shared.counters.hits += 1
+        self._quiet_since = now
+        self._part(entry, facts, now)
+        return True
+
     def _part(self, entry: Entry, facts: Facts, now: float) -> None:
         """A hit that asks for less than the whole."""
         wish, stored, transport = facts.wish, entry.stored, self.transport
@@ -342,7 +353,7 @@ class EdgeProtocol(HttpToolsProtocol):
             first, last = wish
             last = min(last, entry.length - 1)
             self.shared.counters.hit_bytes += last - first + 1
-            pieces = cut_out(entry.slices, first, last)
+            pieces = entry.pieces(first, last)
             transport.writelines([entry.partial_head(now, first, last), *pieces])
             return
         planned = plan(facts.request, stored, entry.length)
@@ -352,14 +363,14 @@ class EdgeProtocol(HttpToolsProtocol):
         elif shape is Shape.UNSATISFIABLE:
             transport.write(entry.unsatisfiable_head(now))
         elif shape is Shape.PART:
-            pieces = cut_out(entry.slices, planned.first, planned.last)
+            pieces = entry.pieces(planned.first, planned.last)
             self.shared.counters.hit_bytes += planned.last - planned.first + 1
             transport.writelines([entry.partial_head(now, planned.first, planned.last), *pieces])
         elif facts.method == b"HEAD":
             transport.write(entry.hit_head(now))
         else:
             self.shared.counters.hit_bytes += entry.length
-            transport.writelines([entry.hit_head(now), *entry.slices])
+            transport.writelines([entry.hit_head(now), *entry.pieces(0, entry.length - 1)])
 
     # the way of a miss
 

@@ -38,6 +38,7 @@ from edge.purges import Purge, PurgeFollower, PurgeKind
 from edge.retries import RetryBudget
 from edge.secure import SecureProtocol
 from edge.shared import Shared
+from edge.slicing import Slicer
 from edge.tasks import Tasks
 from edge.tls import Certificates, Pem
 from edge.upstreams import OriginOnly, Upstreams
@@ -82,16 +83,27 @@ class Worker:
         self.certificates = Certificates(given.pems) if given.pems else None
         self.is_draining = False
         self.origins = upstreams.origins
+        asker = Asker(
+            client=self.client,
+            upstreams=upstreams,
+            memory=self.memory,
+            in_force=self.in_force,
+            limits=limits,
+            counters=self.counters,
+            budget=RetryBudget(limits.retry_ratio, limits.retry_burst),
+        )
+        slicer = Slicer(
+            asker=asker,
+            memory=self.memory,
+            tasks=self.tasks,
+            in_force=self.in_force,
+            limits=limits,
+            counters=self.counters,
+            unsliced=Uncacheable(limits.uncacheable_max, limits.uncacheable_s),
+        )
         filler = Filler(
-            asker=Asker(
-                client=self.client,
-                upstreams=upstreams,
-                memory=self.memory,
-                in_force=self.in_force,
-                limits=limits,
-                counters=self.counters,
-                budget=RetryBudget(limits.retry_ratio, limits.retry_burst),
-            ),
+            asker=asker,
+            slicer=slicer,
             memory=self.memory,
             fills=self.fills,
             uncacheable=Uncacheable(limits.uncacheable_max, limits.uncacheable_s),

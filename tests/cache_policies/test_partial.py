@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cache_policies.message import ResponseHead
-from cache_policies.partial import Part, carried_part, continues, rest_fields, strong_etag
+from cache_policies.partial import Part, as_whole, carried_part, continues, rest_fields, strong_etag
 from tests.support.table import fields, table
 
 
@@ -95,3 +95,27 @@ def test_what_is_asked_is_what_is_brought(first: int, size: int, more: int) -> N
     place = b"bytes %d-%d/%d" % (wanted.first, wanted.last, first + size + more)
     response = ResponseHead(206, ((b"etag", b'"a"'), (b"content-range", place)))
     assert continues(response, b'"a"', wanted.first, wanted.length) == wanted
+
+
+@pytest.mark.parametrize(
+    "case",
+    table("""
+        status  fields                                                         whole  source
+        206     etag: "a" | content-range: bytes 3-9/10 | content-length: 7    10     9111 §3.4
+        206     etag: W/"a" | content-range: bytes 3-9/10                      -      9111 §3.4
+        206     etag: "a" | content-range: bytes 3-9/*                         -      9111 §3.4
+        206     content-range: bytes 3-9/10                                    -      9111 §3.4
+        200     etag: "a" | content-length: 10                                 -      9110 §15.3.1
+    """),
+    ids=str,
+)
+def test_the_whole_that_a_part_belongs_to(case) -> None:
+    whole = as_whole(ResponseHead(int(case["status"]), fields(case["fields"])))
+    if not case["whole"]:
+        assert whole is None
+    else:
+        assert whole is not None
+        assert whole.status == 200
+        assert whole.get(b"content-length") == case["whole"].encode()
+        assert whole.get(b"content-range") is None
+        assert strong_etag(whole) == b'"a"'

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cache_policies.ranges import UNSATISFIABLE, part_fields, requested_range, single_range
+from cache_policies.ranges import (
+    UNSATISFIABLE,
+    part_fields,
+    requested_range,
+    seek_offset,
+    single_range,
+)
 from tests.support.responses import request, stored
 from tests.support.table import fields, table
 
@@ -97,3 +103,28 @@ def test_a_range_counts_for_get_of_a_200_only():
 
 def test_what_a_stored_200_says_of_ranges_is_not_said_of_a_part():
     assert part_fields(fields("a: 1 | content-range: bytes 4-9/10")) == fields("a: 1")
+
+
+@pytest.mark.parametrize(
+    "case",
+    table("""
+    request                           first  source
+    range: bytes=0-4                  0      9110 §14.1.2
+    range: bytes=7-9                  7      9110 §14.1.2
+    range: bytes=7-                   7      9110 §14.1.2
+    range: bytes=7-9,1-2              7      9110 §14.1.2
+    range: bytes=-5                   0      the length is found from the beginning
+    range: bytes=0-                   whole  all there is
+    range: bytes=00-                  whole  all there is
+    range: bytes=-                    whole  9110 §14.1.1 invalid
+    range: bytes=a-b                  whole  9110 §14.1.1 invalid
+    range: bytes=                     whole  9110 §14.1.1 invalid
+    range: lines=7-9                  whole  9110 §14.2 unknown unit
+    -                                 whole  9110 §14.2
+    """),
+    ids=str,
+)
+def test_what_a_range_needs_first(case):
+    first = seek_offset(request(case["request"]))
+    assert ("whole" if first is None else str(first)) == case["first"]
+    assert seek_offset(request(case["request"], method="HEAD")) is None

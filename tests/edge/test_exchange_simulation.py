@@ -13,6 +13,7 @@ import pytest
 
 from cache_policies.freshness import may_serve_on_error
 from cache_policies.message import RequestHead
+from edge.delivery import lacks
 from edge.entry import Entry
 from edge.purges import PurgeKind
 from edge.worker import Worker
@@ -218,9 +219,12 @@ class Simulation:
         entry = self.worker.memory.find(b"http://" + HOST.encode() + ask.key.encode(), fields)
         if entry is None:
             return
-        if self.stored_mono[entry.key, entry.stored.variant] >= heard.began_mono:
+        told_mono = max(
+            self.stored_mono[entry.key, entry.stored.variant], entry.stored.response_mono
+        )
+        if told_mono >= heard.began_mono:  # it came, or was validated, after the answer began
             return
-        usable = may_serve_on_error(entry.stored, heard.began_mono)
+        usable = may_serve_on_error(entry.stored, heard.began_mono) and not lacks(entry, request)
         assert not usable, ("an error instead of a stale answer", request, entry.stored, about)
 
     # what happens beside
