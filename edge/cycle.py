@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import socket
+import struct
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -33,6 +35,13 @@ class Player(Protocol):
 
     def linger(self) -> None:
         """Close, but not before what still comes was read for a while."""
+
+
+def reset_at_close(transport: asyncio.Transport) -> None:
+    """Have the connection end with a reset. Over TLS the missing close_notify tells already."""
+    connection = transport.get_extra_info("socket")
+    if connection is not None and connection.family != socket.AF_UNIX:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 class Cycle:
@@ -67,7 +76,10 @@ class Cycle:
 
     def cut(self) -> None:
         """End the connection so that no player takes what it got for the whole."""
-        self._player.transport.abort()
+        transport = self._player.transport
+        if self.response_started and self._left is None and not self._chunked:
+            reset_at_close(transport)  # a clean end would be the body's
+        transport.abort()
 
     # the request's body, from the protocol
 

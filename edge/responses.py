@@ -92,7 +92,10 @@ class ResponseReader:
             return
         parser = self._parser
         assert parser is not None
-        status = parser.get_status_code()
+        status, version = parser.get_status_code(), parser.get_http_version()
+        if version not in ("1.1", "1.0"):
+            self.error = UpstreamError("protocol-error", f"HTTP/{version} is not HTTP/1.1")
+            return
         if 100 <= status < 200:
             return
         coding = [value.lower() for name, value in self._fields if name == b"transfer-encoding"]
@@ -109,8 +112,7 @@ class ResponseReader:
             self.complete = True
             # httptools waits for the body that a HEAD response only announces
             self.keep_alive = self.keep_alive or (
-                parser.get_http_version() == "1.1"
-                and b"close" not in b",".join(self._values(b"connection")).lower()
+                version == "1.1" and b"close" not in b",".join(self._values(b"connection")).lower()
             )
         elif coding:
             self.length = None
