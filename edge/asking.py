@@ -1,15 +1,17 @@
 """Asks upstreams for a response, best first, until one gives a good one."""
 
+from __future__ import annotations
+
 import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cache_policies.message import Fields, RequestHead, ResponseHead
 from cache_policies.partial import strong_etag
-from cache_policies.stored import Stored, Times
+from cache_policies.stored import Times
 from edge.counters import Counters
 from edge.errors import MemoryShortError, UpstreamError, UpstreamTimeoutError
 from edge.fetch import IDEMPOTENT, Fetch, FillClient, Response
@@ -22,6 +24,9 @@ from edge.routes import Route, Upstream
 from edge.settings import Limits
 from edge.upstreams import Upstreams
 from failover.health import Signal
+
+if TYPE_CHECKING:
+    from edge.promoting import Found
 
 SERVER_ERRORS: Final = frozenset({500, 502, 503, 504})
 _UNHEALTHY: Final = frozenset({502, 503, 504})
@@ -51,7 +56,7 @@ class Received:
     head: ResponseHead
     times: Times
     peer: bool = False  # it comes from another worker
-    stored: Stored | None = None  # as a lower tier holds it: it is not judged again
+    found: Found | None = None  # in a lower tier: it is not judged again
     upstream: Upstream | None = None
 
 

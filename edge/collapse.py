@@ -3,9 +3,11 @@
 import asyncio
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from enum import Enum
 from typing import Final, Protocol
 
+from cache_policies.cache_status import CacheStatus
 from cache_policies.freshness import current_age_s, fresh_until_mono
 from cache_policies.message import Fields, RequestHead, ResponseHead
 from cache_policies.stored import Stored
@@ -87,6 +89,7 @@ class Fill:
         self.windowed = False  # too large to keep whole: it waits for its slowest reader
         self.readers: set[FillReader] = set()
         self.leader: FillReader | None = None
+        self.held: CacheStatus | None = None  # what a lower tier's response is, if it is one
         self.player_head: bytes | None = None  # what all its followers' heads have in common
         self._news: list[asyncio.Future[None]] = []
         self._followers: dict[Follows, None] = {}
@@ -114,6 +117,8 @@ class Fill:
         stored = self.stored
         if stored is None or self.exclusive:
             return False
+        if self.held is not None and request.get(b"cache-control") is not None:
+            return False  # it may ask for more than what was merely held
         return variant_key(stored.vary, request.fields) == stored.variant
 
     def is_joinable(self, now_mono: float) -> bool:
@@ -131,6 +136,15 @@ class Fill:
         """Seconds of freshness left to the response that is being kept."""
         assert self.stored is not None
         return int((fresh_until_mono(self.stored) - now_mono) // 1)
+
+    def says(self, missed: CacheStatus, now_mono: float, *, leads: bool) -> CacheStatus:
+        """What Cache-Status tells one of its readers, whose request `missed` in that way."""
+        return replace(
+            self.held or missed,
+            collapsed=not leads,
+            stored=not self.windowed,
+            ttl_s=self.ttl_s(now_mono),
+        )
 
     # the runner's side
 

@@ -2,6 +2,7 @@
 
 from typing import Final, NamedTuple
 
+from cache_policies.cache_status import CacheStatus
 from edge.eviction_gauges import EVICTION_GAUGES
 from edge.histogram import STALLS_S
 from edge.refusals import REFUSALS
@@ -11,6 +12,7 @@ _REFUSED: Final = {reason: "refused_" + reason.replace("-", "_") for reason in R
 COUNTERS: Final[dict[str, tuple[str, dict[str, str], str]]] = {  # attribute: (metric, labels, help)
     "hits": ("amaro_edge_requests_total", {"result": "hit"}, "Requests by how they were answered"),
     "slow_hits": ("amaro_edge_requests_total", {"result": "hit-slow"}, ""),
+    "tier_hits": ("amaro_edge_requests_total", {"result": "hit-disk"}, ""),
     "stale_hits": ("amaro_edge_requests_total", {"result": "stale"}, ""),
     "misses": ("amaro_edge_requests_total", {"result": "miss"}, ""),
     "revalidated": ("amaro_edge_requests_total", {"result": "revalidated"}, ""),
@@ -33,6 +35,17 @@ COUNTERS: Final[dict[str, tuple[str, dict[str, str], str]]] = {  # attribute: (m
     "hit_bytes": ("amaro_edge_body_bytes_total", {"tier": "memory"}, "Body bytes sent to players"),
     "fill_bytes": ("amaro_edge_body_bytes_total", {"tier": "upstream"}, ""),
     "peer_bytes": ("amaro_edge_body_bytes_total", {"tier": "peer"}, ""),
+    "disk_bytes": ("amaro_edge_body_bytes_total", {"tier": "disk"}, ""),
+    "disk_hits": ("amaro_edge_disk_reads_total", {"result": "hit"}, "Look-ups on disk by outcome"),
+    "disk_misses": ("amaro_edge_disk_reads_total", {"result": "miss"}, ""),
+    "disk_stale": ("amaro_edge_disk_reads_total", {"result": "stale"}, ""),
+    "disk_purged": ("amaro_edge_disk_reads_total", {"result": "purged"}, ""),
+    "disk_skipped": ("amaro_edge_disk_reads_total", {"result": "skipped"}, ""),
+    "disk_damaged": ("amaro_edge_disk_reads_total", {"result": "damaged"}, ""),
+    "disk_failed": ("amaro_edge_disk_errors_total", {}, "Operations that the disk refused"),
+    "disk_writes": ("amaro_edge_disk_writes_total", {"result": "written"}, "Objects for the disk"),
+    "disk_writes_skipped": ("amaro_edge_disk_writes_total", {"result": "skipped"}, ""),
+    "disk_written_bytes": ("amaro_edge_disk_written_bytes_total", {}, "Bytes written to disk"),
     "readers_cut": ("amaro_edge_readers_cut_total", {}, "Slow readers cut when memory was short"),
     **{
         name: ("amaro_edge_refused_total", {"reason": reason}, "Requests refused, by reason")
@@ -87,6 +100,7 @@ class Counters:
 
     hits: int
     slow_hits: int
+    tier_hits: int
     stale_hits: int
     misses: int
     revalidated: int
@@ -109,6 +123,17 @@ class Counters:
     hit_bytes: int
     fill_bytes: int
     peer_bytes: int
+    disk_bytes: int
+    disk_hits: int
+    disk_misses: int
+    disk_stale: int
+    disk_purged: int
+    disk_skipped: int
+    disk_damaged: int
+    disk_failed: int
+    disk_writes: int
+    disk_writes_skipped: int
+    disk_written_bytes: int
     readers_cut: int
 
     def refuse(self, reason: str) -> None:
@@ -116,6 +141,14 @@ class Counters:
         self.refused += 1
         name = _REFUSED[reason]
         setattr(self, name, getattr(self, name) + 1)
+
+    def answered(self, says: CacheStatus) -> None:
+        """Count a request that a fill answers."""
+        if says.forward is None:
+            self.tier_hits += 1
+        else:
+            self.misses += 1
+            self.collapsed += says.collapsed
 
     def snapshot(self) -> dict[str, int]:
         """The counts by attribute name."""

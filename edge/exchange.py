@@ -239,9 +239,7 @@ class Exchange:
             return None
         if self._is_outdated_for(reader):
             return None
-        status = 304 if phase is Phase.VALIDATED else fill.head.status if fill.head else None
         now_mono = time.monotonic()
-        says = replace(of_miss(ask.miss, status), collapsed=not leads)
         if phase is Phase.VALIDATED:
             assert fill.stale is not None
             if fill.exclusive and not leads:
@@ -250,18 +248,18 @@ class Exchange:
             self.counters.revalidated += 1
             self.counters.collapsed += not leads
             reader.close()
-            says = replace(says, ttl_s=fill.stale.ttl_s(now_mono))
+            ttl_s = fill.stale.ttl_s(now_mono)
+            says = replace(of_miss(ask.miss, 304), collapsed=not leads, ttl_s=ttl_s)
             if isinstance(fill.stale, SlicedEntry) and lacks(fill.stale, ask.request):
                 source = Source(fill.stale, ask.request, ask.asked, fill.sequence)
                 return await self.filler.slicer.answer(source, says)
             return of_stored(fill.stale, ask.request, says, now_mono)
         if not fill.answers(reader, ask.request):
-            ask.alone = fill.exclusive
+            ask.alone = fill.exclusive or fill.held is not None
             return None
-        self.counters.misses += 1
-        self.counters.collapsed += not leads
-        assert fill.stored is not None
-        says = replace(says, stored=not fill.windowed, ttl_s=fill.ttl_s(now_mono))
+        status = None if fill.head is None else fill.head.status
+        says = fill.says(of_miss(ask.miss, status), now_mono, leads=leads)
+        self.counters.answered(says)
         return of_fill(reader, ask.request, says, fill.age_s(now_mono))
 
     def _is_outdated_for(self, reader: FillReader) -> bool:
@@ -308,7 +306,7 @@ class Exchange:
         if isinstance(error, DownstreamError):
             return None
         entry = self._find(ask)
-        if entry is None or lacks(entry, ask.request):
+        if entry is None or entry.stored.status in SERVER_ERRORS or lacks(entry, ask.request):
             return None
         return entry if self._may_serve_on_error(ask, entry) else None
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-import time
+from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
@@ -25,11 +25,10 @@ from edge.fetch import Response
 from edge.forwarding import FOR, unconditional
 from edge.in_force import InForce
 from edge.memory import Memory
-from edge.promoting import find
+from edge.promoting import Found, LowerTiers
 from edge.settings import Limits
 from edge.sliced import SlicedEntry, begins_slice, slice_field
 from edge.slicing import Slicer
-from edge.tier import Tier
 
 log = logging.getLogger("edge.filling")
 
@@ -50,7 +49,7 @@ class Filler:
     limits: Limits
     counters: Counters
     slicer: Slicer
-    tiers: tuple[Tier, ...] = ()  # below memory, nearest first
+    lower: LowerTiers
 
     async def run(self, fill: Fill, asked: Asked, received: Received | None = None) -> None:
         """See `fill` through to its end, whatever that is; only the fill itself hears of it.
@@ -59,7 +58,7 @@ class Filler:
         """
         try:
             received = received or await self._ask(fill, asked)
-            if received is not None and fill.slice_no is not None:
+            if fill.slice_no is not None and received is not None and received.found is None:
                 received = await self._of_part(fill, fill.slice_no, asked, received)
             if received is not None:
                 await self._keep_or_release(fill, received)
@@ -81,8 +80,8 @@ class Filler:
         if fill.slice_no is not None:
             whole = (*whole, slice_field(fill.slice_no))
         stale = fill.stale
-        if stale is None and (received := await self._held(fill)) is not None:
-            return received
+        if stale is None and (held := await self._held(fill, whole, asked)) is not None:
+            return held
         if stale is not None:
             fields: Fields = (*whole, *conditional_fields(stale.stored))
             received = await self._fetch_for(fill, fields, asked)
@@ -138,20 +137,18 @@ class Filler:
         await self.slicer.receive(entry, slice_no, slice_fill, received)
         return None
 
-    async def _held(self, fill: Fill) -> Received | None:
-        """What a lower tier holds that answers this fill as it is."""
-        policies = self.in_force.policies
-        for tier in self.tiers if policies.for_request(fill.request).disk else ():
-            found = await find(tier, fill.key, fill.request, policies, time.monotonic)
-            if found is None:
-                continue
-            stored, response = found
-            if self.memory.purged_since(stored.purge_sequence, fill.key, stored.tags):
-                response.drop()
-                continue
-            head = ResponseHead(response.status, response.fields)
-            return Received(response, head, response.times, stored=stored)
-        return None
+    async def _held(self, fill: Fill, whole: Fields, asked: Asked) -> Received | None:
+        """What a lower tier holds for this fill, or what the origin has in its place."""
+
+        def ask(conditions: Fields) -> Awaitable[Received]:
+            return self._fetch_for(fill, (*whole, *conditions), asked)
+
+        found = await self.lower.answer(fill, self.in_force.policies, ask)
+        if not isinstance(found, Found):
+            return found
+        fill.held = found.says
+        head = ResponseHead(found.response.status, found.response.fields)
+        return Received(found.response, head, found.times, found=found)
 
     async def _fetch_for(self, fill: Fill, fields: Fields, asked: Asked) -> Received:
         request = replace(fill.request, fields=fields)
@@ -180,7 +177,7 @@ class Filler:
         if self.memory.purged_since(fill.sequence, fill.key, fresh.tags):
             return False
         self.memory.freshen(stale, fresh)
-        self._offer(fill, stale)
+        self._offer(fill, stale, second_hand=received.peer)
         return True
 
     def _freshened(self, fill: Fill, stale: Entry, received: Received) -> bool:
@@ -204,8 +201,7 @@ class Filler:
             fill.stale = stale.twin(fresh)  # for those who asked before
             return True
         self.memory.freshen(stale, fresh)
-        if not received.peer and not isinstance(stale, SlicedEntry):
-            self._offer(fill, stale)
+        self._offer(fill, stale, second_hand=received.peer)
         return True
 
     def _renewed(self, fill: Fill, fresh: Stored | None) -> Stored | None:
@@ -231,7 +227,7 @@ class Filler:
             return
         assert isinstance(judged, Store)
         fill.stored = judged.stored
-        if received.stored is None:
+        if received.found is None or received.found.renewed:
             fill.exclusive = not judged.collapsible
         self.uncacheable.forget(fill.key)
         if self.memory.purged_since(fill.sequence, fill.key, fill.tags):
@@ -245,8 +241,8 @@ class Filler:
             response.close()
 
     def _judged(self, fill: Fill, received: Received) -> Store | NoStore:
-        if received.stored is not None:
-            return Store(received.stored)
+        if received.found is not None:
+            return Store(received.found.stored)
         judged = judge_storing(
             fill.request,
             received.head,
@@ -282,7 +278,7 @@ class Filler:
         while piece := await received.response.read():
             if received.peer:
                 self.counters.peer_bytes += len(piece)
-            elif received.stored is None:
+            elif received.found is None:
                 self.counters.fill_bytes += len(piece)
             fill.reserved_bytes += len(piece)
             fits = self.memory.reserve(len(piece)) and self._fits(fill.body.size + len(piece))
@@ -295,7 +291,7 @@ class Filler:
                 raise UpstreamError("abandoned", "nobody waits for the rest")
             await self._room(fill)
         if not fill.windowed:
-            self._store(fill, offer=received.stored is None and not received.peer)
+            self._store(fill, received)
         fill.enter(Phase.COMPLETE)
 
     def _not_worth_finishing(self, fill: Fill) -> bool:
@@ -319,7 +315,7 @@ class Filler:
         if fill.windowed:
             await self.asker.room()
 
-    def _store(self, fill: Fill, *, offer: bool) -> None:
+    def _store(self, fill: Fill, received: Received) -> None:
         assert fill.stored is not None
         purged = self.memory.purged_since(fill.sequence, fill.key, fill.stored.tags)
         stored = self._of_now(fill, fill.stored)
@@ -332,8 +328,8 @@ class Filler:
             fill.in_memory = True
             self.counters.stored += 1
             self._count_cookie(fill.key, stored)
-        if offer:
-            self._offer(fill, entry)
+        if received.found is None or received.found.renewed:
+            self._offer(fill, entry, second_hand=received.peer)
 
     def _count_cookie(self, key: bytes, stored: Stored) -> None:
         """Count a cookie that everybody will get, and warn of the first (RFC 9111 §7.3)."""
@@ -355,11 +351,10 @@ class Filler:
         head = ResponseHead(stored.status, stored.fields)
         return self.in_force.policies.for_response(fill.request, head)
 
-    def _offer(self, fill: Fill, entry: Entry) -> None:
-        """Let lower tiers keep a copy: of what the origin sent here, so one worker writes it."""
-        if self.tiers and (policy := self._policy(fill, entry.stored)).disk:
-            for tier in self.tiers:
-                tier.offer(entry, after=policy.disk_after)
+    def _offer(self, fill: Fill, entry: Entry, *, second_hand: bool) -> None:
+        if self.lower.tiers and not isinstance(entry, SlicedEntry):
+            policy = self._policy(fill, entry.stored)
+            self.lower.offer(entry, policy, second_hand=second_hand)
 
     def _unreserve(self, fill: Fill, freed_bytes: int) -> None:
         fill.reserved_bytes -= freed_bytes

@@ -10,7 +10,7 @@ from typing import Final, Protocol, TypeAlias
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
-from cache_policies.cache_status import CacheStatus, render
+from cache_policies.cache_status import render
 from cache_policies.key import normalise
 from cache_policies.message import RequestHead
 from edge.asking import Asked
@@ -22,6 +22,7 @@ from edge.filling import Filler
 from edge.forwarding import cleaned
 from edge.heads import Facts
 from edge.memory import Variants
+from edge.missing import of_miss
 from edge.purges import PurgeFollower
 from edge.tasks import Tasks
 
@@ -190,21 +191,12 @@ class Follower(FillReader):
         assert stored is not None
         now_mono = monotonic()
         leads = fill.leader is self
-        counters.misses += 1
-        counters.collapsed += not leads
         if fill.player_head is None:
             fill.player_head = STATUS_LINES[stored.status] + field_block(
                 player_fields(stored.fields, stored.stripped)
             )
-        forward, why = self._miss
-        says = CacheStatus(
-            forward=forward,
-            forward_status=stored.status,
-            detail=why.value,
-            collapsed=not leads,
-            stored=not fill.windowed,
-            ttl_s=fill.ttl_s(now_mono),
-        )
+        says = fill.says(of_miss(self._miss, stored.status), now_mono, leads=leads)
+        counters.answered(says)
         self._chunked = stored.length is None
         self.keep_alive = not self._player.is_ending
         return b"%bage: %d\r\ncache-status: %b\r\n%b%b\r\n" % (

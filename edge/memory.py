@@ -142,6 +142,13 @@ class Memory:
             return Forward.VARY_MISS, Why.VARY
         return Forward.URI_MISS, self.departures.why(key)
 
+    def peek(self, key: bytes, variant: bytes) -> Entry | None:
+        """The entry of this key and variant, for another purpose than serving it."""
+        found = self.index.get(key)
+        if type(found) is Variants:
+            return found.entries.get(variant)
+        return found if isinstance(found, Entry) and found.stored.variant == variant else None
+
     # storing
 
     def store(self, entry: Entry) -> bool:

@@ -26,6 +26,8 @@ Table: TypeAlias = Mapping[str, Row]  # by the name under which a value is given
 
 NODE_COUNTERS: Final[dict[str, Row]] = {
     "purges": ("amaro_edge_purges_total", {}, "Purges published to the workers"),
+    "disk_evicted": ("amaro_edge_disk_evicted_total", {}, "Files that made room on disk"),
+    "disk_cleared": ("amaro_edge_disk_cleared_total", {}, "Purged files removed from disk"),
     "restarts": ("amaro_edge_worker_restarts_total", {}, "Workers started after another's death"),
     "certificates_renewed": (
         *("amaro_edge_certificates_total", {"result": "renewed"}),
@@ -35,6 +37,9 @@ NODE_COUNTERS: Final[dict[str, Row]] = {
 }
 NODE_GAUGES: Final[dict[str, Row]] = {
     "workers": ("amaro_edge_workers", {}, "Workers that serve players now"),
+    "disk_used_bytes": ("amaro_edge_disk_bytes", {}, "Bytes that cache files take on disk"),
+    "disk_budget_bytes": ("amaro_edge_disk_budget_bytes", {}, "What they may take"),
+    "disk_objects": ("amaro_edge_disk_files", {}, "Cache files on disk"),
     "draining": ("amaro_edge_draining", {}, "1 while the node drains"),
 }
 

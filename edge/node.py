@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge.admin import admin_app, serving
 from edge.counters import COUNTERS, GAUGES, HISTOGRAMS, MAXIMA
+from edge.disk_keeper import DiskKeeper
 from edge.handover import Handover
 from edge.keeper import Keeper, WorkerError, WorkerState
 from edge.listeners import bind, bound_to
 from edge.metrics import NODE_COUNTERS, NODE_GAUGES, Totals, exposition
 from edge.orders import PurgeOrder, invalidation
-from edge.purges import PurgePage
+from edge.purges import Purge, PurgePage
 from edge.receipts import Receipt
 from edge.renewal import Renewal
 from edge.settings import EdgeSettings
@@ -56,21 +57,31 @@ class Files:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holdings:
+    """What a node has taken of the machine before any worker is started."""
+
+    listeners: Sequence[socket.socket]  # one a worker
+    peer_dir: Path | None
+    disk: DiskKeeper | None = None
+
+
 class Node:
     """One edge node. It belongs in the main thread: workers die with the thread that forks."""
 
     def __init__(
         self,
         settings: EdgeSettings,
-        *,
-        listeners: Sequence[socket.socket],
-        peer_dir: Path | None,
+        holdings: Holdings,
         files: Files,
         command: Sequence[str] = WORKER_COMMAND,
     ) -> None:
         self.settings = settings
         self.policies = files.policies
-        self.page = PurgePage.create(workers=settings.workers)
+        self._disk = disk = holdings.disk
+        self._first_sequence = 0 if disk is None else disk.sequence
+        self._publishing = asyncio.Lock()
+        self.page = PurgePage.create(workers=settings.workers, sequence=self._first_sequence)
         self.is_draining = False
         self._totals = Totals([*COUNTERS, *HISTOGRAMS], MAXIMA)
         self._stopping = asyncio.Event()
@@ -83,14 +94,14 @@ class Node:
                     worker_no=worker_no,
                     page=self.page,
                     listener=listener,
-                    peer_dir=peer_dir,
+                    peer_dir=holdings.peer_dir,
                     pems=files.pems,
                     policies=None if self.policies is None else self.policies.to_mapping(),
                 ),
                 command,
                 {"invalidate": self._invalidate},
             )
-            for worker_no, listener in enumerate(listeners)
+            for worker_no, listener in enumerate(holdings.listeners)
         ]
 
     async def run(self, started: Callable[[], None]) -> None:
@@ -104,6 +115,8 @@ class Node:
             watching = [tasks.create_task(self._watch())]
             if self.settings.tls:
                 watching.append(tasks.create_task(self.renewal.run()))
+            if self._disk is not None:
+                watching.append(tasks.create_task(self._disk.run(self._written)))
             await self._stopping.wait()
             for watch in watching:
                 watch.cancel()
@@ -138,11 +151,16 @@ class Node:
         return not self.is_draining and any(keeper.serving.is_set() for keeper in self._keepers)
 
     async def purge(self, order: PurgeOrder) -> Receipt:
-        """Publish an order and return once every worker applied it, or after `purge_ack_s`."""
+        """Publish an order and return once every worker applied it, or after `purge_ack_s`.
+
+        With a disk it is in the purge log before that.
+        """
         began_mono = time.monotonic()
-        sequence = self.page.epoch()
-        for value in order.values:
-            sequence = self.page.publish(order.kind, value, soft=order.soft)
+        async with self._publishing:
+            lost = await self._record(order)
+            sequence = self.page.epoch()
+            for value in order.values:
+                sequence = self.page.publish(order.kind, value, soft=order.soft)
         waiting = [asyncio.create_task(self._sync(no)) for no in self.page.behind(sequence)]
         if waiting:
             await asyncio.wait(waiting)
@@ -151,8 +169,36 @@ class Node:
             sequence=sequence,
             workers=self.settings.workers - len(hanging),
             hanging=hanging,
+            lost=lost,
             took_ms=(time.monotonic() - began_mono) * 1000.0,
         )
+
+    async def _record(self, order: PurgeOrder) -> str:
+        """Have an order on disk; return what stands in the way of that, "" when nothing does."""
+        if self._disk is None:
+            return ""
+        sequence = self.page.epoch()
+        purges = [
+            Purge(sequence=number, kind=order.kind, value=value, soft=order.soft)
+            for number, value in enumerate(order.values, start=sequence + 1)
+        ]
+        try:
+            await self._disk.record(purges)
+        except OSError as error:
+            return f"not in the purge log: {error.strerror}"
+        return ""
+
+    async def _written(self) -> list[dict[str, int]]:
+        """What the workers wrote to disk since this was last asked, each by shard."""
+        return await self._ask_all("disk")
+
+    async def _ask_all(self, question: str) -> list[dict[str, int]]:
+        """The answers of the workers that give one in time."""
+        serving = [keeper for keeper in self._keepers if keeper.serving.is_set()]
+        limit_s = self.settings.limits.control_s
+        asked = [keeper.ask(question, limit_s=limit_s) for keeper in serving]
+        said = await asyncio.gather(*asked, return_exceptions=True)
+        return [answer for answer in said if isinstance(answer, dict)]
 
     async def metrics(self) -> bytes:
         """Return the node's metrics as Prometheus reads them."""
@@ -165,14 +211,16 @@ class Node:
         sums = self._totals.update(
             {keeper.pid: of for keeper, of in answers if keeper.pid and isinstance(of, dict)}
         )
-        own = {
-            "purges": self.page.epoch(),
+        own: dict[str, float] = {
+            "purges": self.page.epoch() - self._first_sequence,
             "restarts": sum(keeper.restarts for keeper in self._keepers),
             "certificates_renewed": self.renewal.renewed,
             "certificates_refused": self.renewal.refused,
             "workers": sum(keeper.state is WorkerState.SERVING for keeper in self._keepers),
             "draining": self.is_draining,
         }
+        if self._disk is not None:
+            own |= self._disk.gauges()
         return exposition(
             COUNTERS | NODE_COUNTERS, GAUGES | NODE_GAUGES, sums | own, histograms=HISTOGRAMS
         )
@@ -199,6 +247,7 @@ class Node:
             "sequence": self.page.epoch(),
             "policies": None if self.policies is None else self.policies.name,
             "policy_epoch": 0 if self.policies is None else self.policies.epoch,
+            "disk": settings.disk,
             "workers": [
                 {
                     "worker": keeper.worker_no,
@@ -257,8 +306,8 @@ async def serve(
 ) -> None:
     """Run a node until SIGTERM or SIGINT; `started` gets the settings with the ports that it has.
 
-    Raises PolicyFileError, CertificateError or ListenError before any worker is started, and
-    WorkerError when one of them never serves.
+    Raises PolicyFileError, CertificateError, ListenError or DiskError before any worker is started,
+    and WorkerError when one of them never serves.
     """
     files = Files.read(settings)
     with ExitStack() as opened:
@@ -271,7 +320,12 @@ async def serve(
             opened.callback(_close_all, admin)
             settings = replace(settings, admin=bound_to(admin[0]))
         peer_dir = opened.enter_context(_peer_dir(settings.workers))
-        node = Node(settings, listeners=listeners, peer_dir=peer_dir, files=files, command=command)
+        disk = None
+        if settings.disk is not None:
+            disk = DiskKeeper(Path(settings.disk), settings.disk_bytes)
+            opened.callback(disk.close)
+        holdings = Holdings(listeners=listeners, peer_dir=peer_dir, disk=disk)
+        node = Node(settings, holdings, files, command)
         opened.callback(node.page.close)
         loop = asyncio.get_running_loop()
         handlers = {signal.SIGTERM: node.stop, signal.SIGINT: node.stop, signal.SIGHUP: node.reload}

@@ -13,11 +13,12 @@ class Receipt:
     workers: int
     hanging: tuple[int, ...]
     took_ms: float
+    lost: str = ""  # why it would not outlive a restart
 
     @property
     def is_complete(self) -> bool:
         """Say whether no response that starts from now on carries content from before the purge."""
-        return not self.hanging
+        return not self.hanging and not self.lost
 
     def to_mapping(self) -> dict[str, object]:
         """Return the receipt as the admin listener answers it."""
@@ -26,6 +27,8 @@ class Receipt:
             "workers": self.workers,
             "took_ms": round(self.took_ms, 3),
         }
+        if self.lost:
+            answer["error"] = self.lost
         if self.hanging:
             who = ", ".join(f"worker {number}" for number in self.hanging)
             answer["error"] = f"not applied in time by {who}"

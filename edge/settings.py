@@ -67,6 +67,9 @@ class Limits:
     uncacheable_max: int = 65_536  # keys remembered as not worth waiting for
     uncacheable_s: float = 120.0
 
+    # disk
+    disk_wait_s: float = 0.05  # for a look-up and the first slice; then the tier is skipped
+
     # node
     purge_ack_s: float = 5.0  # a worker that needs longer to apply a purge is named as hanging
     control_s: float = 2.0  # for one answer of a worker to its supervisor
@@ -99,6 +102,8 @@ class EdgeSettings:
     memory_bytes: int = 512 * MIB
     objective: Objective = Objective.BYTES  # what eviction is to be good at
     workers: int = 1
+    disk: str | None = None  # the directory of the disk tier
+    disk_bytes: int = 20 * GIB
     admin: Address | None = None
     token: str = field(default="", repr=False)  # of the admin listener; never logged
     region: str = ""

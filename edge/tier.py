@@ -14,12 +14,14 @@ class Held(Protocol):
     """
 
     head: ResponseHead
+    vary: tuple[bytes, ...]  # names of the request fields that select it
     times: Times  # of its arrival, on this process's clocks
+    trusted: bool  # whether those can be; else it must be validated
     purge_sequence: int  # the purge log's end when the fill that brought it began
     length: int  # of the body, in bytes
 
     async def read(self, slice_no: int) -> bytes:
-        """One whole slice, its checksum verified. Raises StorageError."""
+        """One whole slice, verified. Raises StorageError; what is damaged is dropped already."""
 
     def close(self) -> None:
         """Let go of it."""
@@ -39,8 +41,9 @@ class Tier(Protocol):
     async def find(self, key: bytes, fields: Fields) -> Held | None:
         """What is held for a request with these fields; None when nothing is, or not in time."""
 
-    def offer(self, entry: Entry, *, after: int) -> None:
+    def offer(self, entry: Entry, *, after: int, second_hand: bool) -> None:
         """Give an entry that memory has just stored or freshened; the tier may keep a copy of it.
 
-        It does so beside the serving path, and only of what was asked for `after` times.
+        It does so beside the serving path, and only of what was asked for `after` times. What comes
+        second hand it may have from another worker already.
         """

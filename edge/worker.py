@@ -1,8 +1,6 @@
 """One worker of an edge node: composes the data path and serves until it is told to stop."""
 
 import asyncio
-import ctypes
-import gc
 import logging
 import signal
 import socket
@@ -20,12 +18,14 @@ from edge.asking import Asker
 from edge.collapse import Fills, Uncacheable
 from edge.control import ControlLine
 from edge.counters import Counters
+from edge.disk import DiskTier, open_tier
 from edge.eviction_gauges import eviction_values
 from edge.exchange import Exchange
 from edge.fetch import FillClient
 from edge.filling import Filler
 from edge.following import Following
 from edge.handover import Handover, adopt
+from edge.heap import quiet_collector, tight_heap, trim_heap
 from edge.in_force import InForce
 from edge.listeners import close_door
 from edge.loop_watch import LoopWatch
@@ -33,7 +33,9 @@ from edge.memory import Memory
 from edge.origins import read_origins
 from edge.peer import PeerUpstreams, peer_socket
 from edge.probes import Prober
+from edge.promoting import LowerTiers
 from edge.protocol import EdgeProtocol, bind
+from edge.purged import Dated
 from edge.purges import Purge, PurgeFollower, PurgeKind
 from edge.retries import RetryBudget
 from edge.secure import SecureProtocol
@@ -47,11 +49,6 @@ from failover.health import HealthPolicy
 RELIEF_EVERY_S: Final = 0.1  # looking at every connection is not free
 PATIENCE_S: Final = 2.0  # with a slow reader, when memory begins to be short
 PATIENCE_MIN_S: Final = 0.2  # when nothing more fits
-GC_YOUNG: Final = 8_000  # allocations between two passes over the newest objects only
-GC_MIDDLE: Final = 3  # of those between two over what they left: 32 000 objects take 5 ms
-LIBC: Final = ctypes.CDLL(None)
-_M_MMAP_THRESHOLD: Final = -3
-_M_ARENA_MAX: Final = -8
 MEMORY_STEP_S: Final = 0.05
 DOOR_S: Final = 0.25  # connections that have begun may still come in, at the end of a drain
 
@@ -83,6 +80,10 @@ class Worker:
         self.certificates = Certificates(given.pems) if given.pems else None
         self.is_draining = False
         self.origins = upstreams.origins
+        self.lower = LowerTiers(counters=self.counters)
+        self.disk: DiskTier | None = None
+        if settings.disk is not None:
+            self._open_disk(Path(settings.disk))
         asker = Asker(
             client=self.client,
             upstreams=upstreams,
@@ -104,6 +105,7 @@ class Worker:
         filler = Filler(
             asker=asker,
             slicer=slicer,
+            lower=self.lower,
             memory=self.memory,
             fills=self.fills,
             uncacheable=Uncacheable(limits.uncacheable_max, limits.uncacheable_s),
@@ -129,9 +131,20 @@ class Worker:
             for counters in (self.counters, Counters())  # what peers ask is no player's request
         )
 
+    def _open_disk(self, root: Path) -> None:
+        wait_s = self.settings.limits.disk_wait_s
+        opened = open_tier(
+            root, wait_s=wait_s, memory=self.memory, counters=self.counters, tasks=self.tasks
+        )
+        if opened is not None:
+            self.disk, self.lower.purged = opened
+            self.lower.tiers = (self.disk,)
+
     def apply(self, purge: Purge) -> None:
         """Carry out a published purge."""
         self.memory.apply(purge, time.monotonic())
+        if self.lower.tiers:
+            self.lower.purged.apply(Dated(purge, time.time()))
         self.fills.apply(purge)
 
     async def invalidate(self, keys: tuple[bytes, ...]) -> None:
@@ -140,7 +153,10 @@ class Worker:
         A supervisor that does not answer leaves the other workers with what they hold; its purge
         log is then the only thing that could have reached them.
         """
+        after = self.follower.applied + 1  # what is on disk has none of this sequence yet
         for key in keys:
+            purge = Purge(sequence=after, kind=PurgeKind.URL, value=key)
+            self.lower.purged.apply(Dated(purge, time.time()))
             self.apply(Purge(sequence=self.follower.applied, kind=PurgeKind.URL, value=key))
         if self.line is not None:
             names = [key.decode("latin-1") for key in keys]
@@ -185,6 +201,10 @@ class Worker:
         """Take new certificates for connections to come; the supervisor has tried them."""
         if self.certificates is not None:
             self.certificates.renew([Pem(*pem) for pem in pems])
+
+    async def wrote(self, _detail: Any) -> dict[str, int]:
+        """The bytes that went to disk since this was last asked, by shard."""
+        return {} if self.disk is None else self.disk.writer.reported()
 
     async def told(self, _detail: Any) -> dict[str, float]:
         """The counters and gauges, by name."""
@@ -292,7 +312,12 @@ async def run_worker(
                 started()
             keeping = group.create_task(worker.look_after_memory())
             if control is not None:
-                answers = {"sync": worker.sync, "counters": worker.told, "renew": worker.renew}
+                answers = {
+                    "sync": worker.sync,
+                    "counters": worker.told,
+                    "renew": worker.renew,
+                    "disk": worker.wrote,
+                }
                 worker.line = await ControlLine.open(control, answers)
                 listening = group.create_task(_answer_supervisor(worker.line, drain))
             probing = group.create_task(worker.probe())
@@ -305,33 +330,9 @@ async def run_worker(
         worker.watch.stop()
         await worker.tasks.close()
         worker.client.close()
+        if worker.disk is not None:
+            worker.disk.close()
         worker.follower.detach()
-
-
-def tight_heap() -> None:
-    """Have large blocks returned when they are freed: glibc would learn to keep them (mallopt(3)).
-
-    Slices and most pieces then have mappings of their own, and no free memory lies between them.
-    """
-    if hasattr(LIBC, "mallopt"):
-        LIBC.mallopt(_M_MMAP_THRESHOLD, 32_768)
-        LIBC.mallopt(_M_ARENA_MAX, 1)
-
-
-def trim_heap() -> None:
-    """Return what is free between small blocks, too."""
-    if hasattr(LIBC, "malloc_trim"):
-        LIBC.malloc_trim(0)
-
-
-def quiet_collector() -> None:
-    """Keep the cyclic collector off the serving path: no pass ever walks the stored entries.
-
-    What exists now is frozen; young objects are still collected, the oldest generation never is.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_YOUNG, GC_MIDDLE, 1_000_000)
 
 
 def _drain(worker: Worker, servers: list[Server], listener: socket.socket) -> None:

@@ -54,6 +54,13 @@ def serve(
     policies: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Rules to cache by; see amaro policy.")
     ] = None,
+    disk: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Keep responses here too, across restarts."),
+    ] = None,
+    disk_size: Annotated[
+        str, typer.Option(metavar="SIZE", help="What they may take there.")
+    ] = "20GiB",
     admin: Annotated[
         str | None,
         typer.Option(metavar="HOST:PORT", help="Purge, status and metrics; needs a token."),
@@ -91,6 +98,8 @@ def serve(
         memory_bytes=memory_bytes,
         objective=_read("--eviction", Objective, eviction),
         workers=workers,
+        disk=None if disk is None else str(disk.absolute()),
+        disk_bytes=_read("--disk-size", parse_size, disk_size),
         admin=None if admin is None else Address(*_read("--admin", parse_address, admin)),
         token="" if admin is None else _token(token_file),
         region=region,
@@ -102,6 +111,7 @@ def serve(
 
 def _run(settings: EdgeSettings) -> None:
     from cache_policies.source import PolicyFileError  # noqa: PLC0415
+    from edge.disk_keeper import DiskError  # noqa: PLC0415
     from edge.keeper import WorkerError  # noqa: PLC0415
     from edge.listeners import ListenError  # noqa: PLC0415
     from edge.node import serve as serve_node  # noqa: PLC0415
@@ -115,7 +125,7 @@ def _run(settings: EdgeSettings) -> None:
         give_up(str(error), status=2)
     except PolicyFileError as error:
         give_up(f"--policies:\n{error}", status=2)
-    except (ListenError, WorkerError) as error:
+    except (ListenError, DiskError, WorkerError) as error:
         give_up(str(error))
 
 

@@ -1,6 +1,7 @@
 """A fill asks the tiers below memory before any upstream."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -24,12 +25,14 @@ OF_ORIGIN = b"of the origin"
 
 
 class Response:
-    status = 200
-    fields = FRESH
+    fields: Fields = FRESH
     length = len(OF_ORIGIN)
 
-    def __init__(self) -> None:
+    def __init__(self, status: int) -> None:
+        self.status = status
         self._pieces = [b"", OF_ORIGIN]
+        if status == 304:
+            self.fields, self.length, self._pieces = (*FRESH, (b"etag", b'"1"')), 0, [b""]
 
     async def read(self) -> bytes:
         return self._pieces.pop()
@@ -39,14 +42,18 @@ class Response:
 
 
 class Client:
-    """Stands in for the fill client: an origin that always answers."""
+    """Stands in for the fill client: an origin that says `status` to what has conditions."""
 
     def __init__(self) -> None:
         self.asked = 0
+        self.status = 200
 
     async def fetch(self, upstream: object, fetch: Fetch) -> Response:
         self.asked += 1
-        return Response()
+        if self.status == 0:
+            raise UpstreamError("connect-refused")
+        conditions = any(name == b"if-none-match" for name, _ in fetch.fields)
+        return Response(self.status if conditions or self.status >= 500 else 200)
 
     def close(self) -> None:
         pass
@@ -58,7 +65,8 @@ class Rig:
         self.tier = DictTier()
         self.client = Client()
         filler = self.worker.app._exchange.filler
-        filler.tiers, filler.asker.client = (self.tier,), self.client  # type: ignore[assignment]
+        filler.asker.client = self.client  # type: ignore[assignment]
+        self.worker.lower.tiers = (self.tier,)
 
     async def ask(self, *fields: tuple[bytes, bytes]) -> Answer:
         request = RequestHead(b"GET", b"http", b"edge.test", b"/held", fields)
@@ -106,12 +114,12 @@ async def test_what_is_fetched_is_offered(rig):
     ("held", "dropped"),
     [
         (DictHeld(BODY, FRESH, age_s=6001.0), False),
-        (DictHeld(BODY, ((b"cache-control", b"no-cache"), (b"etag", b'"1"'))), False),
+        (DictHeld(BODY, ((b"cache-control", b"no-cache"), (b"etag", b'"1"'))), True),
         (DictHeld(BODY, ((b"cache-control", b"no-store"),)), True),
         (DictHeld(BODY, (*FRESH, (b"content-length", b"7"))), True),
         (DictHeld(BODY, FRESH, damaged=[0]), True),
     ],
-    ids=["stale", "no-cache", "no-store", "of another length", "damaged"],
+    ids=["stale", "replaced", "no-store", "of another length", "damaged"],
 )
 async def test_what_may_not_answer_is_a_miss(rig, held, dropped):
     rig.tier.held[KEY] = held
@@ -140,6 +148,65 @@ async def test_a_purge_of_something_else_leaves_it(rig):
     rig.tier.held[KEY] = DictHeld(BODY, FRESH)
     rig.purge(PurgeKind.TAG, b"other")
     assert await rig.body() == BODY
+
+
+CHECKED: Fields = ((b"cache-control", b"max-age=6000, stale-if-error=6000"), (b"etag", b'"1"'))
+OUTCOMES = {  # (age, what the origin says): body, what Cache-Status says, dropped
+    (20.0, 200): (BODY, b"hit; detail=dict", False),
+    (6070.0, 200): (OF_ORIGIN, b"fwd=uri-miss; fwd-status=200; stored", True),
+    (6070.0, 304): (BODY, b"fwd=stale; fwd-status=304; stored; detail=dict", False),
+    (6070.0, 503): (BODY, b"hit; detail=stale-if-error", False),
+    (6070.0, 0): (BODY, b"hit; detail=stale-if-error", False),
+    (12070.0, 304): (BODY, b"fwd=stale; fwd-status=304; stored; detail=dict", False),
+    (12070.0, 503): (OF_ORIGIN, b"fwd=uri-miss; fwd-status=503; stored", False),
+    (12070.0, 0): (None, b"fwd=uri-miss; detail=connect-refused", False),
+}
+
+
+def without_ttl(said: bytes) -> bytes:
+    return re.sub(rb"; ttl=-?\d+", b"", said)
+
+
+@pytest.mark.parametrize(("age_s", "status"), OUTCOMES)
+async def test_what_is_stale_is_validated(rig, age_s, status):
+    held = rig.tier.held[KEY] = DictHeld(BODY, CHECKED, age_s=age_s)
+    rig.client.status = status
+    body, says, dropped = OUTCOMES[age_s, status]
+    answer = await rig.ask()
+    got = b""
+    while piece := await answer.body.read():
+        got += piece
+    answer.body.close()
+    assert without_ttl(dict(answer.fields)[b"cache-status"]) == b"amaro-edge; " + says
+    assert got == body or body is None
+    assert held.dropped is dropped
+    if says.startswith(b"fwd=stale"):
+        assert [entry.stored.lifetime_s for entry in rig.tier.offered] == [6000.0]
+
+
+async def test_a_soft_purge_has_it_validated(rig):
+    rig.tier.held[KEY] = DictHeld(BODY, CHECKED)
+    rig.client.status = 304
+    rig.worker.page.publish(PurgeKind.URL, KEY, soft=True)  # type: ignore[attr-defined]
+    answer = await rig.ask()
+    assert b"fwd=stale; fwd-status=304" in dict(answer.fields)[b"cache-status"]
+    answer.body.close()
+
+
+async def test_what_cannot_be_trusted_is_validated_or_not_served(rig):
+    held = rig.tier.held[KEY] = DictHeld(BODY, CHECKED)
+    held.trusted = False
+    rig.client.status = 0
+    assert (await rig.ask()).status == 502
+    rig.client.status = 304
+    assert await rig.body() == BODY
+
+
+async def test_a_request_that_wants_it_checked_gets_it_checked(rig):
+    rig.tier.held[KEY] = DictHeld(BODY, FRESH)
+    held = await rig.ask()
+    assert await rig.body((b"cache-control", b"no-cache")) == OF_ORIGIN
+    held.body.close()
 
 
 async def test_damage_after_the_first_slice_never_looks_like_the_end(rig):

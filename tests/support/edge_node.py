@@ -148,11 +148,15 @@ def decoded(response: httpx.Response) -> Any:
 
 @contextmanager
 def edge_node(
-    origin: str, *, workers: int = 1, memory: str = "64MiB", listen: Address = ANYWHERE
+    origin: str,
+    *options: str,
+    workers: int = 1,
+    memory: str = "64MiB",
+    listen: Address = ANYWHERE,
 ) -> Iterator[RunningNode]:
     """Run `amaro edge serve` in front of an origin."""
     argv = ["--listen", str(listen), "--admin", str(ANYWHERE), "--origin", origin]
-    more = ["--workers", str(workers), "--memory", memory, "--region", "north"]
+    more = ["--workers", str(workers), "--memory", memory, "--region", "north", *options]
     process = subprocess.Popen(
         [sys.executable, "-m", "amaro", "edge", "serve", *argv, *more],
         stdout=subprocess.PIPE,

@@ -25,6 +25,8 @@ class DictHeld:
     ) -> None:
         now_wall, now_mono = time.time() - age_s, time.monotonic() - age_s
         self.head = ResponseHead(200, fields)
+        self.vary: tuple[bytes, ...] = ()
+        self.trusted = True
         self.times = Times(response_wall=now_wall, response_mono=now_mono)
         self.purge_sequence = sequence
         self.length = len(body)
@@ -38,6 +40,7 @@ class DictHeld:
         if slice_no and self.gate is not None:
             await self.gate.wait()
         if slice_no in self._damaged:
+            self.drop()
             raise StorageError("checksum")
         return self._body[slice_no * SLICE_BYTES : (slice_no + 1) * SLICE_BYTES]
 
@@ -63,5 +66,5 @@ class DictTier:
         found.is_open = True
         return found
 
-    def offer(self, entry: Entry, *, after: int) -> None:
+    def offer(self, entry: Entry, *, after: int, second_hand: bool) -> None:
         self.offered.append(entry)

@@ -1,0 +1,200 @@
+"""What is done with cache files, in threads: every function here may block."""
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import Final
+from zlib import crc32
+
+from cache_policies.message import Fields
+from cache_policies.vary import variant_key
+from edge.disk_format import (
+    DamagedError,
+    DiskHead,
+    decode,
+    encode,
+    file_name,
+    head_bytes,
+    slice_range,
+    verify,
+)
+
+OBJECTS: Final = "objects"  # directories of a tier, below its own
+ASIDE: Final = "aside"
+SHARDS: Final = tuple(f"{number:02x}" for number in range(256))  # directories of objects
+FIRST_READ_BYTES: Final = 65_536
+USED_EVERY_S: Final = 60.0  # a file's time of last use is no finer
+_numbers = count()
+
+
+@dataclass(slots=True)
+class CacheFile:
+    """An open cache file whose head was read and verified."""
+
+    path: Path
+    fd: int
+    head: DiskHead
+    head_size: int
+    read_ahead: bytes  # of the file, from its beginning
+
+    def read(self, slice_no: int) -> bytes:
+        """One slice, verified. Raises DamagedError, OSError."""
+        start, size = slice_range(slice_no, self.head.length)
+        begin = self.head_size + start
+        data = self.read_ahead[begin : begin + size]
+        while len(data) < size:
+            more = os.pread(self.fd, size - len(data), begin + len(data))
+            if not more:
+                break
+            data += more
+        verify(self.head, slice_no, data)
+        return data
+
+    def close(self) -> None:
+        """Close it; of one that was removed this frees the blocks, which takes a while."""
+        os.close(self.fd)
+
+    def remove(self) -> None:
+        """Remove it, unless another has taken its place meanwhile, and close it."""
+        try:
+            if self.path.stat().st_ino == os.fstat(self.fd).st_ino:
+                self.path.unlink()
+        finally:
+            self.close()
+
+
+def look_up(root: Path, key: bytes, fields: Fields) -> CacheFile | None:
+    """The file of what these fields select under `key`; None when there is none.
+
+    Raises DamagedError after removing what is damaged, OSError when the disk does not work.
+    """
+    found = _open(root / OBJECTS / file_name(key), key)
+    if found is None or not found.head.is_signpost:
+        return found
+    signpost = found.head
+    found.close()
+    variant = variant_key(signpost.vary, fields)
+    found = _open(root / OBJECTS / file_name(key, variant), key, variant)
+    if found is not None and found.head.vary != signpost.vary:  # selected by other fields
+        found.close()
+        return None
+    return found
+
+
+def _open(path: Path, key: bytes, variant: bytes = b"") -> CacheFile | None:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    try:
+        found = _read_head(path, fd)
+        _note_use(fd)
+    except DamagedError:
+        with suppress(FileNotFoundError):
+            path.unlink()
+        os.close(fd)
+        raise
+    except BaseException:
+        os.close(fd)
+        raise
+    if (found.head.key, found.head.variant) != (key, variant):  # two names with one hash
+        found.close()
+        return None
+    return found
+
+
+def _read_head(path: Path, fd: int) -> CacheFile:
+    """The file behind `fd`, its head verified. Raises DamagedError, OSError."""
+    data = os.pread(fd, FIRST_READ_BYTES, 0)
+    size = head_bytes(data)
+    if size > len(data):
+        data += os.pread(fd, size - len(data), len(data))
+    head = decode(data)
+    if os.fstat(fd).st_size != size + head.length:
+        raise DamagedError("truncated")
+    return CacheFile(path, fd, head, size, data)
+
+
+def peek(path: Path) -> DiskHead:
+    """The head of a file, without using it. Raises DamagedError, OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        return _read_head(path, fd).head
+    finally:
+        os.close(fd)
+
+
+def _note_use(fd: int) -> None:
+    """Have the file's time of modification say when it was last used, roughly."""
+    if abs(time.time() - os.fstat(fd).st_mtime) > USED_EVERY_S:
+        os.utime(fd)
+
+
+def write(root: Path, head: DiskHead, slices: Sequence[bytes]) -> dict[str, int]:
+    """Keep a response; return the bytes written by shard. Raises OSError, having left nothing.
+
+    It is not synchronised: a file that a loss of power leaves half written is found out when it
+    is read.
+    """
+    length = sum(map(len, slices))
+    head = replace(head, length=length, checksums=tuple(map(crc32, slices)))
+    if not head.vary:
+        return _put(root, file_name(head.key), [encode(head), *slices])
+    written = _put(root, file_name(head.key, head.variant), [encode(head), *slices])
+    signpost = replace(head, variant=b"", status=0, fields=(), length=0, checksums=())
+    if not stands(root, signpost):
+        for shard, size in _put(root, file_name(head.key), [encode(signpost)]).items():
+            written[shard] = written.get(shard, 0) + size
+    return written
+
+
+def stands(root: Path, head: DiskHead) -> bool:
+    """Whether a file of this life stands where `head` would, not older by purges. Raises OSError.
+
+    A signpost does whatever its age, if it points to the same.
+    """
+    varies = head.vary and not head.is_signpost
+    path = root / OBJECTS / file_name(head.key, head.variant if varies else None)
+    with suppress(FileNotFoundError, DamagedError):
+        found = peek(path)
+        return (
+            (found.key, found.vary, found.variant) == (head.key, head.vary, head.variant)
+            and (found.status, found.log_id) == (head.status, head.log_id)
+            and (head.is_signpost or found.purge_sequence >= head.purge_sequence)
+        )
+    return False
+
+
+def _put(root: Path, name: str, parts: Sequence[bytes]) -> dict[str, int]:
+    aside = root / ASIDE / f"{os.getpid()}-{next(_numbers)}"
+    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            for part in parts:
+                _write_all(fd, part)
+        finally:
+            os.close(fd)
+        aside.rename(root / OBJECTS / name)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            aside.unlink()
+        raise
+    return {name.partition("/")[0]: sum(map(len, parts))}
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(fd, left) :]
+
+
+def prepare(root: Path) -> None:
+    """Make the directories of a tier. Raises OSError."""
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for shard in SHARDS:
+        (root / OBJECTS / shard).mkdir(mode=0o700, parents=True, exist_ok=True)
+    (root / ASIDE).mkdir(mode=0o700, exist_ok=True)

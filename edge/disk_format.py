@@ -1,0 +1,171 @@
+"""A cache file: one stored response as bytes, so that nothing beside the file is needed to use it.
+
+    magic and version   8 bytes
+    size of the head    4 bytes, these first 16 included
+    CRC-32 of the rest  4 bytes
+    numbers             _NUMBERS
+    key, names of the selecting fields, variant, names and values of the fields, each with its
+    length before it
+    CRC-32 of each slice of the body
+    body
+
+All numbers are little-endian. A file is whole or it is damaged; there is nothing in between.
+"""
+
+import struct
+import zlib
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final
+
+from cache_policies.message import Fields
+from edge.body import SLICE_BYTES
+from edge.errors import StorageError
+
+MAGIC: Final = b"AMARO\x00\x00\x01"
+HEAD_MAX_BYTES: Final = 1 << 20
+LENGTH_MAX_BYTES: Final = 1 << 37
+_START: Final = struct.Struct("<8sII")  # magic, size of the head, checksum of what follows
+START_BYTES: Final = _START.size
+_NUMBERS: Final = struct.Struct("<HIdd16sd8sQQ")
+_COUNT: Final = struct.Struct("<I")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskHead:
+    """Everything about a stored response but its body. Status 0 is a signpost: `vary` names the
+    fields by which the responses of this key are told apart; they are in files of their own.
+    """
+
+    key: bytes
+    vary: tuple[bytes, ...] = ()  # names of the request fields that select it
+    variant: bytes = b""  # their values, as vary.variant_key has them
+    status: int
+    fields: Fields  # end-to-end fields as received
+    response_wall: float
+    response_delay_s: float
+    boot_id: bytes  # 16 bytes: of the machine's uptime in which it was written
+    response_boot: float  # when it came, in seconds of that uptime
+    log_id: bytes  # 8 bytes: of the purge log that `purge_sequence` counts in
+    purge_sequence: int
+    length: int = 0
+    checksums: tuple[int, ...] = ()  # CRC-32 of each slice
+
+    @property
+    def is_signpost(self) -> bool:
+        """Whether it only says where to look."""
+        return self.status == 0
+
+
+class DamagedError(StorageError):
+    """A file is not what was written; `detail` says what gave it away."""
+
+
+def file_name(key: bytes, variant: bytes | None = None) -> str:
+    """Where a key is looked up, or one variant of it: `ab/` and 30 more hexadecimal digits."""
+    digest = blake2b(key, digest_size=16)
+    if variant is not None:
+        digest.update(b"\n" + variant)
+    name = digest.hexdigest()
+    return f"{name[:2]}/{name[2:]}"
+
+
+def slices_of(length: int) -> int:
+    """How many slices a body of `length` bytes has."""
+    return -(-length // SLICE_BYTES)
+
+
+def slice_range(slice_no: int, length: int) -> tuple[int, int]:
+    """Where a slice begins in the body, and its size in bytes."""
+    start = slice_no * SLICE_BYTES
+    return start, min(SLICE_BYTES, length - start)
+
+
+def encode(head: DiskHead) -> bytes:
+    """The head as the beginning of its file; the body follows at once."""
+    numbers = _NUMBERS.pack(
+        head.status,
+        len(head.fields),
+        head.response_wall,
+        head.response_delay_s,
+        head.boot_id,
+        head.response_boot,
+        head.log_id,
+        head.purge_sequence,
+        head.length,
+    )
+    vary = b" ".join(head.vary)
+    texts = [head.key, vary, head.variant, *(text for line in head.fields for text in line)]
+    parts = [numbers]
+    for text in texts:
+        parts += (_COUNT.pack(len(text)), text)
+    parts.append(struct.pack(f"<{len(head.checksums)}I", *head.checksums))
+    rest = b"".join(parts)
+    return _START.pack(MAGIC, START_BYTES + len(rest), zlib.crc32(rest)) + rest
+
+
+def head_bytes(start: bytes) -> int:
+    """The size of the head whose first bytes are `start`. Raises DamagedError."""
+    if len(start) < START_BYTES:
+        raise DamagedError("truncated")
+    magic, size, _ = _START.unpack_from(start)
+    if magic != MAGIC:
+        raise DamagedError("not-ours")
+    if not START_BYTES + _NUMBERS.size <= size <= HEAD_MAX_BYTES:
+        raise DamagedError("head-size")
+    return int(size)
+
+
+def decode(data: bytes) -> DiskHead:
+    """The head that `data` begins with. Raises DamagedError."""
+    size = head_bytes(data)
+    if len(data) < size:
+        raise DamagedError("truncated")
+    checksum = _START.unpack_from(data)[2]
+    if zlib.crc32(memoryview(data)[START_BYTES:size]) != checksum:
+        raise DamagedError("head-checksum")
+    status, lines, wall, delay_s, boot_id, boot, log_id, sequence, length = _NUMBERS.unpack_from(
+        data, START_BYTES
+    )
+    try:
+        texts, at = _texts(data, START_BYTES + _NUMBERS.size, 3 + 2 * lines, size)
+    except struct.error:
+        raise DamagedError("head-layout") from None
+    if length > LENGTH_MAX_BYTES or size - at != 4 * slices_of(length):
+        raise DamagedError("head-layout")
+    return DiskHead(
+        key=texts[0],
+        vary=tuple(texts[1].split()),
+        variant=texts[2],
+        status=status,
+        fields=tuple(zip(texts[3::2], texts[4::2], strict=True)),
+        response_wall=wall,
+        response_delay_s=delay_s,
+        boot_id=boot_id,
+        response_boot=boot,
+        log_id=log_id,
+        purge_sequence=sequence,
+        length=length,
+        checksums=struct.unpack_from(f"<{slices_of(length)}I", data, at),
+    )
+
+
+def _texts(data: bytes, at: int, count: int, end: int) -> tuple[list[bytes], int]:
+    """`count` texts with their lengths before them, and where they end."""
+    texts = []
+    for _ in range(count):
+        (length,) = _COUNT.unpack_from(data, at)
+        at += _COUNT.size
+        if at + length > end:
+            raise DamagedError("head-layout")
+        texts.append(data[at : at + length])
+        at += length
+    return texts, at
+
+
+def verify(head: DiskHead, slice_no: int, data: bytes) -> None:
+    """Raise DamagedError unless `data` is this slice of the body."""
+    if len(data) != slice_range(slice_no, head.length)[1]:
+        raise DamagedError("truncated")
+    if zlib.crc32(data) != head.checksums[slice_no]:
+        raise DamagedError("slice-checksum")

@@ -1,0 +1,181 @@
+"""A node's purges on disk: what was acknowledged holds after any restart for what a disk keeps.
+
+One line a purge, its checksum before it; the first line names the log. Only the supervisor writes,
+and what it has written is on disk before anybody hears of it. A last line that is cut off was never
+acknowledged. Any other damage, or a log that is gone, makes a new one: what the disk holds then
+names a log that nobody knows, and is never served.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import zlib
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from edge.purged import Dated, Purged
+from edge.purges import Purge, PurgeKind
+
+LINES_MAX: Final = 262_144  # then it is written anew, without what no longer counts
+
+log = logging.getLogger("edge.purges")
+
+
+class DamagedLogError(Exception):
+    """A purge log is not what was written."""
+
+
+@dataclass(slots=True)
+class History:
+    """What a log says."""
+
+    log_id: bytes  # 8 bytes
+    sequence: int = 0  # of the last purge
+    purged: Purged = field(default_factory=Purged)
+
+
+def read(path: Path) -> History | None:
+    """What the log says, None when there is none. Raises DamagedLogError, OSError."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    first, *lines = data.split(b"\n")[:-1] or [b""]  # what follows the last end was never said
+    try:
+        about = _decoded(first)
+        history = History(bytes.fromhex(about["log"]), about["sequence"])
+        history.purged.forget_before(about["floor"])
+        last = 0
+        for line in lines:
+            dated = _dated(_decoded(line))
+            if dated.purge.sequence <= last:
+                raise DamagedLogError(f"purge {dated.purge.sequence} after {last}")
+            last = dated.purge.sequence
+            history.purged.apply(dated)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedLogError(str(error)) from None
+    history.sequence = max(history.sequence, last)
+    return history
+
+
+class PurgeLog:
+    """The log as its only writer sees it. Its methods block on the disk."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the log, or begin a new one. Raises OSError."""
+        self._path = path
+        self._fd: int | None = None
+        self._lines = 0
+        try:
+            history = read(path)
+        except DamagedLogError as error:
+            log.warning("%s is damaged (%s): the disk starts empty", path, error)
+            history = None
+        self.history = history or History(os.urandom(8))
+        self._rewrite()
+
+    def append(self, purges: Sequence[Dated]) -> None:
+        """Have these purges on disk, or no log at all, which does as well. Raises OSError.
+
+        Without a log the next start finds an empty disk; the next purge tries to write it again.
+        """
+        for dated in purges:
+            self.history.purged.apply(dated)
+            self.history.sequence = dated.purge.sequence
+        try:
+            if self._fd is None or self._lines + len(purges) > LINES_MAX:
+                self._rewrite()
+            else:
+                _write_all(self._fd, map(_mapping, purges))
+                os.fdatasync(self._fd)
+                self._lines += len(purges)
+        except OSError as error:
+            log.warning(
+                "%s: %s; until it can be written a restart empties the disk", self._path, error
+            )
+            self._give_up()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def _rewrite(self) -> None:
+        """Put a log with all that still counts in the place of the old one."""
+        history = self.history
+        aside = self._path.with_suffix(".aside")
+        about = {
+            "log": history.log_id.hex(),
+            "sequence": history.sequence,
+            "floor": history.purged.floor,
+        }
+        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            _write_all(fd, [about, *map(_mapping, history.purged)])
+            os.fsync(fd)
+            aside.rename(self._path)
+            _sync_directory(self._path.parent)
+        except BaseException:
+            os.close(fd)
+            raise
+        self.close()
+        self._fd, self._lines = fd, len(history.purged) + 1
+
+    def _give_up(self) -> None:
+        self.close()
+        with suppress(FileNotFoundError):
+            self._path.unlink()
+        _sync_directory(self._path.parent)
+
+
+def _mapping(dated: Dated) -> dict[str, Any]:
+    purge = dated.purge
+    return {
+        "sequence": purge.sequence,
+        "kind": purge.kind.name.lower(),
+        "value": purge.value.decode("latin-1"),
+        "soft": purge.soft,
+        "wall": dated.wall,
+    }
+
+
+def _dated(said: dict[str, Any]) -> Dated:
+    purge = Purge(
+        sequence=said["sequence"],
+        kind=PurgeKind[said["kind"].upper()],
+        value=said["value"].encode("latin-1"),
+        soft=said["soft"],
+    )
+    return Dated(purge, said["wall"])
+
+
+def _write_all(fd: int, sayings: Iterable[dict[str, Any]]) -> None:
+    """Write one line for each."""
+    texts = (json.dumps(said).encode() for said in sayings)
+    left = memoryview(b"".join(b"%08x %b\n" % (zlib.crc32(text), text) for text in texts))
+    while left:
+        left = left[os.write(fd, left) :]
+
+
+def _decoded(line: bytes) -> dict[str, Any]:
+    checksum, _, text = line.partition(b" ")
+    if int(checksum, 16) != zlib.crc32(text):
+        raise ValueError("checksum")
+    said = json.loads(text)
+    if not isinstance(said, dict):
+        raise TypeError("not an object")
+    return said
+
+
+def _sync_directory(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

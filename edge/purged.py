@@ -1,0 +1,101 @@
+"""What was ever purged, by sequence number: it judges responses that are older than the process."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from edge.memory import url_key
+from edge.purges import Purge, PurgeKind
+
+NAMES_MAX: Final = 65_536  # kinds and values remembered, hard and soft
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """A purge, and when it was published by the wall clock."""
+
+    purge: Purge
+    wall: float
+
+
+class Purged:
+    """The last purge of every name. A name that is forgotten takes all before it with it."""
+
+    def __init__(self, names_max: int = NAMES_MAX) -> None:
+        self.floor = 0  # what began at a lower sequence counts as purged
+        self._names_max = names_max
+        self._last: dict[tuple[PurgeKind, bytes, bool], Dated] = {}  # oldest first
+        self._prefix_sizes: Counter[int] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._last)
+
+    def __iter__(self) -> Iterator[Dated]:
+        """The purges that still count, oldest first."""
+        return iter(self._last.values())
+
+    def forget_before(self, sequence: int) -> None:
+        """From now on everything that began before `sequence` counts as purged."""
+        self.floor = max(self.floor, sequence)
+
+    def apply(self, dated: Dated) -> None:
+        """Remember a purge; it may be one that is known already."""
+        purge = dated.purge
+        name = (purge.kind, _name(purge), purge.soft)
+        known = self._last.get(name)
+        if known is not None and known.purge.sequence >= purge.sequence:
+            return
+        if known is not None:
+            del self._last[name]
+        elif purge.kind is PurgeKind.PREFIX:
+            self._prefix_sizes[len(purge.value)] += 1
+        self._last[name] = dated
+        while len(self._last) > self._names_max:
+            self._forget_oldest()
+
+    def since(self, sequence: int, key: bytes, tags: Iterable[bytes]) -> bool:
+        """Whether what began at `sequence` is gone for good."""
+        return sequence < self.floor or self._find(sequence, key, tags, soft=False) is not None
+
+    def softly_since(self, sequence: int, key: bytes, tags: Iterable[bytes]) -> float | None:
+        """When what began at `sequence` was made stale, by the wall clock; None if it was not."""
+        found = self._find(sequence, key, tags, soft=True)
+        return None if found is None else found.wall
+
+    def _find(
+        self, sequence: int, key: bytes, tags: Iterable[bytes], *, soft: bool
+    ) -> Dated | None:
+        """A purge after `sequence` that names the response of `key` with `tags`."""
+        for kind, value in self._names(key, tags):
+            found = self._last.get((kind, value, soft))
+            if found is not None and found.purge.sequence > sequence:
+                return found
+        return None
+
+    def _names(self, key: bytes, tags: Iterable[bytes]) -> Iterator[tuple[PurgeKind, bytes]]:
+        path = key[key.index(b"/", key.index(b"://") + 3) :]
+        yield PurgeKind.ALL, b""
+        yield PurgeKind.URL, key
+        yield PurgeKind.URL, path
+        for tag in tags:
+            yield PurgeKind.TAG, tag
+        for size in tuple(self._prefix_sizes):  # another thread may add one
+            yield PurgeKind.PREFIX, key[:size]
+            yield PurgeKind.PREFIX, path[:size]
+
+    def _forget_oldest(self) -> None:
+        name = next(iter(self._last))
+        gone = self._last.pop(name)
+        if name[0] is PurgeKind.PREFIX:
+            size = len(name[1])
+            self._prefix_sizes[size] -= 1
+            if not self._prefix_sizes[size]:
+                del self._prefix_sizes[size]
+        self.forget_before(gone.purge.sequence)
+
+
+def _name(purge: Purge) -> bytes:
+    return url_key(purge.value) if purge.kind is PurgeKind.URL else purge.value

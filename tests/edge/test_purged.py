@@ -1,0 +1,73 @@
+"""The last purge of every name answers as all purges would."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.memory import touches
+from edge.purged import Dated, Purged
+from edge.purges import Purge, PurgeKind
+
+KEYS = [b"http://a/x", b"http://a/x/y", b"http://b/x", b"http://a/x?q", b"http://a/"]
+VALUES = {
+    PurgeKind.ALL: [b""],
+    PurgeKind.TAG: [b"t", b"u", b"v"],
+    PurgeKind.URL: [*KEYS, b"/x", b"/x/y", b"http://A:80/x", b"/none"],
+    PurgeKind.PREFIX: [b"/", b"/x", b"/x/", b"http://a/", b"http://a/x", b"http://b", b"/z"],
+}
+NAMED = st.sampled_from([(kind, value) for kind, values in VALUES.items() for value in values])
+TAGS = st.sets(st.sampled_from(VALUES[PurgeKind.TAG]))
+
+
+def purges(said: list[tuple[tuple[PurgeKind, bytes], bool]]) -> list[Purge]:
+    return [
+        Purge(sequence=number, kind=kind, value=value, soft=soft)
+        for number, ((kind, value), soft) in enumerate(said, start=1)
+    ]
+
+
+@given(
+    st.lists(st.tuples(NAMED, st.booleans()), max_size=12),
+    st.integers(0, 13),
+    st.sampled_from(KEYS),
+    TAGS,
+)
+def test_it_judges_as_the_whole_list_would(said, sequence, key, tags):
+    purged, all_of_them = Purged(), purges(said)
+    for purge in all_of_them:
+        purged.apply(Dated(purge, float(purge.sequence)))
+    naming = [p for p in all_of_them if p.sequence > sequence and touches(p, key, tags)]
+    assert purged.since(sequence, key, tags) is any(not p.soft for p in naming)
+    soft = purged.softly_since(sequence, key, tags)
+    assert (soft is None) is not any(p.soft for p in naming)
+
+
+@given(
+    st.lists(st.tuples(NAMED, st.just(False)), min_size=1, max_size=12),
+    st.integers(0, 13),
+    st.sampled_from(KEYS),
+    TAGS,
+    st.integers(1, 4),
+)
+def test_what_is_forgotten_counts_as_purged(said, sequence, key, tags, names_max):
+    purged, all_of_them = Purged(names_max), purges(said)
+    for purge in all_of_them:
+        purged.apply(Dated(purge, 0.0))
+    assert len(purged) <= names_max
+    if any(p.sequence > sequence and touches(p, key, tags) for p in all_of_them):
+        assert purged.since(sequence, key, tags)
+
+
+def test_a_purge_that_is_known_changes_nothing():
+    purged = Purged()
+    later = Dated(Purge(sequence=5, kind=PurgeKind.TAG, value=b"t"), 50.0)
+    purged.apply(later)
+    purged.apply(Dated(Purge(sequence=3, kind=PurgeKind.TAG, value=b"t"), 30.0))
+    assert list(purged) == [later]
+
+
+@pytest.mark.parametrize("sequence", [0, 4, 5, 6])
+def test_the_floor_is_where_purges_begin_to_be_known(sequence):
+    purged = Purged()
+    purged.forget_before(5)
+    assert purged.since(sequence, b"http://a/x", ()) is (sequence < 5)
