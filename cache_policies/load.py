@@ -12,16 +12,9 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from cache_policies.complaints import Complaint, Place, PolicyFileError
 from cache_policies.rules import Document, Match, QueryParts, Rule, Settings
-from cache_policies.source import (
-    Complaint,
-    Path,
-    Place,
-    PolicyFileError,
-    Source,
-    read_source,
-    short,
-)
+from cache_policies.source import Path, Source, read_source, short
 
 COMPLAINTS_MAX: Final = 20
 EPOCH_BITS: Final = 48  # so that JavaScript and Prometheus, too, read it exactly

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from cache_policies.glob import parse_glob
@@ -174,6 +174,14 @@ class Policies:
         target = self.reduced(host, normalise(target)[1])
         return cache_key(scheme, host, target), target
 
+    def keeps_key(self, key: bytes) -> bool:
+        """Whether something may still be stored under this key of other policies."""
+        if not self.aliases and not self.reduces:
+            return True
+        scheme, _, rest = key.partition(b"://")
+        host, _, path = rest.partition(b"/")
+        return self.key(scheme, host, b"/" + path)[0] == key
+
     def reduced(self, host: bytes, target: bytes) -> bytes:
         """Return a normalised target with what rules leave of its query."""
         if not self._queries or b"?" not in target:
@@ -183,6 +191,15 @@ class Policies:
             if conditions.hold_at(host, path):
                 return target if query is None else query.reduce(target)
         return target
+
+    def reductions(self, target: bytes) -> tuple[bytes, ...]:
+        """Return what a target may be reduced to, whatever the host."""
+        target, path = normalise(target)[1], plain_path(target)
+        return tuple(
+            query.reduce(target)
+            for conditions, query in self._queries
+            if query is not None and replace(conditions, hosts=None).hold_at(b"", path)
+        )
 
     def is_slow(self, method: bytes, fields: Fields) -> bool:
         """Whether fields or method of a request may change how it is answered from the cache."""

@@ -26,6 +26,8 @@ from ruamel.yaml.events import (
     StreamStartEvent,
 )
 
+from cache_policies.complaints import Complaint, Place, PolicyFileError
+
 TEXT_MAX_BYTES: Final = 64 * 1024
 DEPTH_MAX: Final = 16
 
@@ -40,38 +42,6 @@ _CONSTANTS: Final = {
 
 Path: TypeAlias = tuple[str | int, ...]
 """How to get to a value from the top: keys of mappings, indices of sequences."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """A line and a column of a file, both counted from 1."""
-
-    line: int = 1
-    column: int = 1
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Complaint:
-    """What is wrong at a place, and what to do about it."""
-
-    place: Place
-    text: str
-
-
-class PolicyFileError(Exception):
-    """A policy file that cannot be used; it says everything that is wrong with it."""
-
-    def __init__(self, name: str, complaints: list[Complaint]) -> None:
-        self.name = name
-        self.complaints = tuple(complaints)
-        super().__init__("\n".join(self.lines()))
-
-    def lines(self) -> list[str]:
-        """One `file:line:column: what` for each complaint."""
-        return [
-            f"{self.name}:{each.place.line}:{each.place.column}: {each.text}"
-            for each in self.complaints
-        ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from cache_policies.complaints import PolicyFileError
 from edge.orders import BODY_MAX_BYTES, OrderError, PurgeOrder, parse_order
 from edge.receipts import Receipt
+from edge.switching import Switched, SwitchError
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -31,6 +33,7 @@ class Administered(Protocol):
     def is_ready(self) -> bool: ...
     def status(self) -> dict[str, object]: ...
     def rules(self) -> dict[str, object]: ...
+    async def put_policies(self, text: bytes, name: str) -> Switched: ...
     async def metrics(self) -> bytes: ...
     async def purge(self, order: PurgeOrder) -> Receipt: ...
 
@@ -52,6 +55,9 @@ def admin_app(node: Administered, token: str) -> Starlette:
     async def policies(_request: Request) -> Response:
         return JSONResponse(node.rules())
 
+    async def put_policies(request: Request) -> Response:
+        return await _switched(node, request)
+
     async def metrics(_request: Request) -> Response:
         return Response(await node.metrics(), media_type="text/plain; version=0.0.4")
 
@@ -68,11 +74,26 @@ def admin_app(node: Administered, token: str) -> Starlette:
             Route("/purge", _guarded(purge, token), methods=["POST"]),
             Route("/status", _guarded(status, token)),
             Route("/policies", _guarded(policies, token)),
+            Route("/policies", _guarded(put_policies, token), methods=["PUT", "POST"]),
             Route("/metrics", metrics),
             Route("/.amaro/live", live),
             Route("/.amaro/ready", ready),
         ]
     )
+
+
+async def _switched(node: Administered, request: Request) -> Response:
+    """The answer to new policies: what is in force now, or why nothing has changed."""
+    name = request.query_params.get("name", f"{request.method} /policies")
+    try:
+        switched = await node.put_policies(await _body(request), name)
+    except OrderError as error:
+        return JSONResponse({"error": str(error)}, 400)
+    except PolicyFileError as error:
+        return JSONResponse({"error": str(error), "errors": error.to_list()}, 400)
+    except SwitchError as error:
+        return JSONResponse({"error": str(error)}, 503)
+    return JSONResponse(switched.to_mapping(), 503 if switched.hanging else 200)
 
 
 def _guarded(handler: Handler, token: str) -> Handler:

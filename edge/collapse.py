@@ -336,6 +336,10 @@ class Fills:
         if key in self._vary and not any(running == key for running, _ in self._running):
             del self._vary[key]
 
+    def close_all(self) -> None:
+        """Let nobody join those that run: they were begun under other policies."""
+        self._running.clear()
+
     def apply(self, purge: Purge) -> None:
         """Let nobody join a fill from before a purge that names what it fetches.
 
@@ -361,6 +365,10 @@ class Uncacheable:
         self._until[key] = now_mono + self._lifetime_s
         while len(self._until) > self._keys_max:
             del self._until[next(iter(self._until))]
+
+    def clear(self) -> None:
+        """Other policies are in force: everything may be."""
+        self._until.clear()
 
     def forget(self, key: bytes) -> None:
         """A response for `key` was stored after all."""

@@ -12,7 +12,7 @@ from cache_policies.ranges import part_fields
 from cache_policies.stored import Stored
 from cache_policies.validation import not_modified_fields
 from edge.body import Piece, cut
-from edge.packing import Traits, born_mono, pack, traits, unpack, variant, vary
+from edge.packing import Traits, born_mono, pack, policy_epoch, traits, unpack, variant, vary
 
 IDENTITY: Final = b"amaro-edge"
 VIA: Final = b"1.1 amaro-edge"
@@ -20,6 +20,7 @@ COOL_S: Final = 30.0  # after its last answer an entry keeps only what it cannot
 OVERHEAD_BYTES: Final = 1024  # of one entry beside its head and body: objects, index, tags
 
 _VIA_LINE: Final = (b"via", VIA)
+OUTDATED: Final = -1.0  # `fresh_until` of an entry that is to be judged anew before its next use
 _SAID_ANEW: Final = frozenset({b"age", b"content-length"})
 NOT_FOR_PLAYERS: Final = b"surrogate-key"
 
@@ -118,6 +119,11 @@ class Entry(Evictable):
         return variant(self._traits)
 
     @property
+    def policy_epoch(self) -> int:
+        """Of the policies that it was judged by."""
+        return policy_epoch(self._traits)
+
+    @property
     def name_hash(self) -> int:
         """A number that names this key and variant, whatever is stored under them."""
         of_variant = variant(self._traits)
@@ -181,7 +187,8 @@ class Entry(Evictable):
 
     def ttl_s(self, now_mono: float) -> int:
         """Seconds of freshness left; negative when stale (RFC 9211 §2.4)."""
-        return int(((self.fresh_until or fresh_until_mono(self.stored)) - now_mono) // 1)
+        until = self.fresh_until if self.fresh_until > 0.0 else fresh_until_mono(self.stored)
+        return int((until - now_mono) // 1)
 
     def hit_head(self, now_mono: float) -> bytes:
         """The complete head of a 200 (or whatever was stored), formatted once a second."""

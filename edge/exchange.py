@@ -19,7 +19,7 @@ from edge.asking import SERVER_ERRORS, Asked, Received
 from edge.collapse import Fill, FillReader, Phase
 from edge.counters import Counters
 from edge.delivery import Answer, lacks, of_error, of_fill, of_response, of_stored
-from edge.entry import Entry
+from edge.entry import OUTDATED, Entry
 from edge.errors import DownstreamError, EdgeError, NotCachedError, RefusedError, UpstreamError
 from edge.fetch import Response
 from edge.filling import Filler
@@ -111,7 +111,9 @@ class Exchange:
         """What is stored for a request; judged anew if that was under other policies."""
         memory, policies = self.filler.memory, self.filler.in_force.policies
         entry = memory.find(ask.key, ask.request.fields)
-        if entry is None or entry.stored.policy_epoch == policies.epoch:
+        if entry is None:
+            return None
+        if entry.stored.policy_epoch == policies.epoch and entry.fresh_until != OUTDATED:
             return entry
         before = entry.stored
         judged = rejudge(before, ask.request, policies)

@@ -206,6 +206,8 @@ class KnownLines:
             return None
         number = gap.number
         fields = (*before.fields[:number], field, *before.fields[number + 1 :])
+        if self._is_slow is not None and self._is_slow(before.method, fields):
+            return None
         head = rest[: -len(gap.around)]
         # what else selects would be around the gap, and was there before
         selecting = kind != 0 or before.selecting

@@ -22,6 +22,19 @@ class InForce:
         """Return what a worker begins with; `rules` is `PolicyFile.to_mapping`, None for none."""
         return cls(None if rules is None else compiled(rules))
 
+    def prepare(self, rules: Mapping[str, Any] | None) -> int:
+        """Be ready to follow `rules`; return their epoch."""
+        self._prepared = Policies.bare() if rules is None else compiled(rules)
+        return self._prepared.epoch
+
+    def switch(self, epoch: int) -> bool:
+        """Follow what was prepared under `epoch`; False when that was not."""
+        prepared = self._prepared
+        if prepared is None or prepared.epoch != epoch:
+            return False
+        self.policies, self._prepared = prepared, None
+        return True
+
 
 def compiled(rules: Mapping[str, Any]) -> Policies:
     """Return the policies of a `PolicyFile.to_mapping`."""

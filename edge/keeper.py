@@ -57,6 +57,7 @@ class Keeper:
         self._line: ControlLine | None = None
         self._stopping = asyncio.Event()
         self._has_served = False
+        self._may_follow: set[int] | None = None  # epochs of policies; None before its handover
 
     @property
     def pid(self) -> int | None:
@@ -110,6 +111,21 @@ class Keeper:
         except ConnectionError:
             pass  # the next one gets them when it starts
 
+    def may_follow(self, epoch: int) -> bool:
+        """Say whether a switch to these policies leaves no worker here behind."""
+        return self._may_follow is None or epoch in self._may_follow
+
+    async def prepare(self, epoch: int, rules: dict[str, Any]) -> None:
+        """Have the worker make ready for policies; return also when it is gone instead."""
+        await first(self.serving, self.gone)
+        with suppress(ConnectionError):
+            if await self.ask("prepare", rules, limit_s=None) == epoch and self._may_follow:
+                self._may_follow.add(epoch)
+
+    def give_policies(self, rules: dict[str, Any]) -> None:
+        """Tell the workers after this one to begin with these policies."""
+        self._given = replace(self._given, policies=rules)
+
     async def _live(self) -> int:
         """Start a worker and return its exit status once it has ended."""
         ours, theirs = socket.socketpair()
@@ -120,13 +136,13 @@ class Keeper:
                     stdin=theirs.fileno(),
                     process_group=0,  # a Ctrl-C is the supervisor's to hand on
                 )
+            self.gone.clear()
             self._send_handover(ours)
             self._line = await ControlLine.open(ours, self._answers)
         except BaseException:
             ours.close()
             await self._bury()
             raise
-        self.gone.clear()
         self.state = WorkerState.STARTING
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -142,6 +158,8 @@ class Keeper:
     def _send_handover(self, control: socket.socket) -> None:
         if self._listener is None:
             self._listener = bind_another(self._address, option="--listen")
+        policies = self._given.policies
+        self._may_follow = {0 if policies is None else policies["epoch"]}
         with suppress(ConnectionError):  # it died already: its exit status tells
             hand_over(control, replace(self._given, listener=self._listener))
 
@@ -157,6 +175,7 @@ class Keeper:
     async def _bury(self) -> None:
         """Forget the worker; its slot is freed only once its process is surely gone."""
         self.serving.clear()
+        self._may_follow = None
         if self._line is not None:
             self._line.close()
             self._line = None
@@ -186,6 +205,16 @@ class Keeper:
         if self._process is not None and self._process.returncode is None:
             with suppress(ProcessLookupError):
                 self._process.send_signal(number)
+
+
+async def first(*events: asyncio.Event) -> None:
+    """Wait until one of these has happened."""
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
 
 
 def _words(status: int) -> str:

@@ -4,18 +4,19 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from cache_policies.cache_status import Forward
 from cache_policies.contest import Objective
 from cache_policies.departures import Departures
 from cache_policies.key import cache_key, normalise
 from cache_policies.message import Fields
+from cache_policies.policies import Policies
 from cache_policies.stored import Stored
 from cache_policies.tournament import Tournament
 from cache_policies.vary import variant_key
 from cache_policies.why import Why
-from edge.entry import Entry
+from edge.entry import OUTDATED, Entry
 from edge.index import SHARDS, Index
 from edge.packing import Traits
 from edge.purges import Purge, PurgeKind
@@ -68,6 +69,10 @@ def _compared(key: bytes, value: bytes) -> bytes:
     return key[key.index(b"/", key.index(b"://") + 3) :] if value.startswith(b"/") else key
 
 
+Order: TypeAlias = tuple[Purge, float] | Policies
+"""What is still to be done to all that is set aside: a purge and when it came, or a switch."""
+
+
 class Memory:
     """What this worker has stored. Only the worker's own loop may call it."""
 
@@ -80,7 +85,7 @@ class Memory:
         """`relieve` is called when evicting is not enough: senders hold what was evicted."""
         self.budget_bytes = budget_bytes
         self._relieve = relieve
-        self.index: Index[Entry | Variants, tuple[Purge, float]] = Index(self._settle)
+        self.index: Index[Entry | Variants, Order] = Index(self._settle)
         self.fill_bytes = 0  # of bodies that are still arriving
         self.ahead_bytes = 0  # read from upstreams before anybody asked
         self.held_bytes = 0  # evicted or passed on, but a sender still has them
@@ -326,12 +331,26 @@ class Memory:
             self.remove(entry)
             self.departures.note(entry.key, Why.PURGED)
 
-    def _settle(
-        self, key: bytes, found: Entry | Variants, orders: list[tuple[Purge, float]]
-    ) -> None:
-        """Carry out purges that came when `found` was set aside, or later."""
+    def switch(self, policies: Policies) -> None:
+        """Have all that was stored under other policies judged anew before it answers again."""
+        self.index.set_aside(policies)
+
+    def _outdate(self, entry: Entry, policies: Policies) -> None:
+        if entry.policy_epoch == policies.epoch:
+            return
+        if policies.keeps_key(entry.key):
+            entry.fresh_until = OUTDATED
+        else:  # nothing is looked up under that name any more
+            self.remove(entry)
+
+    def _settle(self, key: bytes, found: Entry | Variants, orders: list[Order]) -> None:
+        """Carry out what was ordered when `found` was set aside, or later."""
         for entry in self._entries(found):
-            for purge, now_mono in orders:
+            for order in orders:
+                if isinstance(order, Policies):
+                    self._outdate(entry, order)
+                    continue
+                purge, now_mono = order
                 tags = entry.stored.tags if purge.kind is PurgeKind.TAG else ()
                 if touches(purge, key, tags):
                     self._carry_out(purge, entry, now_mono)

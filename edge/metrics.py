@@ -34,9 +34,15 @@ NODE_COUNTERS: Final[dict[str, Row]] = {
         "Changes of certificates by what came of them",
     ),
     "certificates_refused": ("amaro_edge_certificates_total", {"result": "refused"}, ""),
+    "policies_switched": (
+        *("amaro_edge_policies_total", {"result": "in-force"}),
+        "New policies by what came of them",
+    ),
+    "policies_refused": ("amaro_edge_policies_total", {"result": "refused"}, ""),
 }
 NODE_GAUGES: Final[dict[str, Row]] = {
     "workers": ("amaro_edge_workers", {}, "Workers that serve players now"),
+    "policy_epoch": ("amaro_edge_policy_epoch", {}, "Names the policies in force; 0 is none"),
     "disk_used_bytes": ("amaro_edge_disk_bytes", {}, "Bytes that cache files take on disk"),
     "disk_budget_bytes": ("amaro_edge_disk_budget_bytes", {}, "What they may take"),
     "disk_objects": ("amaro_edge_disk_files", {}, "Cache files on disk"),

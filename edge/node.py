@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import shutil
 import signal
 import socket
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,14 +20,17 @@ from edge.admin import admin_app, serving
 from edge.counters import COUNTERS, GAUGES, HISTOGRAMS, MAXIMA
 from edge.disk_keeper import DiskKeeper
 from edge.handover import Handover
-from edge.keeper import Keeper, WorkerError, WorkerState
+from edge.keeper import Keeper, WorkerError, WorkerState, first
 from edge.listeners import bind, bound_to
 from edge.metrics import NODE_COUNTERS, NODE_GAUGES, Totals, exposition
 from edge.orders import PurgeOrder, invalidation
+from edge.peer_dir import peer_dir_for
+from edge.purge_reach import reached
 from edge.purges import Purge, PurgePage
 from edge.receipts import Receipt
 from edge.renewal import Renewal
 from edge.settings import EdgeSettings
+from edge.switching import PolicySwitch, Switched
 from edge.tls import Pem, read_pairs
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("edge.node")
 
 WORKER_COMMAND: Final = (sys.executable, "-m", "edge.worker")
-SOCKET_PATH_MAX: Final = 100  # sun_path holds 108 bytes; ours end in /NNN.sock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +77,21 @@ class Node:
         command: Sequence[str] = WORKER_COMMAND,
     ) -> None:
         self.settings = settings
-        self.policies = files.policies
         self._disk = disk = holdings.disk
         self._first_sequence = 0 if disk is None else disk.sequence
         self._publishing = asyncio.Lock()
-        self.page = PurgePage.create(workers=settings.workers, sequence=self._first_sequence)
+        self.page = PurgePage.create(
+            workers=settings.workers,
+            sequence=self._first_sequence,
+            policy_epoch=0 if files.policies is None else files.policies.epoch,
+        )
+        self.policies = PolicySwitch(
+            files.policies,
+            self.page,
+            patience_s=settings.limits.purge_ack_s,
+            followed=self._followed,
+        )
+        self._reread = asyncio.Event()
         self.is_draining = False
         self._totals = Totals([*COUNTERS, *HISTOGRAMS], MAXIMA)
         self._stopping = asyncio.Event()
@@ -96,7 +106,7 @@ class Node:
                     listener=listener,
                     peer_dir=holdings.peer_dir,
                     pems=files.pems,
-                    policies=None if self.policies is None else self.policies.to_mapping(),
+                    policies=None if files.policies is None else files.policies.to_mapping(),
                 ),
                 command,
                 {"invalidate": self._invalidate},
@@ -109,10 +119,12 @@ class Node:
         async with asyncio.TaskGroup() as tasks:
             keeping = [tasks.create_task(keeper.keep()) for keeper in self._keepers]
             for keeper in self._keepers:
-                await _first(keeper.serving, self._stopping)
+                await first(keeper.serving, self._stopping)
             if not self._stopping.is_set():
                 started()
             watching = [tasks.create_task(self._watch())]
+            if self.settings.policies is not None:
+                watching.append(tasks.create_task(self._reread_policies(self.settings.policies)))
             if self.settings.tls:
                 watching.append(tasks.create_task(self.renewal.run()))
             if self._disk is not None:
@@ -137,8 +149,9 @@ class Node:
         self._stopping.set()
 
     def reload(self) -> None:
-        """Read certificates anew; those that are broken change nothing."""
+        """Read certificates and policies anew; those that are broken change nothing."""
         self.renewal.ask()
+        self._reread.set()
 
     def kill(self) -> None:
         """End every worker at once."""
@@ -156,14 +169,13 @@ class Node:
         With a disk it is in the purge log before that.
         """
         began_mono = time.monotonic()
+        order = reached(order, self.policies.policies)
         async with self._publishing:
             lost = await self._record(order)
             sequence = self.page.epoch()
             for value in order.values:
                 sequence = self.page.publish(order.kind, value, soft=order.soft)
-        waiting = [asyncio.create_task(self._sync(no)) for no in self.page.behind(sequence)]
-        if waiting:
-            await asyncio.wait(waiting)
+        await self._followed(self.page.behind(sequence))
         hanging = tuple(self.page.behind(sequence))
         return Receipt(
             sequence=sequence,
@@ -216,6 +228,9 @@ class Node:
             "restarts": sum(keeper.restarts for keeper in self._keepers),
             "certificates_renewed": self.renewal.renewed,
             "certificates_refused": self.renewal.refused,
+            "policies_switched": self.policies.switched,
+            "policies_refused": self.policies.refused,
+            "policy_epoch": self.policies.policies.epoch,
             "workers": sum(keeper.state is WorkerState.SERVING for keeper in self._keepers),
             "draining": self.is_draining,
         }
@@ -227,10 +242,11 @@ class Node:
 
     def rules(self) -> dict[str, Any]:
         """Return what `GET /policies` says."""
-        file = self.policies
-        if file is None:
-            return {"epoch": 0, "name": None, "policies": None}
-        return {"epoch": file.epoch, "name": file.name, "policies": file.to_mapping()}
+        return self.policies.rules()
+
+    async def put_policies(self, text: bytes, name: str) -> Switched:
+        """Put other rules in force. Raises PolicyFileError or SwitchError: nothing has changed."""
+        return await self.policies.put(self._keepers, text, name)
 
     def status(self) -> dict[str, Any]:
         """Return what `/status` says."""
@@ -245,8 +261,8 @@ class Node:
             "pid": os.getpid(),
             "memory_bytes": settings.memory_bytes,
             "sequence": self.page.epoch(),
-            "policies": None if self.policies is None else self.policies.name,
-            "policy_epoch": 0 if self.policies is None else self.policies.epoch,
+            "policies": self.policies.policies.name or None,
+            "policy_epoch": self.policies.policies.epoch,
             "disk": settings.disk,
             "workers": [
                 {
@@ -287,6 +303,17 @@ class Node:
         receipts = [await self.purge(invalidation(key.encode("latin-1"))) for key in keys]
         return max((receipt.sequence for receipt in receipts), default=self.page.epoch())
 
+    async def _reread_policies(self, name: str) -> None:
+        while True:
+            await self._reread.wait()
+            self._reread.clear()
+            await self.policies.read(self._keepers, name)
+
+    async def _followed(self, behind: Sequence[int]) -> None:
+        """Wait for workers to catch up with the page, or for `purge_ack_s`."""
+        if behind:
+            await asyncio.wait([asyncio.create_task(self._sync(no)) for no in behind])
+
     async def _sync(self, worker_no: int) -> None:
         """Have one worker catch up; one that dies instead is waited for until its slot is free."""
         keeper = self._keepers[worker_no]
@@ -319,7 +346,7 @@ async def serve(
             admin = bind(settings.admin, option="--admin")
             opened.callback(_close_all, admin)
             settings = replace(settings, admin=bound_to(admin[0]))
-        peer_dir = opened.enter_context(_peer_dir(settings.workers))
+        peer_dir = opened.enter_context(peer_dir_for(settings.workers))
         disk = None
         if settings.disk is not None:
             disk = DiskKeeper(Path(settings.disk), settings.disk_bytes)
@@ -353,32 +380,3 @@ def _read_rules(name: str) -> PolicyFile:
 def _close_all(listeners: Sequence[socket.socket]) -> None:
     for listener in listeners:
         listener.close()
-
-
-async def _first(*events: asyncio.Event) -> None:
-    waits = [asyncio.create_task(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
-
-
-@contextmanager
-def _peer_dir(workers: int) -> Iterator[Path | None]:
-    """Give a private directory for the workers' sockets; clear those of killed nodes."""
-    if workers == 1:
-        yield None
-        return
-    base = Path(tempfile.gettempdir())
-    if len(str(base)) > SOCKET_PATH_MAX - 40:
-        base = Path("/tmp")  # noqa: S108
-    for left in base.glob(f"amaro-edge-{os.getuid()}-*"):
-        with suppress(ValueError, OSError):
-            if not Path(f"/proc/{int(left.name.split('-')[3])}").exists():
-                shutil.rmtree(left)
-    made = Path(tempfile.mkdtemp(prefix=f"amaro-edge-{os.getuid()}-{os.getpid()}-", dir=base))
-    try:
-        yield made
-    finally:
-        shutil.rmtree(made, ignore_errors=True)

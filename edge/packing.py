@@ -22,6 +22,7 @@ _FIRST: Final = 1  # of `_OWN`, behind the instant of birth
 _NAMES: Final = tuple(each.name for each in names_of(Stored))
 _TRAITS: Final = tuple(name for name in _NAMES if name not in (*_OWN, "fields"))
 _VARY, _VARIANT = _TRAITS.index("vary"), _TRAITS.index("variant")
+_POLICY_EPOCH: Final = _TRAITS.index("policy_epoch")
 _SAME: Final = True  # instead of a value that the fields tell
 _LENGTH: Final = b"content-length"
 
@@ -41,6 +42,12 @@ def variant(shared: Traits) -> bytes:
     """The variant of a response with these traits."""
     name: bytes = shared[_VARIANT]
     return name
+
+
+def policy_epoch(shared: Traits) -> int:
+    """The epoch of the policies that a response with these traits was judged by."""
+    epoch: int = shared[_POLICY_EPOCH]
+    return epoch
 
 
 def pack(stored: Stored, shown: Fields, length: int) -> bytes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cache_policies.complaints import Complaint, Place, PolicyFileError
 from cache_policies.load import PolicyFile, load_policies
-from cache_policies.source import TEXT_MAX_BYTES, Complaint, Place, PolicyFileError
+from cache_policies.source import TEXT_MAX_BYTES
 
 
 def read_policy_file(path: Path) -> PolicyFile:

@@ -98,6 +98,10 @@ class EdgeProtocol(HttpToolsProtocol):
         if exc is None:
             self.transport.close()
 
+    def forget_lines(self) -> None:
+        """Read the next head anew: other policies may make something else of it."""
+        self._facts = None
+
     def drain(self) -> None:
         """The next answer is the last one here, and the app gives it."""
         self._facts = None
@@ -151,7 +155,10 @@ class EdgeProtocol(HttpToolsProtocol):
                 line.startswith(b"GET /")
                 and line.endswith(b" HTTP/1.1")
                 and self._body is None
-                and (self._hit(line[4:-9], facts) or self._follow(line[4:-9], facts))
+                and (
+                    self._hit(line[4:-9], facts)
+                    or (self._facts is not None and self._follow(line[4:-9], facts))
+                )
             ):
                 return
         if self._discard_bytes:
@@ -281,21 +288,27 @@ class EdgeProtocol(HttpToolsProtocol):
         method, _, target = line[:-9].partition(b" ")
         if method not in _OF_HITS or not is_target(target):
             return False
-        facts = self.shared.lines.facts(head[at:], method, self._scheme)
+        lines = self.shared.lines
+        facts = lines.facts(head[at:], method, self._scheme)
         if facts is None:
             return False
         keep = method == b"GET" and len(facts.tail) <= TAIL_KEPT_BYTES_MAX
         if keep and self._facts is not None:
             facts.gap = gap_between(self._facts, facts)
         self._facts = facts if keep else None
-        return self._hit(target, facts) or self._follow(target, facts)
+        if self._hit(target, facts):
+            return True
+        return self.shared.lines is lines and self._follow(target, facts)
 
     def _hit(self, target: bytes, facts: Facts) -> bool:
         """Answer from memory, if that is all it takes; everything a hit does is in here."""
         shared = self.shared
         follower = shared.follower
-        if follower.epoch_word[0] != follower.applied:
+        if follower.epoch_word[0] != follower.word:
+            lines = shared.lines
             follower.catch_up()
+            if shared.lines is not lines:
+                return False  # other policies read this head in another way, perhaps
         if b"CMCD=" in target:
             if not is_target(target):
                 return False

@@ -1,5 +1,7 @@
 """The page that a node's processes share: one writer appends purges, every worker follows them.
 
+The same word that tells of purges tells of a switch of policies: a hit compares it once for both.
+
 The page is a memory-mapped anonymous file. Its words are aligned and written whole, so a word never
 tears; nothing orders one store against the next, so every record carries its sequence number and a
 checksum over all of itself. A reader that meets a record which is not the one it looks for
@@ -23,10 +25,12 @@ VALUE_MAX_BYTES: Final = 16 * 1024
 DETACHED: Final = 2**64 - 1  # a slot's word while no worker holds it: it waits for nothing
 
 _MAGIC: Final = 0x416D61726F500001  # "AmaroP", layout 1
-_EPOCH, _SLOTS = 8, 16  # indices of words: each on a cache line of its own, slots 8 words apart
+_POLICY, _EPOCH, _SLOTS = 4, 8, 16  # indices of words: slots lie 8 words, a cache line, apart
 _SLOT_WORDS: Final = 8
 _RECORD = struct.Struct("=QQIBBxxI4x")  # sequence, start in the ring, length, kind, soft, checksum
 _RECORD_BODY = struct.Struct("=QQIBB")
+_SEQUENCE_BITS: Final = 48  # of the epoch word; those above count switches of policies
+_SEQUENCE: Final = (1 << _SEQUENCE_BITS) - 1
 _ATTEMPTS: Final = 64  # reads of a record that is not visible yet; a store takes well below one
 
 
@@ -70,7 +74,13 @@ class PurgePage:
 
     @classmethod
     def create(
-        cls, *, workers: int, sequence: int = 0, records: int = 4096, ring_bytes: int = 1 << 20
+        cls,
+        *,
+        workers: int,
+        sequence: int = 0,
+        policy_epoch: int = 0,
+        records: int = 4096,
+        ring_bytes: int = 1 << 20,
     ) -> PurgePage:
         """Return a new page whose last purge was `sequence`, with every slot detached."""
         if ring_bytes < VALUE_MAX_BYTES or ring_bytes % 8:
@@ -83,6 +93,7 @@ class PurgePage:
         words[0], words[1], words[2], words[3] = _MAGIC, workers, records, ring_bytes
         for worker_no in range(workers):
             page.detach(worker_no)
+        words[_POLICY] = policy_epoch
         words[_EPOCH] = sequence
         return page
 
@@ -104,15 +115,23 @@ class PurgePage:
 
     def epoch(self) -> int:
         """Return the sequence number of the last published purge."""
-        return self._words[_EPOCH]
+        return self._words[_EPOCH] & _SEQUENCE
 
     def epoch_word(self) -> memoryview:
-        """Return a view whose `[0]` is the epoch: one 8-byte read, for the hit path."""
+        """Return a view whose `[0]` changes with every purge and every switch of policies.
+
+        It is one 8-byte read, for the hit path.
+        """
         return self._words[_EPOCH : _EPOCH + 1]
+
+    def policy_epoch(self) -> int:
+        """Return the epoch of the policies in force."""
+        return self._words[_POLICY]
 
     def applied(self, worker_no: int) -> int:
         """Return the sequence that a worker has applied; DETACHED when there is none."""
-        return self._words[self._slot(worker_no)]
+        word = self._words[self._slot(worker_no)]
+        return DETACHED if word == DETACHED else word & _SEQUENCE
 
     # a worker
 
@@ -129,9 +148,9 @@ class PurgePage:
             purges.append(purge)
         return purges
 
-    def acknowledge(self, worker_no: int, sequence: int) -> None:
-        """Say that this worker will start no response with content from before `sequence`."""
-        self._words[self._slot(worker_no)] = sequence
+    def acknowledge(self, worker_no: int, word: int) -> None:
+        """Say that this worker will start no response by what was true before this epoch word."""
+        self._words[self._slot(worker_no)] = word
 
     # the supervisor
 
@@ -148,8 +167,15 @@ class PurgePage:
         record = _RECORD.pack(sequence, start, len(value), kind, soft, checksum)
         at = self._record_at(sequence)
         self._map[at : at + _RECORD.size] = record
-        self._words[_EPOCH] = sequence
+        self._words[_EPOCH] += 1
         return sequence
+
+    def switch(self, policy_epoch: int) -> None:
+        """Put other policies in force, which every worker has prepared; the writer's, too."""
+        self._words[_POLICY] = policy_epoch
+        switches = self._words[_EPOCH] >> _SEQUENCE_BITS
+        count = (switches + 1) % (DETACHED >> _SEQUENCE_BITS)
+        self._words[_EPOCH] = count << _SEQUENCE_BITS | self.epoch()
 
     def detach(self, worker_no: int) -> None:
         """Free the slot of a worker that is gone: what it held is gone with it."""
@@ -158,6 +184,12 @@ class PurgePage:
     def behind(self, sequence: int) -> list[int]:
         """Return the numbers of the workers that have not applied `sequence` yet."""
         return [no for no in range(self.workers) if self.applied(no) < sequence]
+
+    def unswitched(self) -> list[int]:
+        """Return the numbers of the workers that have not followed the last switch yet."""
+        switches = self._words[_EPOCH] >> _SEQUENCE_BITS
+        words = [(no, self._words[self._slot(no)]) for no in range(self.workers)]
+        return [no for no, word in words if word != DETACHED and word >> _SEQUENCE_BITS != switches]
 
     # layout
 
@@ -200,9 +232,18 @@ class PurgePage:
 class PurgeFollower:
     """A worker's place in the page: it applies what was published and says so."""
 
-    __slots__ = ("_apply", "_page", "_worker_no", "applied", "epoch_word")
+    __slots__ = (
+        *("_apply", "_page", "_policy_epoch", "_switch", "_worker_no"),
+        *("applied", "epoch_word", "word"),
+    )
 
-    def __init__(self, page: PurgePage, worker_no: int, apply: Callable[[Purge], None]) -> None:
+    def __init__(
+        self,
+        page: PurgePage,
+        worker_no: int,
+        apply: Callable[[Purge], None],
+        switch: Callable[[int], None] = lambda _policy_epoch: None,
+    ) -> None:
         """Attach at the page's current sequence: right for a worker that holds nothing yet.
 
         A supervisor that published just before it could see the slot does not wait for us: by the
@@ -213,21 +254,35 @@ class PurgeFollower:
         self._worker_no = worker_no
         self._apply = apply
         self.epoch_word = page.epoch_word()
-        self.applied = page.epoch()
-        page.acknowledge(worker_no, self.applied)
+        self._switch = switch
+        self.word = self.epoch_word[0]  # as of which everything is applied
+        self.applied = self.word & _SEQUENCE  # the sequence of the last purge in it
+        self._policy_epoch = page.policy_epoch()
+        page.acknowledge(worker_no, self.word)
 
     def catch_up(self) -> int:
-        """Apply every purge published by now and return the last one's sequence number.
+        """Apply every purge and switch published by now; return the last purge's sequence number.
 
-        The hit path calls it when `epoch_word[0] != applied`; it is synchronous, so no response
-        starts in between.
+        The hit path calls it when `epoch_word[0] != word`; it is synchronous, so no response starts
+        in between.
         """
-        while self.epoch_word[0] != self.applied:
+        while (word := self.epoch_word[0]) != self.word:
             for purge in self._page.since(self.applied):
                 self._apply(purge)
                 self.applied = purge.sequence
-        self._page.acknowledge(self._worker_no, self.applied)
+            if word >> _SEQUENCE_BITS != self.word >> _SEQUENCE_BITS:
+                self._follow_switch()
+            self.word = word
+        self._page.acknowledge(self._worker_no, self.word)
         return self.applied
+
+    def _follow_switch(self) -> None:
+        for _ in range(_ATTEMPTS):  # the policy's word may become visible after the epoch's
+            policy_epoch = self._page.policy_epoch()
+            if policy_epoch != self._policy_epoch:
+                self._policy_epoch = policy_epoch
+                self._switch(policy_epoch)
+                return
 
     def detach(self) -> None:
         """Leave the page: this worker serves nothing any more."""

@@ -46,3 +46,8 @@ class Shared:
     def drain(self) -> None:
         """From now on the app answers everything: it can say that a connection ends."""
         self.is_draining, self.has_hits = True, False
+
+    def switch(self) -> None:
+        """Read requests by other policies from now on."""
+        self.policies = self.following.filler.in_force.policies
+        self.lines = KnownLines(self.policies)

@@ -16,7 +16,7 @@ import uvloop
 from edge.app import EdgeApp
 from edge.asking import Asker
 from edge.collapse import Fills, Uncacheable
-from edge.control import ControlLine
+from edge.control import Answers, ControlLine
 from edge.counters import Counters
 from edge.disk import DiskTier, open_tier
 from edge.eviction_gauges import eviction_values
@@ -32,6 +32,7 @@ from edge.loop_watch import LoopWatch
 from edge.memory import Memory
 from edge.origins import read_origins
 from edge.peer import PeerUpstreams, peer_socket
+from edge.policy_follower import PolicyFollower
 from edge.probes import Prober
 from edge.promoting import LowerTiers
 from edge.protocol import EdgeProtocol, bind
@@ -61,8 +62,7 @@ class Worker:
     def __init__(self, given: Handover, upstreams: Upstreams) -> None:
         settings = given.settings
         limits = settings.limits
-        self.settings = settings
-        self.worker_no = given.worker_no
+        self.settings, self.worker_no = settings, given.worker_no
         self.counters = Counters()
         self.watch = LoopWatch()
         self.memory = Memory(
@@ -73,9 +73,18 @@ class Worker:
         self._relieved_mono = 0.0
         self.fills = Fills()
         self.in_force = InForce.of(given.policies)
+        self.uncacheable = Uncacheable(limits.uncacheable_max, limits.uncacheable_s)
         self.tasks = Tasks()
         self.client = FillClient(limits, self.memory)
-        self.follower = PurgeFollower(given.page, given.worker_no, self.apply)
+        self.policies = PolicyFollower(
+            in_force=self.in_force,
+            memory=self.memory,
+            fills=self.fills,
+            uncacheable=self.uncacheable,
+            listeners=self.shared,
+            connections=self.connections,
+        )
+        self.follower = PurgeFollower(given.page, given.worker_no, self.apply, self.policies.switch)
         self.line: ControlLine | None = None  # to the supervisor
         self.certificates = Certificates(given.pems) if given.pems else None
         self.is_draining = False
@@ -108,7 +117,7 @@ class Worker:
             lower=self.lower,
             memory=self.memory,
             fills=self.fills,
-            uncacheable=Uncacheable(limits.uncacheable_max, limits.uncacheable_s),
+            uncacheable=self.uncacheable,
             in_force=self.in_force,
             limits=limits,
             counters=self.counters,
@@ -312,13 +321,13 @@ async def run_worker(
                 started()
             keeping = group.create_task(worker.look_after_memory())
             if control is not None:
-                answers = {
-                    "sync": worker.sync,
+                asked: Answers = {
                     "counters": worker.told,
-                    "renew": worker.renew,
                     "disk": worker.wrote,
+                    "sync": worker.sync,
                 }
-                worker.line = await ControlLine.open(control, answers)
+                told: Answers = {"prepare": worker.policies.prepare, "renew": worker.renew}
+                worker.line = await ControlLine.open(control, {**asked, **told})
                 listening = group.create_task(_answer_supervisor(worker.line, drain))
             probing = group.create_task(worker.probe())
             await asyncio.wait(serving)

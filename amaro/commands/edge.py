@@ -110,7 +110,7 @@ def serve(
 
 
 def _run(settings: EdgeSettings) -> None:
-    from cache_policies.source import PolicyFileError  # noqa: PLC0415
+    from cache_policies.complaints import PolicyFileError  # noqa: PLC0415
     from edge.disk_keeper import DiskError  # noqa: PLC0415
     from edge.keeper import WorkerError  # noqa: PLC0415
     from edge.listeners import ListenError  # noqa: PLC0415

@@ -31,18 +31,14 @@ def check(
 
     Example: amaro policy check configs/policies/amaro.yaml
     """
-    from cache_policies.source import PolicyFileError  # noqa: PLC0415
+    from cache_policies.complaints import PolicyFileError  # noqa: PLC0415
 
     answer: dict[str, Any] = {"file": str(file), "ok": True, "errors": []}
     try:
         read = _read(file)
     except PolicyFileError as error:
-        errors = [
-            {"line": each.place.line, "column": each.place.column, "message": each.text}
-            for each in error.complaints
-        ]
         if as_json:
-            print_json(answer | {"ok": False, "errors": errors})
+            print_json(answer | {"ok": False, "errors": error.to_list()})
         else:
             _complain(error)
         raise typer.Exit(1) from None
@@ -84,7 +80,7 @@ def explain(
     Example: amaro policy explain http://localhost:8081/vod/a/seg1.m4s --policies my.yaml
     --response-header 'Cache-Control: max-age=60'
     """
-    from cache_policies.source import PolicyFileError  # noqa: PLC0415
+    from cache_policies.complaints import PolicyFileError  # noqa: PLC0415
 
     question = parse_question(url, method, header or (), status, response_header or ())
     edges: tuple[str, ...] = ()

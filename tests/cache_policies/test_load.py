@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cache_policies.complaints import PolicyFileError
 from cache_policies.load import PolicyFile, epoch_of, known_settings, load_policies
-from cache_policies.source import PolicyFileError
 
 HEAD = "rules:\n- name: a\n"
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cache_policies.source import DEPTH_MAX, TEXT_MAX_BYTES, Place, PolicyFileError, read_source
+from cache_policies.complaints import Place, PolicyFileError
+from cache_policies.source import DEPTH_MAX, TEXT_MAX_BYTES, read_source
 
 TOKENS = [b"a: ", b"- ", b"\n", b"  ", b"|\n", b">-\n", b"? ", b": ", b"%YAML 1.1\n", b"--- "]
 TOKENS += [b"!<x> ", b"&a ", b"*a", b"<<: ", b"\\ud800", b'"', b"'", b"\xef\xbb\xbf", b"\xc2\x85"]

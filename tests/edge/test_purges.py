@@ -99,7 +99,7 @@ def test_a_follower_begins_at_the_present_and_applies_in_order() -> None:
 
         writer.publish(PurgeKind.TAG, b"asset-1")
         last = writer.publish(PurgeKind.URL, b"/v/1", soft=True)
-        assert follower.epoch_word[0] != follower.applied
+        assert follower.epoch_word[0] != follower.word
         assert writer.behind(last) == [1]
         assert follower.catch_up() == last
         assert [purge.value for purge in seen] == [b"asset-1", b"/v/1"]

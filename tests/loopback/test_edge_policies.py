@@ -85,7 +85,7 @@ async def test_a_field_that_bypasses_does_so_on_a_warm_connection_too(rig):
     before = len(origin.asked)
     for _ in range(2):
         got = await client.get("/members", "Cookie: theme=dark; sid=1")
-        assert got.says == "amaro-edge; fwd=bypass; fwd-status=200"
+        assert got.says == "amaro-edge; fwd=bypass; fwd-status=200; detail=policy"
     assert len(origin.asked) - before == 2
     assert "hit" in (await client.get("/members")).says
 
