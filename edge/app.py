@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from cache_policies.message import Fields, RequestHead
+from edge.accounts import Account, Accounts, Asking
 from edge.asking import Asked
 from edge.cycle import Message, Scope
 from edge.delivery import BODILESS, Answer, StoredBody
@@ -13,6 +14,7 @@ from edge.entry import NOT_FOR_PLAYERS
 from edge.errors import DownstreamError, EdgeError
 from edge.exchange import Exchange
 from edge.forwarding import HOP, cleaned
+from edge.outcome import failed
 from edge.settings import Limits
 
 FOR: Final = b"x-forwarded-for"
@@ -30,22 +32,29 @@ class BodyTooLargeError(DownstreamError):
 class EdgeApp:
     """Answers what the protocol did not. `is_ready` says whether players should be sent here."""
 
-    def __init__(self, exchange: Exchange, limits: Limits, is_ready: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        limits: Limits,
+        is_ready: Callable[[], bool],
+        accounts: Accounts,
+    ) -> None:
         self._exchange = exchange
+        self._accounts = accounts
         self._limits = limits
         self._is_ready = is_ready
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; an answer that breaks off cuts the connection."""
-        answer = self._own(scope["path"])
-        if answer is None:
-            answer = await self._answer(scope, receive)
-        else:
-            self._exchange.counters.own_answers += 1
+        account = Account(self._accounts)
+        answer = self._own(scope["path"]) or await self._answer(scope, receive)
+        account.answered(answer.outcome)
+        cut = True
         try:
-            await self._send(scope, answer, send)
+            cut = not await self._send(scope, answer, send, account)
         finally:
             answer.body.close()
+            account.close(_asking(scope), answer.status, cut=cut)
 
     def _own(self, path: str) -> Answer | None:
         """The answers that are this edge's own."""
@@ -76,7 +85,9 @@ class EdgeApp:
                     pass
                 body = None
         except EdgeError as error:
-            return _text(error.status, error.detail.encode() + b"\n")
+            answer = _text(error.status, error.detail.encode() + b"\n")
+            answer.outcome = failed(error.detail)
+            return answer
         asked = replace(asked, body=body, body_length=length)
         return await self._exchange.answer(request, asked, told["reader"])
 
@@ -99,7 +110,8 @@ class EdgeApp:
             if not message["more_body"]:
                 return
 
-    async def _send(self, scope: Scope, answer: Answer, send: Send) -> None:
+    async def _send(self, scope: Scope, answer: Answer, send: Send, account: Account) -> bool:
+        """Send an answer; whether it was sent to its end."""
         told = scope["extensions"]["amaro.edge"]
         head_only = scope["method"] == "HEAD" or answer.status in BODILESS
         fields = list(answer.fields)
@@ -112,12 +124,26 @@ class EdgeApp:
         try:
             while not head_only and (piece := await answer.body.read()):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
+                account.sent_bytes += len(piece)
                 del piece  # while this waits it must not hold what is out
-        except EdgeError:
-            self._exchange.counters.failed += 1
+        except EdgeError as error:
+            account.outcome = failed(error.detail)
             told["cut"]()
-            return
+            return False
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+        return True
+
+
+def _asking(scope: Scope) -> Asking:
+    """What a line of the log says of the request."""
+    told = scope["extensions"]["amaro.edge"]
+    return Asking(
+        client=_address(scope),
+        method=scope["method"].encode(),
+        host=told["host"],
+        target=told["target"],
+        http=scope["http_version"].encode(),
+    )
 
 
 def _address(scope: Scope) -> bytes:

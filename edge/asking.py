@@ -18,6 +18,7 @@ from edge.fetch import IDEMPOTENT, Fetch, FillClient, Response
 from edge.forwarding import HOP, forwarded_fields, received_head, unconditional
 from edge.in_force import InForce
 from edge.memory import Memory
+from edge.outcome import ORIGIN, PEER
 from edge.resuming import ResumingResponse
 from edge.retries import RetryBudget
 from edge.routes import Route, Upstream
@@ -58,6 +59,7 @@ class Received:
     peer: bool = False  # it comes from another worker
     found: Found | None = None  # in a lower tier: it is not judged again
     upstream: Upstream | None = None
+    tier: str = ORIGIN  # where it comes from
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +207,9 @@ class Asker:
         head = received_head(response.status, response.fields, now_wall, peer=route.peer)
         delay_s = now_mono - sent_mono
         times = Times(response_wall=now_wall, response_mono=now_mono, response_delay_s=delay_s)
-        return Received(response, head, times, route.peer, upstream=route.upstream)
+        tier = PEER if route.peer else ORIGIN
+        self.counters.took("fill_first_byte", tier, delay_s)
+        return Received(response, head, times, route.peer, upstream=route.upstream, tier=tier)
 
     async def room(self) -> None:
         """Wait while memory is full: slow readers are being cut, and then it is not."""

@@ -17,6 +17,7 @@ from edge.entry import Entry
 from edge.errors import EdgeError
 from edge.fetch import Response
 from edge.memory import touches
+from edge.outcome import ORIGIN
 from edge.purges import Purge
 
 WINDOW_BYTES: Final = 262_144  # ahead of the slowest reader, once a body is not kept whole
@@ -80,6 +81,7 @@ class Fill:
         self.response: Response | None = None  # the leader's to read, once released
         self.error: EdgeError | None = None
         self.detail = ""  # why it was released
+        self.tier = ORIGIN  # or what gave it the response instead
         self.body = GrowingBody()
         self.reserved_bytes = 0  # of the memory budget
         self.outdated = False  # a purge names what it fetches: it is not stored

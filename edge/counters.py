@@ -1,25 +1,30 @@
-"""What a worker counts: plain integers, named for operators in one table."""
+"""What a worker counts: plain integers, named for operators in tables.
 
+A worker says its counts as {name: number}: the name of a row, then the values of labels that the
+row leaves open, and the bound of a histogram's bucket, with spaces between them.
+"""
+
+from collections import Counter
 from typing import Final, NamedTuple
 
-from cache_policies.cache_status import CacheStatus
 from edge.eviction_gauges import EVICTION_GAUGES
-from edge.histogram import STALLS_S
+from edge.histogram import SECONDS, STALLS_S, Histogram
+from edge.outcome import NOWHERE, Outcome
 from edge.refusals import REFUSALS
 
 _REFUSED: Final = {reason: "refused_" + reason.replace("-", "_") for reason in REFUSALS}
 
 COUNTERS: Final[dict[str, tuple[str, dict[str, str], str]]] = {  # attribute: (metric, labels, help)
-    "hits": ("amaro_edge_requests_total", {"result": "hit"}, "Requests by how they were answered"),
-    "slow_hits": ("amaro_edge_requests_total", {"result": "hit-slow"}, ""),
-    "tier_hits": ("amaro_edge_requests_total", {"result": "hit-disk"}, ""),
-    "stale_hits": ("amaro_edge_requests_total", {"result": "stale"}, ""),
-    "misses": ("amaro_edge_requests_total", {"result": "miss"}, ""),
-    "revalidated": ("amaro_edge_requests_total", {"result": "revalidated"}, ""),
-    "bypasses": ("amaro_edge_requests_total", {"result": "bypass"}, ""),
-    "own_answers": ("amaro_edge_requests_total", {"result": "own"}, ""),
-    "refused": ("amaro_edge_requests_total", {"result": "refused"}, ""),
-    "failed": ("amaro_edge_requests_total", {"result": "error"}, ""),
+    "hits": (
+        "amaro_edge_requests_total",
+        {"result": "hit", "tier": "memory", "reason": "fresh"},
+        "Requests by how they were answered, from where and why",
+    ),
+    "hit_bytes": (
+        "amaro_edge_sent_bytes_total",
+        {"tier": "memory", "reason": "fresh"},
+        "Body bytes sent to players",
+    ),
     "fills": ("amaro_edge_fills_total", {"upstream": "origin"}, "Requests sent upstream"),
     "peer_fills": ("amaro_edge_fills_total", {"upstream": "peer"}, ""),
     "fills_failed": ("amaro_edge_fills_failed_total", {}, "Fills that ended without a response"),
@@ -32,10 +37,9 @@ COUNTERS: Final[dict[str, tuple[str, dict[str, str], str]]] = {  # attribute: (m
     "cookies": ("amaro_edge_stored_cookies_total", {}, "Those of them that set a cookie"),
     "evicted": ("amaro_edge_evicted_total", {}, "Entries that made room in memory"),
     "switches": ("amaro_edge_eviction_switches_total", {}, "Changes of the policy that evicts"),
-    "hit_bytes": ("amaro_edge_body_bytes_total", {"tier": "memory"}, "Body bytes sent to players"),
-    "fill_bytes": ("amaro_edge_body_bytes_total", {"tier": "upstream"}, ""),
-    "peer_bytes": ("amaro_edge_body_bytes_total", {"tier": "peer"}, ""),
-    "disk_bytes": ("amaro_edge_body_bytes_total", {"tier": "disk"}, ""),
+    "fill_bytes": ("amaro_edge_fill_bytes_total", {"upstream": "origin"}, "Body bytes received"),
+    "peer_bytes": ("amaro_edge_fill_bytes_total", {"upstream": "peer"}, ""),
+    "disk_bytes": ("amaro_edge_fill_bytes_total", {"upstream": "disk"}, ""),
     "disk_hits": ("amaro_edge_disk_reads_total", {"result": "hit"}, "Look-ups on disk by outcome"),
     "disk_misses": ("amaro_edge_disk_reads_total", {"result": "miss"}, ""),
     "disk_stale": ("amaro_edge_disk_reads_total", {"result": "stale"}, ""),
@@ -46,9 +50,14 @@ COUNTERS: Final[dict[str, tuple[str, dict[str, str], str]]] = {  # attribute: (m
     "disk_writes": ("amaro_edge_disk_writes_total", {"result": "written"}, "Objects for the disk"),
     "disk_writes_skipped": ("amaro_edge_disk_writes_total", {"result": "skipped"}, ""),
     "disk_written_bytes": ("amaro_edge_disk_written_bytes_total", {}, "Bytes written to disk"),
+    "log_dropped": ("amaro_edge_access_log_dropped_total", {}, "Log lines that were not written"),
     "readers_cut": ("amaro_edge_readers_cut_total", {}, "Slow readers cut when memory was short"),
     **{
-        name: ("amaro_edge_refused_total", {"reason": reason}, "Requests refused, by reason")
+        name: (
+            "amaro_edge_requests_total",
+            {"result": "refused", "tier": NOWHERE, "reason": reason},
+            "",
+        )
         for reason, name in _REFUSED.items()
     },
 }
@@ -70,6 +79,21 @@ GAUGES: Final[dict[str, tuple[str, dict[str, str], str]]] = {
 MAXIMA: Final = frozenset({"loop_stall_max_s"})  # the node's value is that of its worst worker
 
 
+class Family(NamedTuple):
+    """A counter whose label values are known when they are counted; their sets are bounded."""
+
+    metric: str
+    labels: tuple[str, ...]
+    help: str
+
+
+FAMILIES: Final[dict[str, Family]] = {
+    "requests": Family("amaro_edge_requests_total", ("result", "tier", "reason"), ""),
+    "sent_bytes": Family("amaro_edge_sent_bytes_total", ("tier", "reason"), ""),
+    "cut": Family("amaro_edge_cut_total", ("by",), "Answers that did not reach their end"),
+}
+
+
 class HistogramFamily(NamedTuple):
     """Histograms over the same bounds, one for each set of label values."""
 
@@ -80,6 +104,24 @@ class HistogramFamily(NamedTuple):
 
 
 HISTOGRAMS: Final[dict[str, HistogramFamily]] = {
+    "first_byte": HistogramFamily(
+        "amaro_edge_first_byte_seconds",
+        ("result",),
+        "From a request's head to that of its answer; plain hits are not timed",
+        SECONDS,
+    ),
+    "total": HistogramFamily(
+        "amaro_edge_response_seconds",
+        ("result",),
+        "From a request's head to the end of its answer; plain hits are not timed",
+        SECONDS,
+    ),
+    "fill_first_byte": HistogramFamily(
+        "amaro_edge_fill_first_byte_seconds",
+        ("upstream",),
+        "From a request to an upstream to the head of its response",
+        SECONDS,
+    ),
     "loop_late": HistogramFamily(
         "amaro_edge_loop_late_seconds",
         (),
@@ -92,22 +134,15 @@ HISTOGRAMS: Final[dict[str, HistogramFamily]] = {
 class Counters:
     """One worker's counts since its start. A serving path adds to an attribute, nothing else."""
 
-    __slots__ = tuple(COUNTERS)
+    __slots__ = (*COUNTERS, "_families", "_times")
 
     def __init__(self) -> None:
         for name in COUNTERS:
             setattr(self, name, 0)
+        self._families: dict[str, Counter[tuple[str, ...]]] = {name: Counter() for name in FAMILIES}
+        self._times: dict[str, Histogram] = {}  # by row and label values
 
     hits: int
-    slow_hits: int
-    tier_hits: int
-    stale_hits: int
-    misses: int
-    revalidated: int
-    bypasses: int
-    own_answers: int
-    refused: int
-    failed: int
     fills: int
     peer_fills: int
     fills_failed: int
@@ -135,21 +170,37 @@ class Counters:
     disk_writes_skipped: int
     disk_written_bytes: int
     readers_cut: int
+    log_dropped: int
+
+    def answered(self, outcome: Outcome) -> None:
+        """Count an answer that was no plain hit."""
+        self._families["requests"][outcome.result, outcome.tier, outcome.reason] += 1
+
+    def sent(self, outcome: Outcome, size_bytes: int) -> None:
+        """Count the bytes of a body that went to a player."""
+        self._families["sent_bytes"][outcome.tier, outcome.reason] += size_bytes
+
+    def cut(self, by: str) -> None:
+        """Count an answer that broke off: by its `player`, or by its `upstream`."""
+        self._families["cut"][(by,)] += 1
+
+    def took(self, row: str, label: str, seconds: float) -> None:
+        """Count a time under a row of HISTOGRAMS."""
+        name = f"{row} {label}"
+        if name not in self._times:
+            self._times[name] = Histogram(HISTOGRAMS[row].bounds)
+        self._times[name].observe(seconds)
 
     def refuse(self, reason: str) -> None:
         """Count a request that nobody answers."""
-        self.refused += 1
         name = _REFUSED[reason]
         setattr(self, name, getattr(self, name) + 1)
 
-    def answered(self, says: CacheStatus) -> None:
-        """Count a request that a fill answers."""
-        if says.forward is None:
-            self.tier_hits += 1
-        else:
-            self.misses += 1
-            self.collapsed += says.collapsed
-
-    def snapshot(self) -> dict[str, int]:
-        """The counts by attribute name."""
-        return {name: getattr(self, name) for name in COUNTERS}
+    def snapshot(self) -> dict[str, float]:
+        """The counts by name."""
+        counts: dict[str, float] = {name: getattr(self, name) for name in COUNTERS}
+        for row, family in self._families.items():
+            counts |= {" ".join((row, *values)): count for values, count in family.items()}
+        for name, times in self._times.items():
+            counts |= times.said(name)
+        return counts

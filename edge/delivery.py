@@ -17,6 +17,7 @@ from edge.entry import VIA, Entry, passed_fields
 from edge.errors import EdgeError, UpstreamError
 from edge.fetch import Response
 from edge.forwarding import HOP
+from edge.outcome import NOWHERE, ORIGIN, OWN, Outcome, of_answer
 
 BODILESS: Final = frozenset({204, 304})
 
@@ -152,6 +153,12 @@ class Answer:
     length: int | None = 0
     body: Body = field(default_factory=NoBody)
     stripped: frozenset[bytes] = frozenset()  # names of fields that players do not get
+    outcome: Outcome = OWN
+
+    def says(self, says: CacheStatus, tier: str) -> "Answer":
+        """This answer, as metrics and logs tell of it."""
+        self.outcome = of_answer(says, tier)
+        return self
 
 
 def lacks(entry: Entry, request: RequestHead) -> bool:
@@ -181,7 +188,7 @@ def of_stored(
         body = NoBody() if request.method == b"HEAD" else open_body(0, entry.length - 1)
         answer = Answer(stored.status, _head(stored.fields, about), entry.length, body)
     answer.stripped = stored.stripped
-    return answer
+    return answer.says(says, ORIGIN)
 
 
 def of_fill(reader: FillReader, request: RequestHead, says: CacheStatus, age_s: int) -> Answer:
@@ -194,7 +201,8 @@ def of_fill(reader: FillReader, request: RequestHead, says: CacheStatus, age_s: 
     if planned.shape is Shape.WHOLE:
         length = 0 if stored.status in BODILESS else stored.length
         fields = _head(reader.fields, about)
-        return Answer(stored.status, fields, length, FillBody(reader), stored.stripped)
+        whole = Answer(stored.status, fields, length, FillBody(reader), stored.stripped)
+        return whole.says(says, fill.tier)
     assert stored.length is not None or planned.shape is Shape.NOT_MODIFIED
     answer = _partial(planned, reader.fields, stored.length or 0, about, None)
     answer.stripped = stored.stripped
@@ -202,7 +210,7 @@ def of_fill(reader: FillReader, request: RequestHead, says: CacheStatus, age_s: 
         answer.body = FillBody(reader, planned.first, planned.last)
     else:
         reader.close()
-    return answer
+    return answer.says(says, fill.tier)
 
 
 def of_response(
@@ -215,7 +223,8 @@ def of_response(
     age: Fields = tuple(line for line in head.fields if line[0] == b"age")
     fields = (*passed_fields(head.fields), *age, (b"cache-status", render(says)))
     announced = parse_length(head) if request.method == b"HEAD" else response.length
-    return Answer(head.status, fields, announced, PassedBody(response, watch))
+    answer = Answer(head.status, fields, announced, PassedBody(response, watch))
+    return answer.says(says, ORIGIN)
 
 
 def of_error(error: EdgeError, says: CacheStatus) -> Answer:
@@ -228,7 +237,7 @@ def of_error(error: EdgeError, says: CacheStatus) -> Answer:
         (b"cache-status", render(says)),
         (HOP, error.detail.encode()),
     )
-    return Answer(error.status, fields, len(text), StoredBody([text]))
+    return Answer(error.status, fields, len(text), StoredBody([text])).says(says, NOWHERE)
 
 
 def _partial(

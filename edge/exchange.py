@@ -63,7 +63,6 @@ class Exchange:
         except EdgeError as error:
             if not ask.passes and (stale := self._usable_on_error(ask, error)) is not None:
                 return self._stale_if_error(ask, stale)
-            self.counters.failed += 1
             return of_error(error, CacheStatus(forward=ask.miss[0], detail=error.detail))
         return answer
 
@@ -149,13 +148,7 @@ class Exchange:
         """Serve what is stored; if it is stale, have it validated beside that."""
         if isinstance(entry, SlicedEntry) and lacks(entry, ask.request):
             return await self._of_slices(ask, entry, sequence)
-        counters = self.counters
-        detail = None
-        if verdict.reuse is Reuse.FRESH:
-            counters.slow_hits += 1
-        else:
-            counters.stale_hits += 1
-            detail = verdict.why.value
+        detail = None if verdict.reuse is Reuse.FRESH else verdict.why.value
         if verdict.reuse is Reuse.STALE_WHILE_REVALIDATE:
             self._revalidate(ask, entry, sequence)
         now_mono = time.monotonic()
@@ -170,7 +163,6 @@ class Exchange:
             ask.miss = (Forward.PARTIAL, Why.SLICE)
         if ask.alone:
             return await self._pass(ask)
-        self.counters.misses += 1
         ttl_s = entry.ttl_s(time.monotonic())
         says = replace(of_miss(ask.miss, 206), stored=True, ttl_s=ttl_s)
         source = Source(entry, ask.request, ask.asked, sequence)
@@ -247,7 +239,6 @@ class Exchange:
             if fill.exclusive and not leads:
                 ask.alone = True  # it is stale again already: validate it for this one
                 return None
-            self.counters.revalidated += 1
             self.counters.collapsed += not leads
             reader.close()
             ttl_s = fill.stale.ttl_s(now_mono)
@@ -261,7 +252,7 @@ class Exchange:
             return None
         status = None if fill.head is None else fill.head.status
         says = fill.says(of_miss(ask.miss, status), now_mono, leads=leads)
-        self.counters.answered(says)
+        self.counters.collapsed += says.collapsed
         return of_fill(reader, ask.request, says, fill.age_s(now_mono))
 
     def _is_outdated_for(self, reader: FillReader) -> bool:
@@ -290,9 +281,8 @@ class Exchange:
         if ask.request.get(b"range") is not None or ask.request.method == b"HEAD":
             response.close()
             return self._or_stale(ask, await self._pass(ask))
-        self.counters.misses += 1
         says = replace(of_miss(ask.miss, head.status), detail=fill.detail)
-        return self._of_response(response, head, ask, says)
+        return self._of_response(response, head, ask, says).says(says, fill.tier)
 
     def _of_response(
         self, response: Response, head: ResponseHead, ask: Ask, says: CacheStatus
@@ -324,7 +314,6 @@ class Exchange:
         return self._stale_if_error(ask, stale)
 
     def _stale_if_error(self, ask: Ask, entry: Entry) -> Answer:
-        self.counters.stale_hits += 1
         now_mono = time.monotonic()
         why = Why.STALE_IF_ERROR.value
         says = CacheStatus(ttl_s=entry.ttl_s(now_mono), detail=why)
@@ -349,7 +338,6 @@ class Exchange:
         if ask.alone or not self.filler.updated_by_head(fill, entry, received):
             return self._of_response(received.response, received.head, ask, says)
         received.response.close()
-        self.counters.revalidated += 1
         now_mono = time.monotonic()
         says = replace(says, ttl_s=entry.ttl_s(now_mono))
         return of_stored(entry, ask.request, says, now_mono)
@@ -357,7 +345,6 @@ class Exchange:
     async def _pass(self, ask: Ask) -> Answer:
         """Ask the origin for this player alone; only an answer to POST may be stored."""
         request = ask.request
-        self.counters.bypasses += 1
         received = await self.filler.asker.ask(b"", request, replace(ask.asked, direct=True))
         sequence = self.catch_up()
         if keys := invalidated_keys(request, received.head):

@@ -25,6 +25,7 @@ from edge.fetch import Response
 from edge.forwarding import FOR, unconditional
 from edge.in_force import InForce
 from edge.memory import Memory
+from edge.outcome import DISK
 from edge.promoting import Found, LowerTiers
 from edge.settings import Limits
 from edge.sliced import SlicedEntry, begins_slice, slice_field
@@ -148,7 +149,7 @@ class Filler:
             return found
         fill.held = found.says
         head = ResponseHead(found.response.status, found.response.fields)
-        return Received(found.response, head, found.times, found=found)
+        return Received(found.response, head, found.times, found=found, tier=DISK)
 
     async def _fetch_for(self, fill: Fill, fields: Fields, asked: Asked) -> Received:
         request = replace(fill.request, fields=fields)
@@ -212,7 +213,7 @@ class Filler:
         return None if isinstance(judged, NoStore) else judged.stored
 
     async def _keep_or_release(self, fill: Fill, received: Received) -> None:
-        response, fill.head = received.response, received.head
+        response, fill.head, fill.tier = received.response, received.head, received.tier
         judged = self._judged(fill, received)
         length = response.length
         too_large = length is not None and not self._fits(length)

@@ -13,9 +13,9 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from cache_policies.cache_status import render
 from cache_policies.key import normalise
 from cache_policies.message import RequestHead
+from edge.accounts import Account, Accounts, Asking
 from edge.asking import Asked
 from edge.collapse import Fill, FillReader, Phase
-from edge.counters import Counters
 from edge.delivery import BODILESS
 from edge.entry import STATUS_LINES, Entry, field_block, player_fields
 from edge.filling import Filler
@@ -23,6 +23,7 @@ from edge.forwarding import cleaned
 from edge.heads import Facts
 from edge.memory import Variants
 from edge.missing import of_miss
+from edge.outcome import failed, of_answer
 from edge.purges import PurgeFollower
 from edge.tasks import Tasks
 
@@ -60,7 +61,7 @@ class Following:
 
     filler: Filler
     tasks: Tasks
-    counters: Counters
+    accounts: Accounts
     purges: PurgeFollower
 
     def of(self, player: Player, target: bytes, facts: Facts) -> "Follower | None":
@@ -109,6 +110,7 @@ class Follower(FillReader):
     """One request on its way. Stands where a `Cycle` does while the app answers."""
 
     __slots__ = (
+        "_account",
         "_chunked",
         "_following",
         "_miss",
@@ -131,6 +133,7 @@ class Follower(FillReader):
         super().__init__(fill, following.purges.applied, leads=leads)
         self._following = following
         self._player, self.target, self.facts = request
+        self._account = Account(following.accounts)
         self._miss = following.filler.memory.miss(fill.key)
         self._waits = True  # for the head
         self._chunked = False
@@ -159,6 +162,7 @@ class Follower(FillReader):
 
     def disconnect(self) -> None:
         """The player is gone."""
+        self._close_account(cut=True)
         self.close()
 
     def close(self) -> None:
@@ -186,7 +190,7 @@ class Follower(FillReader):
         )
 
     def _head(self) -> bytes:
-        fill, counters = self.fill, self._following.counters
+        fill = self.fill
         stored = fill.stored
         assert stored is not None
         now_mono = monotonic()
@@ -196,7 +200,8 @@ class Follower(FillReader):
                 player_fields(stored.fields, stored.stripped)
             )
         says = fill.says(of_miss(self._miss, stored.status), now_mono, leads=leads)
-        counters.answered(says)
+        self._following.accounts.counters.collapsed += says.collapsed
+        self._account.answered(of_answer(says, fill.tier))
         self._chunked = stored.length is None
         self.keep_alive = not self._player.is_ending
         return b"%bage: %d\r\ncache-status: %b\r\n%b%b\r\n" % (
@@ -232,14 +237,22 @@ class Follower(FillReader):
         if fill.phase is Phase.COMPLETE:
             self._complete()
         elif fill.error is not None:
-            self._following.counters.failed += 1
+            self._account.outcome = failed(fill.error.detail)
+            self._close_account(cut=True)
             self.close()
             transport.abort()
+
+    def _close_account(self, *, cut: bool = False) -> None:
+        account, facts, stored = self._account, self.facts, self.fill.stored
+        account.sent_bytes = self.offset
+        asking = Asking(self._player.address, facts.method, facts.host, self.target)
+        account.close(asking, stored.status if stored is not None else 0, cut=cut)
 
     def _complete(self) -> None:
         if self._chunked:
             self._player.transport.write(b"0\r\n\r\n")
         self.response_complete = True
+        self._close_account()
         self.close()
         if not self.keep_alive:
             self._player.transport.close()

@@ -18,7 +18,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from edge.counters import HistogramFamily
+from edge.counters import Family, HistogramFamily
 from edge.histogram import SUM, bound_labels
 
 Row: TypeAlias = tuple[str, Mapping[str, str], str]  # metric, labels, help
@@ -92,10 +92,13 @@ def exposition(
     counters: Table,
     gauges: Table,
     values: Mapping[str, float],
+    *,
+    families: Mapping[str, Family] | None = None,
     histograms: Mapping[str, HistogramFamily] | None = None,
 ) -> bytes:
     """Return the text of all metrics in the tables; a value that is not there is 0."""
     registry = CollectorRegistry()
+    counters = {**counters, **dict(_rows(families or {}, values))}
     registry.register(_Once([*_families(counters, values, CounterMetricFamily)]))
     registry.register(_Once([*_families(gauges, values, GaugeMetricFamily)]))
     registry.register(_Once([*_histograms(histograms or {}, values)]))
@@ -121,6 +124,15 @@ def _families(
             made[metric] = family(metric, text, labels=list(labels))
         made[metric].add_metric(list(labels.values()), values.get(name, 0))
     yield from made.values()
+
+
+def _rows(table: Mapping[str, Family], values: Mapping[str, float]) -> Iterator[tuple[str, Row]]:
+    """Return a row for each value of a family, with the labels that its name says."""
+    for name in sorted(values):
+        row, *labels = name.split(" ")
+        if row in table:
+            metric, names, text = table[row]
+            yield name, (metric, dict(zip(names, labels, strict=True)), text)
 
 
 def _histograms(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.admin import admin_app, serving
-from edge.counters import COUNTERS, GAUGES, HISTOGRAMS, MAXIMA
+from edge.counters import COUNTERS, FAMILIES, GAUGES, HISTOGRAMS, MAXIMA
 from edge.disk_keeper import DiskKeeper
 from edge.handover import Handover
 from edge.keeper import Keeper, WorkerError, WorkerState, first
@@ -93,7 +93,7 @@ class Node:
         )
         self._reread = asyncio.Event()
         self.is_draining = False
-        self._totals = Totals([*COUNTERS, *HISTOGRAMS], MAXIMA)
+        self._totals = Totals([*COUNTERS, *FAMILIES, *HISTOGRAMS], MAXIMA)
         self._stopping = asyncio.Event()
         self.renewal = Renewal(settings.tls, self._renew)
         worker_settings = replace(settings, limits=settings.limits.share(settings.workers))
@@ -237,7 +237,11 @@ class Node:
         if self._disk is not None:
             own |= self._disk.gauges()
         return exposition(
-            COUNTERS | NODE_COUNTERS, GAUGES | NODE_GAUGES, sums | own, histograms=HISTOGRAMS
+            COUNTERS | NODE_COUNTERS,
+            GAUGES | NODE_GAUGES,
+            sums | own,
+            families=FAMILIES,
+            histograms=HISTOGRAMS,
         )
 
     def rules(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from hashlib import blake2b
 from pathlib import Path
 
@@ -47,3 +48,14 @@ class PeerUpstreams:
         owners = ranking(key, len(self._peers))
         above = owners[: owners.index(self._worker_no)]
         return (*(self._peers[worker_no] for worker_no in above), *self.origins.of(group))
+
+
+def listening_peer(peer_dir: Path, worker_no: int) -> socket.socket:
+    """A socket on which other workers of the node reach worker `worker_no`."""
+    path = peer_socket(peer_dir, worker_no)
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    listener.listen(4096)
+    listener.setblocking(False)
+    return listener

@@ -16,7 +16,7 @@ from uvicorn.server import ServerState
 
 from cache_policies.key import normalise
 from edge.cycle import Cycle
-from edge.delivery import Shape, lacks, plan
+from edge.delivery import NOT_MODIFIED, Shape, lacks, plan
 from edge.entry import Entry
 from edge.following import Follower
 from edge.heads import (
@@ -33,6 +33,7 @@ from edge.heads import (
     read_line,
 )
 from edge.index import SHARD_MASK
+from edge.log_lines import asked_by
 from edge.memory import Variants
 from edge.pace import Pace
 from edge.refusals import RefusedHeadError
@@ -73,6 +74,8 @@ class EdgeProtocol(HttpToolsProtocol):
         self._opened_at = 0.0  # equal to the above until a request was answered
         self._head_timer: asyncio.TimerHandle | None = None
         self._pace = Pace()
+        self._logged = b""  # what each line of the log says of who asks
+        self._logged_prefix: bytes | None = None  # and the prefix of keys that this is of
 
     # connection
 
@@ -309,11 +312,12 @@ class EdgeProtocol(HttpToolsProtocol):
             follower.catch_up()
             if shared.lines is not lines:
                 return False  # other policies read this head in another way, perhaps
+        key = target
         if b"CMCD=" in target:
             if not is_target(target):
                 return False
-            target = normalise(target)[1]
-        key = facts.prefix + target
+            key = normalise(target)[1]
+        key = facts.prefix + key
         entry = shared.memory.index.shards[hash(key) & SHARD_MASK].get(key)
         if type(entry) is Variants:
             entry = entry.entries.get(facts.variant(entry.vary))
@@ -321,22 +325,25 @@ class EdgeProtocol(HttpToolsProtocol):
             return shared.policies.reduces and self._hit_reduced(target, facts)
         now = monotonic()
         if now >= entry.fresh_until:  # type: ignore[union-attr]
-            return type(entry) is SlicedEntry and self._hit_slices(entry, facts, now)
+            return type(entry) is SlicedEntry and self._hit_slices(entry, facts, target, now)
         assert type(entry) is Entry
         entry.mark += 1
         counters = shared.counters
         counters.hits += 1
         self._quiet_since = now
         if facts.selecting or facts.method == b"HEAD":
-            self._part(entry, facts, now)
-            return True
-        head = entry.hit_head(now)
-        length = entry.length
-        counters.hit_bytes += length
-        if length <= JOINED_BYTES_MAX:
-            self.transport.write(head + entry.slices[0] if length else head)
+            status, length = self._part(entry, facts, now)
         else:
-            self.transport.writelines([head, *entry.slices])
+            head = entry.hit_head(now)
+            status, length = 0, entry.length
+            if length <= JOINED_BYTES_MAX:
+                self.transport.write(head + entry.slices[0] if length else head)
+            else:
+                self.transport.writelines([head, *entry.slices])
+        counters.hit_bytes += length
+        if shared.log is not None:
+            status = status or int(entry.hit_head(now)[9:12])
+            self._log(target, facts, (entry.fresh_until - now, status, length))
         return True
 
     def _hit_reduced(self, target: bytes, facts: Facts) -> bool:
@@ -344,46 +351,59 @@ class EdgeProtocol(HttpToolsProtocol):
         reduced = self.shared.policies.reduced(facts.host, target)
         return reduced != target and self._hit(reduced, facts)
 
-    def _hit_slices(self, entry: SlicedEntry, facts: Facts, now: float) -> bool:
+    def _hit_slices(self, entry: SlicedEntry, facts: Facts, target: bytes, now: float) -> bool:
         """Answer with slices, if all that it takes are there."""
         if now >= entry.part_until or not facts.selecting or lacks(entry, facts.request):
             return False
         entry.mark += 1
         self.shared.counters.hits += 1
         self._quiet_since = now
-        self._part(entry, facts, now)
+        status, length = self._part(entry, facts, now)
+        self.shared.counters.hit_bytes += length
+        if self.shared.log is not None:
+            self._log(target, facts, (entry.part_until - now, status, length))
         return True
 
-    def _part(self, entry: Entry, facts: Facts, now: float) -> None:
-        """A hit that asks for less than the whole."""
+    def _log(self, target: bytes, facts: Facts, answer: tuple[float, int, int]) -> None:
+        """Log a hit, given its lifetime left, its status and the bytes of its body."""
+        if facts.prefix is not self._logged_prefix or facts.method == b"HEAD":
+            self._logged_prefix = facts.prefix if facts.method == b"GET" else None
+            self._logged = asked_by(self.address, b"1.1", facts.method, facts.host)
+        ttl_s, status, length = answer
+        log = self.shared.log
+        assert log is not None
+        log.hit(self._quiet_since, self._logged, target, status, length, int(ttl_s))
+
+    def _part(self, entry: Entry, facts: Facts, now: float) -> tuple[int, int]:
+        """Answer with less than the whole; return its status and the bytes of its body."""
         wish, stored, transport = facts.wish, entry.stored, self.transport
         # the two plainest of what `plan` decides, which takes 5 us
-        if type(wish) is bytes:
-            if wish == stored.etag and 200 <= stored.status < 300:
-                transport.write(entry.not_modified_head(now))
-                return
-        elif wish is not None and stored.status == 200 and wish[0] < entry.length:
-            first, last = wish
-            last = min(last, entry.length - 1)
-            self.shared.counters.hit_bytes += last - first + 1
+        if type(wish) is bytes and wish == stored.etag and 200 <= stored.status < 300:
+            planned = NOT_MODIFIED
+        elif type(wish) is tuple and stored.status == 200 and wish[0] < entry.length:
+            first, last = wish[0], min(wish[1], entry.length - 1)
             pieces = entry.pieces(first, last)
             transport.writelines([entry.partial_head(now, first, last), *pieces])
-            return
-        planned = plan(facts.request, stored, entry.length)
+            return 206, last - first + 1
+        else:
+            planned = plan(facts.request, stored, entry.length)
         shape = planned.shape
         if shape is Shape.NOT_MODIFIED:
             transport.write(entry.not_modified_head(now))
-        elif shape is Shape.UNSATISFIABLE:
+            return 304, 0
+        if shape is Shape.UNSATISFIABLE:
             transport.write(entry.unsatisfiable_head(now))
-        elif shape is Shape.PART:
+            return 416, 0
+        if shape is Shape.PART:
             pieces = entry.pieces(planned.first, planned.last)
-            self.shared.counters.hit_bytes += planned.last - planned.first + 1
             transport.writelines([entry.partial_head(now, planned.first, planned.last), *pieces])
-        elif facts.method == b"HEAD":
-            transport.write(entry.hit_head(now))
-        else:
-            self.shared.counters.hit_bytes += entry.length
-            transport.writelines([entry.hit_head(now), *entry.pieces(0, entry.length - 1)])
+            return 206, planned.last - planned.first + 1
+        head = entry.hit_head(now)
+        if facts.method == b"HEAD":
+            transport.write(head)
+            return stored.status, 0
+        transport.writelines([head, *entry.pieces(0, entry.length - 1)])
+        return stored.status, entry.length
 
     # the way of a miss
 
@@ -503,7 +523,7 @@ class EdgeProtocol(HttpToolsProtocol):
     # refusals and time
 
     def _refuse(self, refusal: RefusedHeadError) -> None:
-        self.shared.counters.refuse(refusal.reason)
+        self.shared.accounts.refused(self.address, refusal.reason, refusal.status)
         self.transport.write(refusal.answer())
         self.linger()
 

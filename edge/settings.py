@@ -107,6 +107,8 @@ class EdgeSettings:
     admin: Address | None = None
     token: str = field(default="", repr=False)  # of the admin listener; never logged
     region: str = ""
+    access_log: str = ""  # a file, "-" for standard output; none without
+    access_log_sample: int = 1  # one of that many answers is logged
     tls: tuple[CertificatePair, ...] = ()  # players connect over TLS where there is one
     policies: str | None = None  # a policy file's name
     limits: Limits = field(default_factory=Limits)

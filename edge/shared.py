@@ -1,6 +1,6 @@
 """What all connections of one listener share."""
 
-from edge.counters import Counters
+from edge.accounts import Accounts
 from edge.following import Following
 from edge.heads import KnownLines
 from edge.purges import PurgeFollower
@@ -11,6 +11,7 @@ class Shared:
     """One for each listener of a worker."""
 
     __slots__ = (
+        "accounts",
         "counters",
         "follower",
         "following",
@@ -18,6 +19,7 @@ class Shared:
         "is_draining",
         "limits",
         "lines",
+        "log",
         "memory",
         "peers",
         "policies",
@@ -28,14 +30,16 @@ class Shared:
         *,
         following: Following,
         follower: PurgeFollower,
-        counters: Counters,
+        accounts: Accounts,
         limits: Limits,
         peers: bool = False,
     ) -> None:
         self.following = following
         self.memory = following.filler.memory
         self.follower = follower
-        self.counters = counters
+        self.accounts = accounts
+        self.counters = accounts.counters
+        self.log = accounts.log  # of plain hits, too
         self.limits = limits
         self.policies = following.filler.in_force.policies
         self.lines = KnownLines(self.policies)

@@ -13,6 +13,8 @@ from typing import Any, Final
 import uvicorn
 import uvloop
 
+from edge.access_log import access_log
+from edge.accounts import Accounts
 from edge.app import EdgeApp
 from edge.asking import Asker
 from edge.collapse import Fills, Uncacheable
@@ -31,7 +33,7 @@ from edge.listeners import close_door
 from edge.loop_watch import LoopWatch
 from edge.memory import Memory
 from edge.origins import read_origins
-from edge.peer import PeerUpstreams, peer_socket
+from edge.peer import PeerUpstreams, listening_peer
 from edge.policy_follower import PolicyFollower
 from edge.probes import Prober
 from edge.promoting import LowerTiers
@@ -64,6 +66,9 @@ class Worker:
         limits = settings.limits
         self.settings, self.worker_no = settings, given.worker_no
         self.counters = Counters()
+        self.log = access_log(settings, self.counters)
+        self.accounts = Accounts(self.counters, self.log)
+        self.peer_accounts = Accounts(Counters())  # what peers ask is no player's request
         self.watch = LoopWatch()
         self.memory = Memory(
             settings.worker_memory_bytes, self.cut_slow_readers, settings.objective
@@ -123,21 +128,22 @@ class Worker:
             counters=self.counters,
         )
         self.following = Following(
-            filler=filler, tasks=self.tasks, counters=self.counters, purges=self.follower
+            filler=filler, tasks=self.tasks, accounts=self.accounts, purges=self.follower
         )
         self.app, self.peer_app = (
             EdgeApp(
                 Exchange(
                     filler=filler,
                     tasks=self.tasks,
-                    counters=counters,
+                    counters=accounts.counters,
                     catch_up=self.follower.catch_up,
                     invalidate=self.invalidate,
                 ),
                 limits,
                 lambda: not self.is_draining,
+                accounts,
             )
-            for counters in (self.counters, Counters())  # what peers ask is no player's request
+            for accounts in (self.accounts, self.peer_accounts)
         )
 
     def _open_disk(self, root: Path) -> None:
@@ -148,6 +154,23 @@ class Worker:
         if opened is not None:
             self.disk, self.lower.purged = opened
             self.lower.tiers = (self.disk,)
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Watch the loop, and write the log, until `close`."""
+        self.watch.start(loop)
+        if self.log is not None:
+            self.log.start(loop)
+
+    async def close(self) -> None:
+        """End what runs beside the serving of players, who are gone."""
+        self.watch.stop()
+        await self.tasks.close()
+        self.client.close()
+        if self.disk is not None:
+            self.disk.close()
+        self.follower.detach()
+        if self.log is not None:
+            await self.log.stop()
 
     def apply(self, purge: Purge) -> None:
         """Carry out a published purge."""
@@ -224,7 +247,7 @@ class Worker:
         shared = Shared(
             following=self.following,
             follower=self.follower,
-            counters=self.counters,
+            accounts=self.peer_accounts if peers else self.accounts,
             limits=self.settings.limits,
             peers=peers,
         )
@@ -305,13 +328,13 @@ async def run_worker(
     worker = Worker(given, upstreams or upstreams_of(given))
     servers = {Server(worker): given.listener}
     if given.peer_dir is not None:
-        servers[Server(worker, peers=True)] = _peer_socket(given.peer_dir, given.worker_no)
+        servers[Server(worker, peers=True)] = listening_peer(given.peer_dir, given.worker_no)
     loop = asyncio.get_running_loop()
     drain = partial(_drain, worker, list(servers), given.listener)
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, drain)
     quiet_collector()
-    worker.watch.start(loop)
+    worker.start(loop)
     try:
         async with asyncio.TaskGroup() as group:
             serving = [group.create_task(each.run_on([on])) for each, on in servers.items()]
@@ -336,12 +359,7 @@ async def run_worker(
             if worker.line is not None:
                 listening.cancel()
     finally:
-        worker.watch.stop()
-        await worker.tasks.close()
-        worker.client.close()
-        if worker.disk is not None:
-            worker.disk.close()
-        worker.follower.detach()
+        await worker.close()
 
 
 def _drain(worker: Worker, servers: list[Server], listener: socket.socket) -> None:
@@ -377,16 +395,6 @@ def upstreams_of(given: Handover) -> Upstreams:
         workers=settings.workers,
         peer_dir=given.peer_dir,
     )
-
-
-def _peer_socket(peer_dir: Path, worker_no: int) -> socket.socket:
-    path = peer_socket(peer_dir, worker_no)
-    path.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(str(path))
-    listener.listen(4096)
-    listener.setblocking(False)
-    return listener
 
 
 def main() -> None:

@@ -28,7 +28,15 @@ RIM = {
         ),
         *("node.py", "pace.py", "peer.py", "protocol.py", "purges.py", "supervisor.py", "tasks.py"),
         *("loop_watch.py", "renewal.py", "secure.py", "tls.py", "windows.py", "worker.py"),
-        *("asking.py", "peer_dir.py", "probes.py", "slicing.py", "switching.py"),
+        *(
+            "access_log.py",
+            "accounts.py",
+            "asking.py",
+            "peer_dir.py",
+            "probes.py",
+            "slicing.py",
+            "switching.py",
+        ),
     },
     "failover": set(),
     "origin": {
@@ -44,7 +52,7 @@ RIM = {
 
 VAGUE = {"utils", "common", "helpers", "base", "manager"}
 LINES_MAX = 400
-LONGER = {"edge/protocol.py": 569}  # the whole hit path stays in one file
+LONGER = {"edge/protocol.py": 595}  # the whole hit path stays in one file
 
 
 def relative(path: Path) -> str:

@@ -75,6 +75,12 @@ def serve(
         typer.Option(metavar="FILE", help="Its private key; one for each --tls-cert."),
     ] = None,
     region: Annotated[str, typer.Option(metavar="NAME", help="Shown in the status.")] = "",
+    access_log: Annotated[
+        str, typer.Option(metavar="FILE|-", help="A line of JSON for each answer; - is stdout.")
+    ] = "",
+    access_log_sample: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Log one answer of N.")
+    ] = 1,
 ) -> None:
     """Serve players as a shared HTTP cache in front of any origin.
 
@@ -103,10 +109,24 @@ def serve(
         admin=None if admin is None else Address(*_read("--admin", parse_address, admin)),
         token="" if admin is None else _token(token_file),
         region=region,
+        access_log=_log_file(access_log),
+        access_log_sample=access_log_sample,
         tls=tuple(map(CertificatePair, certificates, keys)),
         policies=None if policies is None else str(policies),
     )
     _run(settings)
+
+
+def _log_file(name: str) -> str:
+    """Return the absolute path of a file that can be appended to."""
+    if name in ("", "-"):
+        return name
+    path = Path(name).absolute()
+    try:
+        path.open("ab").close()
+    except OSError as error:
+        give_up(f"--access-log {name}: {error.strerror}", status=2)
+    return str(path)
 
 
 def _run(settings: EdgeSettings) -> None:

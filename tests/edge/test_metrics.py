@@ -71,7 +71,7 @@ def test_histograms_of_all_workers_are_one_and_cumulative() -> None:
         stale.observe(1.0)
         totals.update({pid: dict([*miss.said("wait miss"), *stale.said("wait stale")])})
         totals.retire([])  # it died, and what it counted stays
-    text = exposition({}, {}, totals.update({}), {"wait": family}).decode()
+    text = exposition({}, {}, totals.update({}), histograms={"wait": family}).decode()
     said = [line for line in text.splitlines() if not line.startswith("#")]
     assert said == [
         'wait_seconds_bucket{le="0.5",result="miss"} 4.0',

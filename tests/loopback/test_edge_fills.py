@@ -489,8 +489,7 @@ async def stalled_hits() -> None:
             client = await edge.client()
             client.reader._transport.pause_reading()  # type: ignore[attr-defined]
             client.send(b"GET /%d HTTP/1.1\r\nHost: edge.test\r\n\r\n" % number)
-            hits = edge.worker.counters
-            await until(lambda: hits.hits + hits.slow_hits + hits.misses > number)  # noqa: B023
+            await until(lambda: edge.results().total() > number)  # noqa: B023
             assert edge.worker.memory.used_bytes <= memory_bytes + len(body)
         fresh = 100
 

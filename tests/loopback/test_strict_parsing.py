@@ -163,7 +163,6 @@ async def script(asked: Asked, writer: asyncio.StreamWriter) -> None:
 
 def refused(edge: Edge, reason: str) -> int:
     counts = edge.worker.counters.snapshot()
-    assert counts["refused"] == sum(counts["refused_" + r.replace("-", "_")] for r in REFUSALS)
     return counts["refused_" + reason.replace("-", "_")]
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -219,6 +220,15 @@ class Edge:
         finally:
             await client.close()
 
+    def results(self) -> Counter[str]:
+        """How often players were answered in which way."""
+        found = Counter[str](hit=self.worker.counters.hits)
+        for name, count in self.worker.counters.snapshot().items():
+            row, _, labels = name.partition(" ")
+            if row == "requests":
+                found[labels.split(" ")[0]] += int(count)
+        return found
+
     def purge(self, kind: PurgeKind, value: bytes = b"", *, soft: bool = False) -> None:
         """Publish a purge and see it applied, as the supervisor would."""
         self.page.publish(kind, value, soft=soft)
@@ -230,6 +240,8 @@ async def running_edge(
     origin_url: str,
     *,
     memory_bytes: int = 64 * MIB,
+    access_log: str = "",
+    access_log_sample: int = 1,
     tls: Sequence[CertificatePair] = (),
     policies: dict[str, Any] | None = None,
     **limits: Any,
@@ -246,6 +258,8 @@ async def running_edge(
             listen=Address("127.0.0.1", port),
             origin=origin_url,
             memory_bytes=memory_bytes,
+            access_log=access_log,
+            access_log_sample=access_log_sample,
             limits=Limits(**limits),
         ),
         worker_no=0,
@@ -256,6 +270,7 @@ async def running_edge(
         policies=policies,
     )
     worker = Worker(given, upstreams_of(given))
+    worker.start(asyncio.get_running_loop())
     server = Server(worker)
     serving = asyncio.create_task(server.run_on([listener]))
     await server.serving.wait()
@@ -267,9 +282,7 @@ async def running_edge(
             await client.close()
         server.should_exit = True
         await serving
-        await worker.tasks.close()
-        worker.client.close()
-        worker.follower.detach()
+        await worker.close()
         page.close()
 
 
