@@ -40,7 +40,7 @@ from benchmarks.processes import Server, free_port
 from benchmarks.report import Report, is_real_time
 from benchmarks.steady import steady
 
-NEEDS = ("h2load", "nginx", "taskset", "varnishd", "varnishncsa", "wrk")
+NEEDS = ("h2load", "nginx", "openssl", "taskset", "varnishd", "varnishncsa", "wrk")
 TMPFS = Path("/dev/shm")
 
 Rounds = Sequence[Mapping[str, Sample]]
@@ -78,6 +78,7 @@ def serving(row: Row, names: Sequence[str], directory: Path, source: Server) -> 
                 directory=directory / name,
                 origin_port=source.port,
                 port=free_port(),
+                tls=row.tls,
                 logs=row.logs,
                 workers=row.workers,
                 nopush=row.nopush,

@@ -1,13 +1,14 @@
 """What `hit_path` measures: one row of load each, and the ratios that are to be reached."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from benchmarks.peers import EDGE
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
+BOTH: Final = (EDGE, "nginx-tuned")
 PLAIN: Final = (EDGE, "nginx-tuned", "nginx-default", "varnish")
 
 
@@ -21,6 +22,7 @@ class Row:
     status: int = 200
     script: str = "browser.lua"  # makes the requests
     fields: tuple[tuple[str, str], ...] = ()  # of a request beside the browser's
+    tls: bool = False
     logs: bool = False  # every server writes a line for every request
     workers: int = 1  # each on a core of its own, the last one beside the load
     nopush: bool = True  # tcp_nopush of the tuned nginx: off where that is faster
@@ -38,7 +40,12 @@ class Row:
         return self.size if self.answer_bytes is None else self.answer_bytes
 
 
-ROWS: Final = (
+def logged(row: Row, targets: Mapping[str, float]) -> Row:
+    """Return a row once more, with every server's log on."""
+    return replace(row, label=f"{row.label}-logs", logs=True, targets=targets)
+
+
+_OFF: Final = (
     Row(
         label="1KiB",
         size=KIB,
@@ -69,13 +76,17 @@ ROWS: Final = (
         fields=(("If-None-Match", f'"{64 * KIB}"'),),
         targets={"nginx-tuned": 1.2, "nginx-default": 1.2},
     ),
-    Row(
-        label="1KiB-two-workers",
-        size=KIB,
-        workers=2,
-        servers=(EDGE, "nginx-tuned"),
-        targets={},
-    ),
+)
+_TLS: Final = (
+    Row(label="1KiB-tls", size=KIB, tls=True, servers=BOTH, targets={"nginx-tuned": 1.0}),
+    Row(label="1MiB-tls", size=MIB, tls=True, servers=BOTH, targets={"nginx-tuned": 1.0}),
+)
+_LOGS_TARGETS: Final = {"1KiB": {"nginx-tuned": 1.0}}
+ROWS: Final = (
+    *_OFF,
+    *_TLS,
+    *(logged(row, _LOGS_TARGETS.get(row.label, {})) for row in _OFF),
+    Row(label="1KiB-two-workers", size=KIB, workers=2, servers=BOTH, targets={}),
 )
 
 BY_LABEL: Final = {row.label: row for row in ROWS}

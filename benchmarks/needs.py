@@ -6,6 +6,7 @@ from collections.abc import Iterable
 PACKAGE_OF = {
     "h2load": "nghttp2-client",
     "nginx": "nginx-light",
+    "openssl": "openssl",
     "taskset": "util-linux",
     "varnishd": "varnish",
     "varnishncsa": "varnish",

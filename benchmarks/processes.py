@@ -32,11 +32,12 @@ class Server:
     port: int
     process: subprocess.Popen[bytes]
     log: Path
+    tls: bool = False
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}"
 
     def log_lines(self) -> list[str]:
         """Return what it has logged so far."""
@@ -89,6 +90,7 @@ def running(
     port: int,
     cores: str,
     log: Path,
+    tls: bool = False,
 ) -> Iterator[Server]:
     """Run a server in its own process group on `cores`, as taskset reads them, until the end."""
     with log.open("ab") as stderr:
@@ -98,7 +100,7 @@ def running(
             stderr=stderr,
             start_new_session=True,
         )
-    server = Server(name, port, process, log)
+    server = Server(name, port, process, log, tls)
     try:
         wait_until_listening(server)
         yield server

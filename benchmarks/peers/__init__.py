@@ -4,6 +4,7 @@ import os
 import pwd
 import re
 import shlex
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -16,6 +17,12 @@ HERE = Path(__file__).parent
 EDGE = "amaro-edge"
 SERVER_CORE = 0
 LOAD_CORE = (os.cpu_count() or 1) - 1
+
+OPENSSL = (
+    *("openssl", "req", "-x509", "-nodes", "-days", "1", "-subj", "/CN=edge.test"),
+    *("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
+)
+"""Makes a certificate as most sites have one: ECDSA on P-256."""
 
 COMPLAINT = re.compile(
     r"\[(warn|crit|alert|emerg)\]|\b(error|critical|exception|traceback|panic|assert)\b",
@@ -43,6 +50,7 @@ class Place:
     directory: Path
     origin_port: int
     port: int
+    tls: bool = False
     logs: bool = False  # a line for every request in `access_log`
     workers: int = 1  # each on a core of its own
     nopush: bool = True  # of the tuned nginx
@@ -51,6 +59,11 @@ class Place:
     def access_log(self) -> Path:
         """Where its lines go, if it writes any."""
         return self.directory / "access.log"
+
+    @property
+    def certificate(self) -> tuple[Path, Path]:
+        """Where its certificate and key lie, if it has any: made anew, signed by itself."""
+        return self.directory / "cert.pem", self.directory / "key.pem"
 
     @property
     def cores(self) -> str:
@@ -78,7 +91,15 @@ def nginx(config: str, log_options: str) -> Start:
     def start(place: Place) -> AbstractContextManager[Server]:
         log = f"{place.access_log} {log_options}" if place.logs else "off"
         nopush = "on" if place.nopush else "off"
-        path = place.configuration(config, ACCESS_LOG=log, NOPUSH=nopush)
+        cert, key = place.certificate
+        tls = f"ssl_certificate {cert}; ssl_certificate_key {key};" if place.tls else ""
+        path = place.configuration(
+            config,
+            ACCESS_LOG=log,
+            NOPUSH=nopush,
+            TLS="ssl" if place.tls else "",
+            CERTIFICATE=tls,
+        )
         errors = place.directory / "error.log"
         return running(
             config.removesuffix(".conf").replace("_", "-"),
@@ -86,6 +107,7 @@ def nginx(config: str, log_options: str) -> Start:
             port=place.port,
             cores=place.cores,
             log=errors,
+            tls=place.tls,
         )
 
     return start
@@ -120,8 +142,11 @@ def edge(place: Place) -> AbstractContextManager[Server]:
     command += ["--workers", str(place.workers)]
     if place.logs:
         command += ["--access-log", str(place.access_log)]
+    if place.tls:
+        cert, key = place.certificate
+        command += ["--tls-cert", str(cert), "--tls-key", str(key)]
     log = place.directory / "edge.log"
-    return running(EDGE, command, port=place.port, cores=place.cores, log=log)
+    return running(EDGE, command, port=place.port, cores=place.cores, log=log, tls=place.tls)
 
 
 STARTS: Mapping[str, Start] = {
@@ -135,4 +160,9 @@ STARTS: Mapping[str, Start] = {
 def started(name: str, place: Place) -> AbstractContextManager[Server]:
     """Start a server by its name."""
     place.directory.mkdir(parents=True)
+    if place.tls:
+        cert, key = place.certificate
+        subprocess.run(
+            [*OPENSSL, "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True
+        )
     return STARTS[name](place)
