@@ -14,6 +14,7 @@ class SecureProtocol(EdgeProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._windows = WindowedTransport(transport, super().pause_writing, super().resume_writing)
         super().connection_made(self._windows)
+        self._windows.begin()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._windows.forget()

@@ -24,7 +24,6 @@ class WindowedTransport(asyncio.Transport):
         resume: Callable[[], None],
     ) -> None:
         super().__init__()
-        transport.set_write_buffer_limits(high=1, low=0)
         self._transport = transport
         self._pause: Callable[[], None] | None = pause  # what the connection is told
         self._resume: Callable[[], None] | None = resume
@@ -33,6 +32,13 @@ class WindowedTransport(asyncio.Transport):
         self._is_full = False  # the transport takes no more for now
         self._is_paused = False  # as the connection knows it
         self._is_closing = False
+
+    def begin(self) -> None:
+        """Have the transport say when it takes no more: at once, while a handshake is on its way.
+
+        So its protocol must be ready for flow control.
+        """
+        self._transport.set_write_buffer_limits(high=1, low=0)
 
     # what the connection writes
 

@@ -5,7 +5,10 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.protocol import bind
+from edge.secure import SecureProtocol
 from edge.windows import WINDOW_BYTES, WindowedTransport
+from tests.support.wire import Connection, Wire, close_worker, worker_without_listener
 
 
 class Narrow(asyncio.Transport):
@@ -88,6 +91,24 @@ def test_everything_leaves_in_order(steps):
     while not told.narrow.closed:
         told.narrow.empty()
     assert b"".join(told.narrow.written) == sent
+
+
+class Shaking(Wire):
+    """A transport whose last handshake bytes are not out yet."""
+
+    def set_write_buffer_limits(self, high=None, low=None) -> None:
+        self.protocol.pause_writing()
+
+
+async def test_a_connection_may_begin_while_its_handshake_is_on_its_way():
+    worker = worker_without_listener()
+    protocol_class = bind(worker.protocol().shared, SecureProtocol)
+    connection = Connection(worker, protocol_class, Shaking())
+    assert connection.protocol.flow.write_paused
+    connection.protocol.resume_writing()
+    assert not connection.protocol.flow.write_paused
+    connection.close()
+    await close_worker(worker)
 
 
 def test_what_is_aborted_lets_go_of_everything():

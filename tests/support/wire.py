@@ -15,6 +15,8 @@ from edge.worker import Server, Worker, upstreams_of
 class Wire(asyncio.Transport):
     """Collects what is written."""
 
+    protocol: EdgeProtocol
+
     def __init__(self) -> None:
         super().__init__()
         self.sent = bytearray()
@@ -77,11 +79,13 @@ async def close_worker(worker: Worker) -> None:
 class Connection:
     """One connection of a given protocol class, over a `Wire`."""
 
-    def __init__(self, worker: Worker, protocol_class: type[EdgeProtocol]) -> None:
+    def __init__(
+        self, worker: Worker, protocol_class: type[EdgeProtocol], wire: Wire | None = None
+    ) -> None:
         config = Server(worker).config
         config.load()
-        self.wire = Wire()
-        self.protocol = protocol_class(config, ServerState(), {})
+        self.wire = wire or Wire()
+        self.protocol = self.wire.protocol = protocol_class(config, ServerState(), {})
         self.protocol.connection_made(self.wire)
 
     def feed(self, data: bytes) -> bytes:
