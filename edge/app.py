@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from cache_policies.message import Fields, RequestHead
@@ -15,6 +15,7 @@ from edge.errors import DownstreamError, EdgeError
 from edge.exchange import Exchange
 from edge.forwarding import HOP, cleaned
 from edge.outcome import failed
+from edge.server_timing import Trace, asks_for_trace, server_timing
 from edge.settings import Limits
 
 FOR: Final = b"x-forwarded-for"
@@ -29,6 +30,19 @@ class BodyTooLargeError(DownstreamError):
     status = 413
 
 
+@dataclass(frozen=True, slots=True)
+class Debugging:
+    """Who may ask for Server-Timing, and what it says of this worker."""
+
+    token: str = field(repr=False)
+    worker_no: int
+
+    def trace(self, scope: Scope) -> Trace | None:
+        """A trace for a request that carries the token; peers pass none on."""
+        peer = scope["extensions"]["amaro.edge"]["peer"]
+        return Trace() if not peer and asks_for_trace(scope["headers"], self.token) else None
+
+
 class EdgeApp:
     """Answers what the protocol did not. `is_ready` says whether players should be sent here."""
 
@@ -38,17 +52,24 @@ class EdgeApp:
         limits: Limits,
         is_ready: Callable[[], bool],
         accounts: Accounts,
+        debugging: Debugging,
     ) -> None:
         self._exchange = exchange
         self._accounts = accounts
+        self._debugging = debugging
         self._limits = limits
         self._is_ready = is_ready
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; an answer that breaks off cuts the connection."""
         account = Account(self._accounts)
-        answer = self._own(scope["path"]) or await self._answer(scope, receive)
+        trace = self._debugging.trace(scope)
+        answer = self._own(scope["path"]) or await self._answer(scope, receive, trace)
         account.answered(answer.outcome)
+        if trace is not None:
+            took_s = account.first_byte_s or 0.0
+            timing = server_timing(trace, answer.outcome, self._debugging.worker_no, took_s)
+            answer.fields = (*answer.fields, (b"server-timing", timing))
         cut = True
         try:
             cut = not await self._send(scope, answer, send, account)
@@ -64,7 +85,7 @@ class EdgeApp:
             return _text(200, b"ready\n") if self._is_ready() else _text(503, b"draining\n")
         return None
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+    async def _answer(self, scope: Scope, receive: Receive, trace: Trace | None) -> Answer:
         told = scope["extensions"]["amaro.edge"]
         fields: Fields = tuple(scope["headers"])
         request = RequestHead(
@@ -88,7 +109,7 @@ class EdgeApp:
             answer = _text(error.status, error.detail.encode() + b"\n")
             answer.outcome = failed(error.detail)
             return answer
-        asked = replace(asked, body=body, body_length=length)
+        asked = replace(asked, body=body, body_length=length, trace=trace)
         return await self._exchange.answer(request, asked, told["reader"])
 
     async def _body(self, receive: Receive) -> AsyncIterator[bytes]:

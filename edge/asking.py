@@ -22,6 +22,7 @@ from edge.outcome import ORIGIN, PEER
 from edge.resuming import ResumingResponse
 from edge.retries import RetryBudget
 from edge.routes import Route, Upstream
+from edge.server_timing import Trace
 from edge.settings import Limits
 from edge.upstreams import Upstreams
 from failover.health import Signal
@@ -47,6 +48,7 @@ class Asked:
     sequence: int = 0  # of the last purge that the peer which asks has applied
     body: AsyncIterator[bytes] | None = None
     body_length: int | None = None
+    trace: Trace | None = None  # of a request that carries the debug token
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,12 +195,14 @@ class Asker:
             self.counters.peer_fills += 1
         else:
             self.counters.fills += 1
+        tier = PEER if route.peer else ORIGIN
         sent_mono = time.monotonic()
         origins = self.upstreams.origins
         try:
             response = await self.client.fetch(route.upstream, fetch)
         except UpstreamError as error:
             self.counters.fills_failed += 1
+            _note(asked, tier, sent_mono)
             if error.detail in _SICK:
                 origins.saw(route.upstream, Signal.FAIL)
             raise
@@ -207,7 +211,7 @@ class Asker:
         head = received_head(response.status, response.fields, now_wall, peer=route.peer)
         delay_s = now_mono - sent_mono
         times = Times(response_wall=now_wall, response_mono=now_mono, response_delay_s=delay_s)
-        tier = PEER if route.peer else ORIGIN
+        _note(asked, tier, sent_mono)
         self.counters.took("fill_first_byte", tier, delay_s)
         return Received(response, head, times, route.peer, upstream=route.upstream, tier=tier)
 
@@ -218,6 +222,11 @@ class Asker:
             if time.monotonic() > until_mono:
                 raise MemoryShortError("memory-short", "players hold all memory there is")
             await asyncio.sleep(_LOOK_AGAIN_S)
+
+
+def _note(asked: Asked, tier: str, sent_mono: float) -> None:
+    if asked.trace is not None:
+        asked.trace.steps.append((tier, time.monotonic() - sent_mono))
 
 
 def health_signal(status: int) -> Signal:

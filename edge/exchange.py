@@ -75,10 +75,15 @@ class Exchange:
             stripped = policy.stripped_request
             kept = tuple(line for line in request.fields if line[0] not in stripped)
             request = replace(request, fields=kept)
+        if asked.trace is not None:
+            rules = policies.matched(request) if policies.rules else ()
+            asked.trace.rules = tuple(policies.rules[number].name for number in rules)
         miss = passes(request, policy)
         if miss is not None:
             return Ask(b"", request, asked, policy, passes=True, miss=miss)
         key, target = policies.key(request.scheme, request.host, request.target)
+        if asked.trace is not None:
+            asked.trace.key = key
         # an origin sees no more than is keyed
         host = policies.host(request.scheme, request.host)
         ask = Ask(key, replace(request, host=host, target=target), asked, policy)

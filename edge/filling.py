@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -144,7 +145,10 @@ class Filler:
         def ask(conditions: Fields) -> Awaitable[Received]:
             return self._fetch_for(fill, (*whole, *conditions), asked)
 
+        asked_mono = time.monotonic()
         found = await self.lower.answer(fill, self.in_force.policies, ask)
+        if asked.trace is not None and self.lower.tiers:
+            asked.trace.steps.append((DISK, time.monotonic() - asked_mono))
         if not isinstance(found, Found):
             return found
         fill.held = found.says

@@ -22,6 +22,7 @@ _FRAMING: Final = frozenset({b"content-length", b"expect", b"host", HOP})
 UNTRUSTED: Final = frozenset(  # a player may not say who it is, nor what it really asked
     {
         b"ali-cdn-real-ip",
+        b"amaro-debug",
         b"base-url",
         b"cdn-src-ip",
         b"cf-connecting-ip",

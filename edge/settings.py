@@ -106,6 +106,7 @@ class EdgeSettings:
     disk_bytes: int = 20 * GIB
     admin: Address | None = None
     token: str = field(default="", repr=False)  # of the admin listener; never logged
+    debug_token: str = field(default="", repr=False)  # of requests that ask for Server-Timing
     region: str = ""
     access_log: str = ""  # a file, "-" for standard output; none without
     access_log_sample: int = 1  # one of that many answers is logged

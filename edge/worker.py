@@ -15,7 +15,7 @@ import uvloop
 
 from edge.access_log import access_log
 from edge.accounts import Accounts
-from edge.app import EdgeApp
+from edge.app import Debugging, EdgeApp
 from edge.asking import Asker
 from edge.collapse import Fills, Uncacheable
 from edge.control import Answers, ControlLine
@@ -142,6 +142,7 @@ class Worker:
                 limits,
                 lambda: not self.is_draining,
                 accounts,
+                Debugging(settings.debug_token, given.worker_no),
             )
             for accounts in (self.accounts, self.peer_accounts)
         )

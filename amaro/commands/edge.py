@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from edge.settings import EdgeSettings
 
 MEMORY_MIN_BYTES = 4 * 1024 * 1024  # of one worker
+DEBUG_VARIABLE = "AMARO_DEBUG_TOKEN"
 WORKERS_MAX = 256
 
 S = TypeVar("S")
@@ -74,6 +76,10 @@ def serve(
         list[str] | None,
         typer.Option(metavar="FILE", help="Its private key; one for each --tls-cert."),
     ] = None,
+    debug_token_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help=f"For Server-Timing, if not in {DEBUG_VARIABLE}."),
+    ] = None,
     region: Annotated[str, typer.Option(metavar="NAME", help="Shown in the status.")] = "",
     access_log: Annotated[
         str, typer.Option(metavar="FILE|-", help="A line of JSON for each answer; - is stdout.")
@@ -108,6 +114,7 @@ def serve(
         disk_bytes=_read("--disk-size", parse_size, disk_size),
         admin=None if admin is None else Address(*_read("--admin", parse_address, admin)),
         token="" if admin is None else _token(token_file),
+        debug_token=_debug_token(debug_token_file),
         region=region,
         access_log=_log_file(access_log),
         access_log_sample=access_log_sample,
@@ -115,6 +122,19 @@ def serve(
         policies=None if policies is None else str(policies),
     )
     _run(settings)
+
+
+def _debug_token(file: Path | None) -> str:
+    """Return the token from the file, else from the environment, else ""."""
+    if file is None:
+        return os.environ.get(DEBUG_VARIABLE, "")
+    try:
+        token = file.read_text().strip()
+    except OSError as error:
+        give_up(f"--debug-token-file {file}: {error.strerror}", status=2)
+    if not token:
+        give_up(f"--debug-token-file {file} is empty", status=2)
+    return token
 
 
 def _log_file(name: str) -> str:
