@@ -19,6 +19,7 @@ from edge.settings import EdgeSettings
 
 STDOUT: Final = "-"
 WRITE_EVERY_S: Final = 0.1
+LOOK_EVERY_S: Final = 0.5  # whether the file was renamed
 LINES_MAX: Final = 50_000  # that wait to be written; more are dropped and counted
 _HIT: Final = b'%b%03dZ",%b"path":"%b","status":%d,"bytes":%d,"ttl":%d,' + answered(
     "hit", "fresh", "memory"
@@ -135,14 +136,17 @@ class _File:
     def __init__(self, path: str) -> None:
         self._path = None if path == STDOUT else path
         self._fd = os.dup(1) if self._path is None else _opened(path)
+        self._looked_mono = monotonic()
         self._is_regular = stat.S_ISREG(os.fstat(self._fd).st_mode)
 
     def write(self, lines: list[bytes]) -> bool:
         """Append the lines; whether that worked. A file that was renamed gets a successor."""
         try:
-            if self._path is not None and self._was_renamed(self._path):
-                os.close(self._fd)
-                self._fd = _opened(self._path)
+            if self._path is not None and monotonic() - self._looked_mono >= LOOK_EVERY_S:
+                self._looked_mono = monotonic()
+                if self._was_renamed(self._path):
+                    os.close(self._fd)
+                    self._fd = _opened(self._path)
             for piece in [b"".join(lines)] if self._is_regular else _pieces(lines):
                 _write_all(self._fd, piece)
         except OSError:
