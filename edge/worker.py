@@ -32,8 +32,7 @@ from edge.in_force import InForce
 from edge.listeners import close_door
 from edge.loop_watch import LoopWatch
 from edge.memory import Memory
-from edge.origins import read_origins
-from edge.peer import PeerUpstreams, listening_peer
+from edge.peer import listening_peer
 from edge.policy_follower import PolicyFollower
 from edge.probes import Prober
 from edge.promoting import LowerTiers
@@ -46,8 +45,8 @@ from edge.shared import Shared
 from edge.slicing import Slicer
 from edge.tasks import Tasks
 from edge.tls import Certificates, Pem
-from edge.upstreams import OriginOnly, Upstreams
-from failover.health import HealthPolicy
+from edge.upstreams import Upstreams
+from edge.whom_to_ask import upstreams_of
 
 RELIEF_EVERY_S: Final = 0.1  # looking at every connection is not free
 PATIENCE_S: Final = 2.0  # with a slow reader, when memory begins to be short
@@ -381,21 +380,6 @@ def _drain(worker: Worker, servers: list[Server], listener: socket.socket) -> No
 async def _answer_supervisor(line: ControlLine, drain: Callable[[], None]) -> None:
     await line.run()
     drain()  # the supervisor hung up
-
-
-def upstreams_of(given: Handover) -> Upstreams:
-    """Whom a worker asks: its peers if it has any, and the origins."""
-    settings = given.settings
-    health = HealthPolicy(fall=settings.limits.origin_fall, rise=settings.limits.origin_rise)
-    origins = read_origins(settings.origin, *settings.origin_groups, policy=health)
-    if given.peer_dir is None:
-        return OriginOnly(origins)
-    return PeerUpstreams(
-        origins=origins,
-        worker_no=given.worker_no,
-        workers=settings.workers,
-        peer_dir=given.peer_dir,
-    )
 
 
 def main() -> None:

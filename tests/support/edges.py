@@ -13,7 +13,8 @@ from edge.handover import Handover
 from edge.purges import PurgeKind, PurgePage
 from edge.settings import MIB, Address, CertificatePair, EdgeSettings, Limits
 from edge.tls import read_pairs
-from edge.worker import Server, Worker, upstreams_of
+from edge.whom_to_ask import upstreams_of
+from edge.worker import Server, Worker
 from tests.support.tls import client_context
 
 PATIENCE_S = 25.0

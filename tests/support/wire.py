@@ -9,7 +9,8 @@ from edge.handover import Handover
 from edge.protocol import EdgeProtocol
 from edge.purges import PurgePage
 from edge.settings import MIB, Address, EdgeSettings, Limits
-from edge.worker import Server, Worker, upstreams_of
+from edge.whom_to_ask import upstreams_of
+from edge.worker import Server, Worker
 
 
 class Wire(asyncio.Transport):
