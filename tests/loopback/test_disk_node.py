@@ -79,7 +79,7 @@ def test_a_node_that_was_killed_serves_at_once_what_it_had(tmp_path: Path, worke
             assert sum(origin.asked.values()) == asked
             counted = metrics(node)
             assert counted["requests_total", "fresh", "hit-slow", "disk"] == len(objects)
-            assert counted["body_bytes_total", "disk"] == sum(size for _, size in objects)
+            assert counted["fill_bytes_total", "disk"] == sum(size for _, size in objects)
             assert counted["body_bytes_total", "upstream"] == 0
         assert not any((tmp_path / "aside").iterdir())
 
