@@ -152,8 +152,7 @@ class Filler:
         if not isinstance(found, Found):
             return found
         fill.held = found.says
-        head = ResponseHead(found.response.status, found.response.fields)
-        return Received(found.response, head, found.times, found=found, tier=DISK)
+        return Received(found.response, found.held.head, found.times, found=found, tier=DISK)
 
     async def _fetch_for(self, fill: Fill, fields: Fields, asked: Asked) -> Received:
         request = replace(fill.request, fields=fields)

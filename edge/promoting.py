@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -10,6 +11,7 @@ from typing import Final
 from cache_policies.cache_status import CacheStatus, Forward
 from cache_policies.freshness import current_age_s, may_serve_on_error
 from cache_policies.message import Fields, RequestHead, ResponseHead
+from cache_policies.partial import strong_etag
 from cache_policies.policies import Policies
 from cache_policies.policy import CachePolicy
 from cache_policies.rejudge import judge_anew, rejudge
@@ -24,9 +26,12 @@ from edge.collapse import Fill
 from edge.counters import Counters
 from edge.entry import Entry
 from edge.errors import StorageError, UpstreamError
+from edge.fetch import Response
 from edge.purged import Purged
+from edge.resuming import ResumingResponse
 from edge.tier import Held, Tier
 
+VERIFIED_MAX: Final = 16  # slices verified before the first is sent
 _STANDS_IN: Final = CacheStatus(detail=Why.STALE_IF_ERROR.value)
 
 
@@ -51,27 +56,35 @@ def expired_since(stored: Stored, purged_wall: float, now_wall: float, now_mono:
 
 
 class HeldResponse:
-    """A held response as a fill reads it; what breaks does so like an upstream that is cut off."""
+    """A held response as a fill reads it; what breaks does so like an upstream that is cut off.
+
+    The rest then comes from the origin, where a strong validator tells that it is of the same
+    bytes; without one all of a body that is not huge is verified before anybody sees a byte.
+    """
 
     def __init__(self, held: Held) -> None:
+        self.head = held.head
         self.status = held.head.status
         self.fields: Fields = held.head.fields
         self.length: int | None = held.length
         self._held = held
-        self._first = b""
+        self._verified: deque[bytes] = deque()
         self._slice_no = 0
 
-    async def begin(self) -> None:
-        """Have the first slice verified before anybody sees a byte. Raises StorageError."""
-        if self._held.length:
-            self._first = await self._held.read(0)
+    async def begin(self, *, may_break: bool) -> None:
+        """Have the first slice verified, or all that may not break later. Raises StorageError."""
+        slices = -(-self._held.length // SLICE_BYTES)
+        wanted = 1 if may_break or slices > VERIFIED_MAX else slices
+        for slice_no in range(min(wanted, slices)):
+            self._verified.append(await self._held.read(slice_no))
 
     async def read(self) -> bytes:
         """The next slice, b"" at the end; raises UpstreamError."""
         if self._slice_no * SLICE_BYTES >= self._held.length:
             return b""
-        data, self._first = self._first, b""
-        if not data:
+        if self._verified:
+            data = self._verified.popleft()
+        else:
             try:
                 data = await self._held.read(self._slice_no)
             except StorageError as error:
@@ -94,7 +107,8 @@ class Found:
 
     stored: Stored
     times: Times
-    response: HeldResponse
+    held: HeldResponse
+    response: Response  # what is held, and the rest of it from the origin if it breaks
     says: CacheStatus
     is_reusable: bool  # it answers as it is
     may_stand_in: bool  # it answers when the origin fails (RFC 5861 §4)
@@ -124,16 +138,29 @@ class LowerTiers:
             if not found.is_reusable:
                 answer = await self._validated(found, fill, policies, ask)
             if isinstance(answer, Found):
-                await answer.response.begin()
-                self.counters.disk_hits += 1
-                return answer
+                return await self._begun(answer, ask)
         except StorageError:
             answer = None
         except BaseException:
-            found.response.close()
+            found.held.close()
             raise
-        found.response.close()
+        found.held.close()
         return answer
+
+    async def _begun(self, found: Found, ask: Callable[[Fields], Awaitable[Received]]) -> Found:
+        """`found` with something of its body verified, and somebody to ask when more is broken."""
+        head = found.held.head
+        etag = strong_etag(head) if head.status == 200 else None
+        await found.held.begin(may_break=etag is not None)
+        self.counters.disk_hits += 1
+        if etag is None:
+            return found
+
+        async def rest(fields: Fields) -> tuple[Response, ResponseHead]:
+            received = await ask(fields)
+            return received.response, received.head
+
+        return replace(found, response=ResumingResponse(found.held, head, etag, rest))
 
     def offer(self, entry: Entry, policy: CachePolicy, *, second_hand: bool) -> None:
         """Let lower tiers keep a copy of what memory has just stored or freshened.
@@ -177,10 +204,12 @@ class LowerTiers:
         policy = policies.for_response(request, held.head)
         asked_s = stale_if_error_asked_s(request, policy)
         reuse = may_reuse(request, stored, policy, now_mono).reuse
+        response = HeldResponse(held)
         return Found(
             stored=replace(stored, length=held.length),
             times=held.times,
-            response=HeldResponse(held),
+            held=response,
+            response=response,
             says=CacheStatus(detail=tier.name),
             is_reusable=held.trusted and reuse is not Reuse.EXPIRED,
             may_stand_in=held.trusted and may_serve_on_error(stored, now_mono, asked_s),
@@ -206,20 +235,19 @@ class LowerTiers:
             return replace(found, says=_STANDS_IN)
         if received.head.status != 304:
             if received.head.status < 500:
-                found.response.drop()  # it has been replaced
+                found.held.drop()  # it has been replaced
             return received
         received.response.close()
-        held = ResponseHead(found.response.status, found.response.fields)
         fresh = freshen(
             found.stored,
             received.head,
             received.times,
-            policies.for_response(fill.request, held),
+            policies.for_response(fill.request, found.held.head),
             purge_sequence=fill.sequence,
         )
         judged = None if fresh is None else rejudge(fresh, fill.request, policies)
         if judged is None or isinstance(judged, NoStore):
-            found.response.drop()
+            found.held.drop()
             return None
         fresh = replace(judged.stored, length=found.stored.length)
         says = replace(found.says, forward=Forward.STALE, forward_status=304)

@@ -20,6 +20,7 @@ from tests.support.wire import close_worker, worker_without_listener
 
 KEY = b"http://edge.test/held"
 FRESH: Fields = ((b"cache-control", b"max-age=6000"), (b"surrogate-key", b"tagged"))
+CHECKED: Fields = ((b"cache-control", b"max-age=6000, stale-if-error=6000"), (b"etag", b'"1"'))
 BODY = bytes(range(256)) * (SLICE_BYTES // 128)  # two slices and no more
 OF_ORIGIN = b"of the origin"
 
@@ -41,17 +42,30 @@ class Response:
         pass
 
 
+class Rest(Response):
+    """The end of the body that is held."""
+
+    def __init__(self, data: bytes) -> None:
+        first, size = len(BODY) - len(data), len(BODY)
+        self.status, self.length, self._pieces = 206, len(data), [b"", data]
+        where = b"bytes %d-%d/%d" % (first, size - 1, size)
+        self.fields = (*CHECKED, (b"content-range", where))
+
+
 class Client:
     """Stands in for the fill client: an origin that says `status` to what has conditions."""
 
     def __init__(self) -> None:
         self.asked = 0
         self.status = 200
+        self.rest: bytes | None = None  # of the body that is held
 
     async def fetch(self, upstream: object, fetch: Fetch) -> Response:
         self.asked += 1
         if self.status == 0:
             raise UpstreamError("connect-refused")
+        if any(name == b"if-range" for name, _ in fetch.fields) and self.rest is not None:
+            return Rest(self.rest)
         conditions = any(name == b"if-none-match" for name, _ in fetch.fields)
         return Response(self.status if conditions or self.status >= 500 else 200)
 
@@ -150,7 +164,6 @@ async def test_a_purge_of_something_else_leaves_it(rig):
     assert await rig.body() == BODY
 
 
-CHECKED: Fields = ((b"cache-control", b"max-age=6000, stale-if-error=6000"), (b"etag", b'"1"'))
 OUTCOMES = {  # (age, what the origin says): body, what Cache-Status says, dropped
     (20.0, 200): (BODY, b"hit; detail=dict", False),
     (6070.0, 200): (OF_ORIGIN, b"fwd=uri-miss; fwd-status=200; stored; detail=compulsory", True),
@@ -209,8 +222,28 @@ async def test_a_request_that_wants_it_checked_gets_it_checked(rig):
     held.body.close()
 
 
+async def test_damage_after_the_first_slice_is_made_good(rig):
+    held = rig.tier.held[KEY] = DictHeld(BODY, CHECKED, damaged=[1])
+    held.gate = asyncio.Event()
+    answer = await rig.ask()
+    got = bytes(await answer.body.read())
+    rig.client.rest = BODY[SLICE_BYTES:]
+    held.gate.set()
+    while piece := await answer.body.read():
+        got += piece
+    answer.body.close()
+    assert got == BODY
+    assert held.dropped
+    assert rig.worker.memory.find(KEY, ()).length == len(BODY)
+
+
+async def test_what_cannot_be_made_good_is_verified_first(rig):
+    rig.tier.held[KEY] = DictHeld(BODY, FRESH, damaged=[1])
+    assert await rig.body() == OF_ORIGIN
+
+
 async def test_damage_after_the_first_slice_never_looks_like_the_end(rig):
-    held = rig.tier.held[KEY] = DictHeld(BODY, FRESH, damaged=[1])
+    held = rig.tier.held[KEY] = DictHeld(BODY, CHECKED, damaged=[1])
     held.gate = asyncio.Event()
     answer = await rig.ask()
     assert await answer.body.read() == BODY[:SLICE_BYTES]

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from edge.body import SLICE_BYTES
+from edge.disk_format import file_name
 from tests.support.counting_origin import CountingOrigin, content, counting_origin
 from tests.support.edge_node import DEADLINE_S, RunningNode, decoded, edge_node, eventually
 
@@ -115,6 +117,28 @@ def test_a_lost_purge_log_empties_the_disk(tmp_path: Path) -> None:
         with disk_node(origin, tmp_path) as node:
             got = node.get("/d/lost?size=1000", headers={"host": HOST})
             assert got.content == content("/d/lost", 2, 1_000)
+
+
+def test_damage_anywhere_in_a_file_is_made_good(tmp_path: Path) -> None:
+    slices = -(-LARGE // SLICE_BYTES)
+    objects = [(f"/damaged/{number}", LARGE) for number in range(slices)]
+    with counting_origin() as origin:
+        with disk_node(origin, tmp_path) as node:
+            have_on_disk(node, *objects)
+        for path, _ in objects:
+            number = int(path.rpartition("/")[2])
+            key = f"http://{HOST}{path}?size={LARGE}".encode()
+            file = tmp_path / "objects" / file_name(key)
+            at = file.stat().st_size - LARGE + number * SLICE_BYTES + 100
+            with file.open("r+b") as damaged:
+                damaged.seek(at)
+                damaged.write(b"damage")
+        with disk_node(origin, tmp_path) as node:
+            for path, size in objects:
+                get(node, f"{path}?size={size}", size=size)
+            counted = metrics(node)
+            assert counted["disk_reads_total", "damaged"] == slices
+            assert counted["requests_total", "error"] == 0
 
 
 def test_a_directory_belongs_to_one_node(tmp_path: Path) -> None:
