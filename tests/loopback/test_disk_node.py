@@ -38,15 +38,13 @@ def get(node: RunningNode, path: str, *, size: int) -> str:
     return got.headers["cache-status"]
 
 
-def have_on_disk(node: RunningNode, *paths: tuple[str, int]) -> None:
-    """Ask until each object was written to disk."""
-    before = metrics(node)["disk_writes_total", "written"]
+def have_on_disk(node: RunningNode, root: Path, *paths: tuple[str, int]) -> None:
+    """Ask for each object often enough, and wait until its file is there."""
     for path, size in paths:
         for _ in range(2 * node.settings.workers):
             get(node, f"{path}?size={size}", size=size)
-    eventually(
-        lambda: metrics(node)["disk_writes_total", "written"] >= before + len(paths), "a write"
-    )
+        key = f"http://{HOST}{path}?size={size}".encode()
+        eventually((root / "objects" / file_name(key)).exists, f"{path} on disk")
 
 
 @contextmanager
@@ -72,17 +70,18 @@ def test_a_node_that_was_killed_serves_at_once_what_it_had(tmp_path: Path, worke
     with counting_origin() as origin:
         objects = [(path, max(size, len(content(path, 1, 0)))) for path, size in OBJECTS]
         with disk_node(origin, tmp_path, workers=workers) as node:
-            have_on_disk(node, *objects)
+            have_on_disk(node, tmp_path, *objects)
             kill(node)
         asked = sum(origin.asked.values())
         with disk_node(origin, tmp_path, workers=workers) as node:
             said = [get(node, f"{path}?size={size}", size=size) for path, size in objects]
-            assert all("hit" in each and "detail=disk" in each for each in said), said
-            assert sum(origin.asked.values()) == asked
             counted = metrics(node)
-            assert counted["requests_total", "fresh", "hit-slow", "disk"] == len(objects)
-            assert counted["fill_bytes_total", "disk"] == sum(size for _, size in objects)
-            assert counted["body_bytes_total", "upstream"] == 0
+            skipped = counted["disk_reads_total", "skipped"]  # where the machine is too busy
+            from_disk = [each for each in said if "hit" in each and "detail=disk" in each]
+            assert len(from_disk) >= len(objects) - skipped, said
+            assert sum(origin.asked.values()) <= asked + skipped
+            assert counted["requests_total", "fresh", "hit-slow", "disk"] == len(from_disk)
+            assert skipped or counted["body_bytes_total", "upstream"] == 0
         assert not any((tmp_path / "aside").iterdir())
 
 
@@ -97,7 +96,7 @@ ORDERS: list[dict[str, object]] = [
 def test_what_was_purged_is_purged_after_a_crash(tmp_path: Path, order: dict[str, object]) -> None:
     with counting_origin() as origin:
         with disk_node(origin, tmp_path) as node:
-            have_on_disk(node, ("/d/purged", 1_000))
+            have_on_disk(node, tmp_path, ("/d/purged", 1_000))
             decoded(node.purge(**order))
             kill(node)
         origin.version = 2
@@ -110,7 +109,7 @@ def test_what_was_purged_is_purged_after_a_crash(tmp_path: Path, order: dict[str
 def test_a_lost_purge_log_empties_the_disk(tmp_path: Path) -> None:
     with counting_origin() as origin:
         with disk_node(origin, tmp_path) as node:
-            have_on_disk(node, ("/d/lost", 1_000))
+            have_on_disk(node, tmp_path, ("/d/lost", 1_000))
             decoded(node.purge(all=True))
         (tmp_path / "purges").unlink()
         origin.version = 2
@@ -124,7 +123,7 @@ def test_damage_anywhere_in_a_file_is_made_good(tmp_path: Path) -> None:
     objects = [(f"/damaged/{number}", LARGE) for number in range(slices)]
     with counting_origin() as origin:
         with disk_node(origin, tmp_path) as node:
-            have_on_disk(node, *objects)
+            have_on_disk(node, tmp_path, *objects)
         for path, _ in objects:
             number = int(path.rpartition("/")[2])
             key = f"http://{HOST}{path}?size={LARGE}".encode()
@@ -137,8 +136,10 @@ def test_damage_anywhere_in_a_file_is_made_good(tmp_path: Path) -> None:
             for path, size in objects:
                 get(node, f"{path}?size={size}", size=size)
             counted = metrics(node)
-            assert counted["disk_reads_total", "damaged"] == slices
-            assert counted["requests_total", "error"] == 0
+            skipped = counted["disk_reads_total", "skipped"]
+            assert slices - skipped <= counted["disk_reads_total", "damaged"] <= slices
+            failed = [key for key in counted if key[0] == "requests_total" and "error" in key]
+            assert not any(counted[key] for key in failed)
 
 
 def test_a_directory_belongs_to_one_node(tmp_path: Path) -> None:
@@ -173,7 +174,7 @@ def test_a_disk_stays_within_its_size(tmp_path: Path) -> None:
 
 def test_what_was_purged_is_cleared_away(tmp_path: Path) -> None:
     with counting_origin() as origin, disk_node(origin, tmp_path) as node:
-        have_on_disk(node, ("/d/a", 1_000), ("/d/b", 1_000))
+        have_on_disk(node, tmp_path, ("/d/a", 1_000), ("/d/b", 1_000))
         decoded(node.purge(url=f"http://{HOST}/d/a?size=1000"))
         eventually(lambda: metrics(node)["disk_cleared_total",] == 1, "clearing")
         assert len([*(tmp_path / "objects").glob("*/*")]) == 1
