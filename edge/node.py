@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge.admin import admin_app, serving
 from edge.counters import COUNTERS, FAMILIES, GAUGES, HISTOGRAMS, MAXIMA
-from edge.disk_keeper import DiskKeeper
+from edge.disk_keeper import DiskKeeper, caught_up
 from edge.handover import Handover
 from edge.keeper import Keeper, WorkerError, WorkerState, first
 from edge.listeners import bind, bound_to
@@ -35,6 +35,9 @@ from edge.tls import Pem, read_pairs
 
 if TYPE_CHECKING:
     from cache_policies.load import PolicyFile
+
+if TYPE_CHECKING:
+    from edge.purge_feed import PurgeFeed
 
 log = logging.getLogger("edge.node")
 
@@ -64,6 +67,7 @@ class Holdings:
     listeners: Sequence[socket.socket]  # one a worker
     peer_dir: Path | None
     disk: DiskKeeper | None = None
+    feed: PurgeFeed | None = None  # of purges that may not have reached us
 
 
 class Node:
@@ -78,6 +82,7 @@ class Node:
     ) -> None:
         self.settings = settings
         self._disk = disk = holdings.disk
+        self._feed = holdings.feed
         self._first_sequence = 0 if disk is None else disk.sequence
         self._publishing = asyncio.Lock()
         self.page = PurgePage.create(
@@ -129,6 +134,10 @@ class Node:
                 watching.append(tasks.create_task(self.renewal.run()))
             if self._disk is not None:
                 watching.append(tasks.create_task(self._disk.run(self._written)))
+                if self._feed is not None:
+                    every_s = self.settings.limits.purge_log_every_s
+                    follow = self._disk.follow(self._feed, self.purge, every_s=every_s)
+                    watching.append(tasks.create_task(follow))
             await self._stopping.wait()
             for watch in watching:
                 watch.cancel()
@@ -355,7 +364,8 @@ async def serve(
         if settings.disk is not None:
             disk = DiskKeeper(Path(settings.disk), settings.disk_bytes)
             opened.callback(disk.close)
-        holdings = Holdings(listeners=listeners, peer_dir=peer_dir, disk=disk)
+        feed = await caught_up(settings, disk)
+        holdings = Holdings(listeners=listeners, peer_dir=peer_dir, disk=disk, feed=feed)
         node = Node(settings, holdings, files, command)
         opened.callback(node.page.close)
         loop = asyncio.get_running_loop()
@@ -371,6 +381,9 @@ async def serve(
                 await node.run(partial(started, settings))
             except* WorkerError as group:
                 failure = group.exceptions[0]
+            finally:
+                if feed is not None:
+                    await feed.close()
             if failure is not None:
                 raise failure
 

@@ -1,6 +1,7 @@
 """A node's purges on disk: what was acknowledged holds after any restart for what a disk keeps.
 
-One line a purge, its checksum before it; the first line names the log. Only the supervisor writes,
+One line a purge, its checksum before it; the first line names the log. A line may also say up to
+where another's log was read. Only the supervisor writes,
 and what it has written is on disk before anybody hears of it. A last line that is cut off was never
 acknowledged. Any other damage, or a log that is gone, makes a new one: what the disk holds then
 names a log that nobody knows, and is never served.
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from edge.missed_purges import Place
 from edge.purged import Dated, Purged
 from edge.purges import Purge, PurgeKind
 
@@ -37,6 +39,7 @@ class History:
     log_id: bytes  # 8 bytes
     sequence: int = 0  # of the last purge
     purged: Purged = field(default_factory=Purged)
+    read_to: Place | None = None  # in another's log
 
 
 def read(path: Path) -> History | None:
@@ -50,14 +53,19 @@ def read(path: Path) -> History | None:
         about = _decoded(first)
         history = History(bytes.fromhex(about["log"]), about["sequence"])
         history.purged.forget_before(about["floor"])
+        history.read_to = _place(about.get("read_to"))
         last = 0
         for line in lines:
-            dated = _dated(_decoded(line))
+            said = _decoded(line)
+            if "read_to" in said:
+                history.read_to = _place(said["read_to"])
+                continue
+            dated = _dated(said)
             if dated.purge.sequence <= last:
                 raise DamagedLogError(f"purge {dated.purge.sequence} after {last}")
             last = dated.purge.sequence
             history.purged.apply(dated)
-    except (KeyError, TypeError, ValueError) as error:
+    except (IndexError, KeyError, TypeError, ValueError) as error:
         raise DamagedLogError(str(error)) from None
     history.sequence = max(history.sequence, last)
     return history
@@ -79,21 +87,25 @@ class PurgeLog:
         self.history = history or History(os.urandom(8))
         self._rewrite()
 
-    def append(self, purges: Sequence[Dated]) -> None:
+    def append(self, purges: Sequence[Dated], *, read_to: Place | None = None) -> None:
         """Have these purges on disk, or no log at all, which does as well. Raises OSError.
 
         Without a log the next start finds an empty disk; the next purge tries to write it again.
         """
+        sayings = [_mapping(dated) for dated in purges]
+        if read_to is not None:
+            self.history.read_to = read_to
+            sayings.append({"read_to": [read_to.log, read_to.number]})
         for dated in purges:
             self.history.purged.apply(dated)
             self.history.sequence = dated.purge.sequence
         try:
-            if self._fd is None or self._lines + len(purges) > LINES_MAX:
+            if self._fd is None or self._lines + len(sayings) > LINES_MAX:
                 self._rewrite()
             else:
-                _write_all(self._fd, map(_mapping, purges))
+                _write_all(self._fd, sayings)
                 os.fdatasync(self._fd)
-                self._lines += len(purges)
+                self._lines += len(sayings)
         except OSError as error:
             log.warning(
                 "%s: %s; until it can be written a restart empties the disk", self._path, error
@@ -114,6 +126,7 @@ class PurgeLog:
             "log": history.log_id.hex(),
             "sequence": history.sequence,
             "floor": history.purged.floor,
+            "read_to": history.read_to and [history.read_to.log, history.read_to.number],
         }
         fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
@@ -132,6 +145,10 @@ class PurgeLog:
         with suppress(FileNotFoundError):
             self._path.unlink()
         _sync_directory(self._path.parent)
+
+
+def _place(said: list[Any] | None) -> Place | None:
+    return None if said is None else Place(str(said[0]), int(said[1]))
 
 
 def _mapping(dated: Dated) -> dict[str, Any]:

@@ -68,6 +68,8 @@ class Limits:
     uncacheable_s: float = 120.0
 
     # disk
+    purge_log_s: float = 10.0  # another's log must be read within this, else the disk starts empty
+    purge_log_every_s: float = 10.0  # between two readings of it while players are served
     disk_wait_s: float = 0.05  # for a look-up and the first slice; then the tier is skipped
 
     # node
@@ -104,6 +106,7 @@ class EdgeSettings:
     workers: int = 1
     disk: str | None = None  # the directory of the disk tier
     disk_bytes: int = 20 * GIB
+    purge_log: str | None = None  # http://host/path of another's log, replayed before serving
     admin: Address | None = None
     token: str = field(default="", repr=False)  # of the admin listener; never logged
     debug_token: str = field(default="", repr=False)  # of requests that ask for Server-Timing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -23,15 +24,27 @@ if TYPE_CHECKING:
     from origin.chores import Chores
     from origin.feed import Feed
     from origin.playback import Playback
+    from origin.purges_api import PurgesApi
     from origin.tus import Tus
 
 READ = ["GET", "HEAD"]
 
 
-def build_app(
-    *, playback: Playback, feed: Feed, assets: AssetsApi, tus: Tus, chores: Chores
-) -> OriginApp:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What answers, by what is asked for."""
+
+    playback: Playback
+    feed: Feed
+    assets: AssetsApi
+    purges: PurgesApi
+    tus: Tus
+
+
+def build_app(parts: Parts, chores: Chores) -> OriginApp:
     """Return the application; `chores` run for as long as it does."""
+
+    tus = parts.tus
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -46,18 +59,19 @@ def build_app(
         return _plain(200 if reason is None else 503, reason or "ready")
 
     async def play(request: Request) -> Response:
-        return await playback(request)
+        return await parts.playback(request)
 
     async def fragment(request: Request) -> Response:
-        return await feed(request)
+        return await parts.feed(request)
 
     routes = [
         Route("/.amaro/live", live, methods=READ),
         Route("/.amaro/ready", ready, methods=READ),
         Route("/v/{asset_id}/{name}", play, methods=READ),
         Route("/feed/{region}", fragment, methods=READ),
-        Route("/api/assets/{asset_id}", assets.show, methods=READ),
-        Route("/api/assets/{asset_id}/cancel", assets.cancel, methods=["POST"]),
+        Route("/api/assets/{asset_id}", parts.assets.show, methods=READ),
+        Route("/api/assets/{asset_id}/cancel", parts.assets.cancel, methods=["POST"]),
+        Route("/purges", parts.purges.read, methods=["GET"]),
         Route("/uploads", tus.collection, methods=["POST"]),
         Route("/uploads/", tus.collection, methods=["POST"]),
         Route("/uploads/{upload_id}", tus.upload, methods=["HEAD", "PATCH", "DELETE", "POST"]),

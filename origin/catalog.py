@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from origin.cursor import Position
 from origin.database import reading
+from origin.purge_log import append
 from origin.states import WATCHABLE, Signal, State, after, may_publish
 from origin.tables import Asset, FeedChange, PendingPurge, Rendition, Resource
 
@@ -69,9 +70,9 @@ class PublishedFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purge:
-    """A tag that an edge still has to forget."""
+    """A tag that an edge still has to forget; without one, what is only logged."""
 
-    edge: str
+    edge: str | None
     tag: str
     sequence: str
     requested: float
@@ -272,7 +273,13 @@ class Catalog:
             )
 
     def _request_purges(self, session: Session, purges: Sequence[Purge]) -> None:
+        """Log what is to be purged, and ask every edge for it."""
+        if purges:
+            tags = dict.fromkeys(purge.tag for purge in purges)
+            append(session, tags, now_wall=purges[0].requested)
         for purge in purges:
+            if purge.edge is None:
+                continue
             new: dict[str, str | float] = {"sequence": purge.sequence, "requested": purge.requested}
             self._upsert(session, PendingPurge, {"edge": purge.edge, "tag": purge.tag}, new)
 

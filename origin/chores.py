@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from origin.appending import Appending
     from origin.bodies import Bodies
     from origin.edges import Edges
+    from origin.purge_log import PurgeLog
     from origin.store import Objects
     from origin.upload_ledger import UploadLedger
 
@@ -53,6 +54,7 @@ class Chores:
     objects: Objects
     appending: Appending
     edges: Edges
+    purge_log: PurgeLog
     jobs: Jobs | None
     wake: asyncio.Event
     clock: Callable[[], float]
@@ -128,6 +130,7 @@ class Chores:
             if self.ledger.find(name) is None:
                 self.bodies.remove(name)
         self.edges.give_up_old(now_wall=now_wall)
+        self.purge_log.forget_old(now_wall=now_wall)
         return removed
 
     def _submit(self, jobs: Jobs, asset_id: str) -> bool:

@@ -45,12 +45,16 @@ class Edges:
         self._threads = ThreadPoolExecutor(max(1, len(self._links)), "purge")
 
     def purges(self, tags: Iterable[str], *, now_wall: float) -> list[Purge]:
-        """Return one purge a tag and edge, to be written in the transaction that needs it."""
+        """Return one purge a tag and edge, to be written in the transaction that needs it.
+
+        One more is for the log: edges that nobody named here may read it.
+        """
         sequence = secrets.token_hex(8)
+        edges = (None, *(link.admin_url for link in self._links))
         return [
-            Purge(edge=link.admin_url, tag=tag, sequence=sequence, requested=now_wall)
+            Purge(edge=edge, tag=tag, sequence=sequence, requested=now_wall)
             for tag in tags
-            for link in self._links
+            for edge in edges
         ]
 
     def flush(self, *, now_wall: float) -> None:

@@ -10,7 +10,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from origin.app import OriginApp, build_app
+from origin.app import OriginApp, Parts, build_app
 from origin.appending import Appending
 from origin.assets_api import AssetsApi
 from origin.bodies import Bodies, kernel_boot_id
@@ -22,6 +22,8 @@ from origin.feed import Feed
 from origin.playback import Playback
 from origin.progress import ProgressReader, ProgressWriter
 from origin.publisher import CatalogPublisher
+from origin.purge_log import PurgeLog
+from origin.purges_api import PurgesApi
 from origin.store import Objects, open_objects
 from origin.tus import Tus
 from origin.upload_ledger import UploadLedger
@@ -73,7 +75,9 @@ async def open_app(settings: OriginSettings, jobs: Jobs | None) -> AsyncIterator
             random=os.urandom,
             cancel=assets.cancel_asset,
         )
+        purge_log = PurgeLog(engine)
         chores = Chores(
+            purge_log=purge_log,
             ledger=ledger,
             bodies=bodies,
             objects=objects,
@@ -83,13 +87,14 @@ async def open_app(settings: OriginSettings, jobs: Jobs | None) -> AsyncIterator
             wake=wake,
             clock=clock,
         )
-        yield build_app(
+        parts = Parts(
             playback=Playback(catalog=catalog, objects=objects, clock=clock),
             feed=Feed(catalog=catalog, objects=objects, clock=clock),
             assets=assets,
+            purges=PurgesApi(log=purge_log, token=settings.token),
             tus=tus,
-            chores=chores,
         )
+        yield build_app(parts, chores)
         await progress.aclose()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Index, String, Text
+from sqlalchemy import BigInteger, Index, Integer, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -89,6 +89,29 @@ class FeedChange(Base):
     __tablename__ = "feed_changes"
     region: Mapped[str] = mapped_column(String(32), primary_key=True)
     changed: Mapped[float]
+
+
+class LoggedPurge(Base):
+    """A purge that was requested, in the order of its transaction."""
+
+    __tablename__ = "purge_log"
+    number: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    tag: Mapped[str] = mapped_column(String(100))
+    requested: Mapped[float]
+
+    __table_args__ = (
+        Index("purge_log_by_age", "requested"),
+        {"sqlite_autoincrement": True},  # a number that was forgotten is never given again
+    )
+
+
+class PurgeLogName(Base):
+    """The one row that tells this log from that of another catalog."""
+
+    __tablename__ = "purge_log_name"
+    name: Mapped[str] = mapped_column(String(16), primary_key=True)
 
 
 class PendingPurge(Base):

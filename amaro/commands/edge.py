@@ -7,6 +7,7 @@ import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
+from urllib.parse import urlsplit
 
 import typer
 
@@ -63,6 +64,10 @@ def serve(
     disk_size: Annotated[
         str, typer.Option(metavar="SIZE", help="What they may take there.")
     ] = "20GiB",
+    purge_log: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Purges to replay on the disk before serving."),
+    ] = None,
     admin: Annotated[
         str | None,
         typer.Option(metavar="HOST:PORT", help="Purge, status and metrics; needs a token."),
@@ -101,6 +106,8 @@ def serve(
     certificates, keys = tls_cert or [], tls_key or []
     if len(certificates) != len(keys):
         give_up("--tls-cert and --tls-key come in pairs, in the same order", status=2)
+    if purge_log is not None and disk is None:
+        give_up("--purge-log is replayed on the disk: give --disk DIR too", status=2)
     own, *groups = _read("--origin", _origins, origin)
     settings = EdgeSettings(
         listen=Address(*_read("--listen", parse_address, listen)),
@@ -112,8 +119,9 @@ def serve(
         workers=workers,
         disk=None if disk is None else str(disk.absolute()),
         disk_bytes=_read("--disk-size", parse_size, disk_size),
+        purge_log=None if purge_log is None else _read("--purge-log", _url, purge_log),
         admin=None if admin is None else Address(*_read("--admin", parse_address, admin)),
-        token="" if admin is None else _token(token_file),
+        token=_token(token_file, {"--admin": admin, "--purge-log": purge_log}),
         debug_token=_debug_token(debug_token_file),
         region=region,
         access_log=_log_file(access_log),
@@ -194,13 +202,23 @@ def _path(text: str) -> str:
     return text
 
 
-def _token(token_file: Path | None) -> str:
+def _url(text: str) -> str:
+    if urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).netloc:
+        raise ValueError(f"{text!r} is not a URL, as http://127.0.0.1:8084/purges")
+    return text
+
+
+def _token(token_file: Path | None, options: dict[str, str | None]) -> str:
+    """The token, if one of the options that need it is given."""
+    given = [option for option, value in options.items() if value is not None]
+    if not given:
+        return ""
     try:
         token = given_token(token_file)
     except StackError as error:
         give_up(str(error), status=2)
     if not token:
-        give_up(f"--admin needs a token: set {TOKEN_VARIABLE} or give --token-file", status=2)
+        give_up(f"{given[0]} needs a token: set {TOKEN_VARIABLE} or give --token-file", status=2)
     return token
 
 

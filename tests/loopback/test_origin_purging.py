@@ -115,3 +115,37 @@ async def test_a_cancelled_asset_is_purged_altogether(tmp_path: Path, edge: Edge
                 f"/api/assets/{asset_id}/cancel", headers={"Authorization": "Bearer secret"}
             )
     assert edge.heard[-1] == ("bearer secret", [f"asset-{asset_id}", "feed-north"])
+
+
+@pytest.mark.parametrize(
+    ("token", "after", "status"),
+    [("secret", "0", 200), ("other", "0", 401), ("", "0", 401), ("secret", "x", 400)],
+)
+async def test_the_log_is_served_to_who_has_the_token(
+    tmp_path: Path, token: str, after: str, status: int
+) -> None:
+    settings = OriginSettings(data=tmp_path, token="secret")
+    async with running_origin(settings) as client:
+        made = await client.post(
+            "/uploads/", headers=create_headers(1, **{"Content-Type": BODY_TYPE}), content=b"x"
+        )
+        asset_id = made.headers["amaro-asset-id"]
+        with open_publisher(settings) as publisher:
+            await asyncio.to_thread(
+                publisher.publish, asset_id, publication(main_playlist(b"#EXTM3U\n"))
+            )
+        fields = {"authorization": f"Bearer {token}"} if token else {}
+        answer = await client.get("/purges", params={"after": after}, headers=fields)
+    assert answer.status_code == status
+    assert answer.headers["cache-control"] == "no-store"
+    if status == 200:
+        said = answer.json()
+        tags = {each["tag"] for each in said["purges"]}
+        assert tags == {"feed-north", f"playlists-{asset_id}"}
+        assert (said["floor"], said["last"]) == (0, 2)
+
+
+async def test_without_a_token_nobody_reads_the_log(tmp_path: Path) -> None:
+    async with running_origin(OriginSettings(data=tmp_path)) as client:
+        fields = {"authorization": "Bearer None"}
+        assert (await client.get("/purges", headers=fields)).status_code == 401

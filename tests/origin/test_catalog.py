@@ -17,8 +17,9 @@ from origin.catalog import Catalog, PublishedFacts, Purge, StoredResource
 from origin.cursor import Position
 from origin.database import open_engine, sqlite_url
 from origin.names import asset_id_of
+from origin.purge_log import KEPT_S, PurgeLog
 from origin.states import Signal, State
-from origin.tables import Base
+from origin.tables import Base, PurgeLogName
 from origin.upload_ledger import Begun, UploadLedger
 from tests.support.origin import creation, new_upload_id
 from tests.support.postgres import postgres
@@ -70,7 +71,7 @@ def catalog(engine: sa.Engine) -> Catalog:
 def ledger(engine: sa.Engine) -> Iterator[UploadLedger]:
     yield UploadLedger(engine)
     with engine.begin() as connection:
-        for table in Base.metadata.sorted_tables:
+        for table in set(Base.metadata.sorted_tables) - {PurgeLogName.__table__}:
             connection.execute(sa.delete(table))
 
 
@@ -235,6 +236,54 @@ def test_a_purge_asked_for_again_survives_the_old_answer(
     catalog.acknowledge_purges([again])
     catalog.acknowledge_purges([])
     assert catalog.pending_purges("http://edge", limit=9) == []
+
+
+def logged(*tags: str, requested: float = 1.0) -> list[Purge]:
+    return [
+        Purge(edge=edge, tag=tag, sequence="1", requested=requested)
+        for tag in tags
+        for edge in (None, "http://a", "http://b")
+    ]
+
+
+def test_every_purge_is_logged_once_in_order(
+    ledger: UploadLedger, catalog: Catalog, engine: sa.Engine
+) -> None:
+    log = PurgeLog(engine)
+    before = log.page(0)
+    for tags in (["a", "b"], ["a"]):
+        assert catalog.publish(accepted(ledger), FACTS, purges=logged(*tags), now_wall=1.0)
+    page = log.page(before.last)
+    assert [tag for _, tag in page.purges] == ["a", "b", "a"]
+    numbers = [number for number, _ in page.purges]
+    assert numbers == sorted(numbers)
+    assert (page.log, page.last) == (before.log, numbers[-1])
+    assert len(page.log) == 16
+    assert log.page(numbers[0], limit=1).purges == ((numbers[1], "b"),)
+    assert log.page(page.last).purges == ()
+    assert len(catalog.pending_purges("http://a", limit=9)) == 2
+
+
+def test_a_purge_that_was_not_committed_is_not_logged(
+    ledger: UploadLedger, catalog: Catalog, engine: sa.Engine
+) -> None:
+    before = PurgeLog(engine).page(0)
+    assert not catalog.publish("unknown", FACTS, purges=logged("a"), now_wall=1.0)
+    assert PurgeLog(engine).page(0) == before
+
+
+def test_the_log_forgets_its_beginning_but_no_number(
+    ledger: UploadLedger, catalog: Catalog, engine: sa.Engine
+) -> None:
+    log = PurgeLog(engine)
+    for requested in (1.0, 2.0, 3.0):
+        purges = logged("a", requested=requested)
+        assert catalog.publish(accepted(ledger), FACTS, purges=purges, now_wall=requested)
+    numbers = [number for number, _ in log.page(0).purges]
+    log.forget_old(now_wall=KEPT_S + 2.5)
+    assert (log.page(0).floor, log.page(0).last) == (numbers[1], numbers[2])
+    log.forget_old(now_wall=2 * KEPT_S)
+    assert [number for number, _ in log.page(0).purges] == numbers[2:]
 
 
 def test_purges_are_given_up_when_old_or_homeless(ledger: UploadLedger, catalog: Catalog) -> None:

@@ -18,6 +18,7 @@ from origin.chores import BATCH_MAX, LOST_S, Chores
 from origin.database import open_engine, sqlite_url
 from origin.edges import Edges
 from origin.names import asset_id_of
+from origin.purge_log import PurgeLog
 from origin.settings import UploadLimits
 from origin.store import LocalObjects
 from origin.upload_ledger import Begun, UploadLedger, UploadRecord
@@ -67,6 +68,7 @@ class Site:
             objects=LocalObjects(self.root / "objects"),
             appending=appending,
             edges=self.edges,
+            purge_log=PurgeLog(self.engine),
             jobs=jobs,
             wake=asyncio.Event(),
             clock=lambda: self.now_wall,
