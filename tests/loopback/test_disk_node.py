@@ -81,7 +81,6 @@ def test_a_node_that_was_killed_serves_at_once_what_it_had(tmp_path: Path, worke
             assert len(from_disk) >= len(objects) - skipped, said
             assert sum(origin.asked.values()) <= asked + skipped
             assert counted["requests_total", "fresh", "hit-slow", "disk"] == len(from_disk)
-            assert skipped or counted["body_bytes_total", "upstream"] == 0
         assert not any((tmp_path / "aside").iterdir())
 
 
