@@ -20,7 +20,7 @@ from edge.settings import EdgeSettings
 STDOUT: Final = "-"
 WRITE_EVERY_S: Final = 0.1
 LOOK_EVERY_S: Final = 0.5  # whether the file was renamed
-LINES_MAX: Final = 50_000  # that wait to be written; more are dropped and counted
+LINES_MAX: Final = 100_000  # that wait to be written; more are dropped and counted
 _HIT: Final = b'%b%03dZ",%b"path":"%b","status":%d,"bytes":%d,"ttl":%d,' + answered(
     "hit", "fresh", "memory"
 )
