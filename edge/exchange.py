@@ -20,7 +20,7 @@ from edge.collapse import Fill, FillReader, Phase
 from edge.counters import Counters
 from edge.delivery import Answer, lacks, of_error, of_fill, of_response, of_stored
 from edge.entry import OUTDATED, Entry
-from edge.errors import DownstreamError, EdgeError, NotCachedError, RefusedError, UpstreamError
+from edge.errors import DownstreamError, EdgeError, NotCachedError, RefusedError
 from edge.fetch import Response
 from edge.filling import Filler
 from edge.forwarding import unconditional
@@ -328,17 +328,12 @@ class Exchange:
         """Forward a HEAD that what is stored may not answer, and let that learn from the answer."""
         request = replace(ask.request, fields=unconditional(ask.request.fields))
         fill = Fill(ask.key, entry.stored.variant, request, sequence=sequence, stale=entry)
-        try:
-            received = await self.filler.asker.ask(b"", request, replace(ask.asked, direct=True))
-        except UpstreamError:
-            if self._may_serve_on_error(ask, entry):
-                return self._stale_if_error(ask, entry)
-            raise
+        received = await self.filler.asker.ask(b"", request, replace(ask.asked, direct=True))
         self.catch_up()
         status = received.head.status
-        if status in SERVER_ERRORS and self._may_serve_on_error(ask, entry):
+        if status in SERVER_ERRORS and (stale := self._usable_on_error(ask)) is not None:
             received.response.close()
-            return self._stale_if_error(ask, entry)
+            return self._stale_if_error(ask, stale)
         says = of_miss(ask.miss, status)
         if ask.alone or not self.filler.updated_by_head(fill, entry, received):
             return self._of_response(received.response, received.head, ask, says)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass, field
@@ -19,8 +20,13 @@ DEV_NULL = os.open(os.devnull, os.O_RDONLY)
 class Socket:
     """What an edge asks a player's socket for."""
 
+    family = socket.AF_INET
+
     def __init__(self, address: str) -> None:
         self._address = address
+
+    def setsockopt(self, *_: object) -> None:
+        """Ends are told apart here by `Pipe.aborted`."""
 
     def getpeername(self) -> tuple[str, int]:
         return self._address, 4000
