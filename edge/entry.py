@@ -178,6 +178,7 @@ class Entry(Evictable):
         age_s = current_age_s(stored, now_mono)
         if stored.lifetime_s > age_s:
             self.freshen(replace(stored, lifetime_s=age_s))
+            self.fresh_until = min(self.fresh_until, now_mono)  # sums of instants are rounded
 
     def age_s(self, now_mono: float) -> int:
         """The value of Age at `now_mono`."""

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cache_policies.freshness import judge
 from cache_policies.stored import Stored
+from cache_policies.why import Reuse
 from edge.collapse import Uncacheable
 from edge.entry import OVERHEAD_BYTES, Entry
 from edge.memory import PURGES_REMEMBERED, Memory, touches, url_key
@@ -185,6 +187,16 @@ def test_a_soft_purge_makes_stale():
     assert one.fresh_until <= 15.0
     assert one.ttl_s(15.0) == 0
     assert one.stored.lifetime_s == 5.0
+
+
+@given(st.floats(0, 1e7), st.floats(0, 1e5), st.floats(0, 1e5))
+def test_what_is_purged_softly_is_stale_at_that_very_moment(response_mono, later_s, age_s):
+    purged = entry(lifetime_s=1e6)
+    purged.freshen(replace(purged.stored, response_mono=response_mono, age_s=age_s))
+    now_mono = response_mono + later_s
+    purged.expire(now_mono)
+    assert now_mono >= purged.fresh_until
+    assert judge(purged.stored, now_mono) is not Reuse.FRESH
 
 
 def test_a_fill_older_than_what_is_remembered_counts_as_purged():
