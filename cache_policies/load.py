@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from hashlib import blake2b
@@ -24,6 +24,15 @@ _BEFORE_THE_RESPONSE: Final = (
     "origin",
 )
 """Settings that are needed when nothing is known yet but the request."""
+
+_NEVER_STRIPPED: Final = {
+    "strip_request": {"host", "via", "x-forwarded-for", "x-forwarded-proto"},
+    "strip_response": {
+        *("age", "cache-status", "connection", "content-length", "content-range", "date"),
+        *("transfer-encoding", "via"),
+    },
+}
+"""Fields that frame a message, or that the edge adds to it."""
 
 _OF_A_RESPONSE: Final = ("status", "content_type", "response_fields")
 _MODELS: Final[dict[str | int, type[BaseModel]]] = {
@@ -173,6 +182,18 @@ def _about_names(document: Document, source: Source) -> Iterator[Complaint]:
             yield Complaint(source.place(("rules", no, "name")), text)
 
 
+def unknown_origins(file: PolicyFile, groups: Collection[str]) -> list[Complaint]:
+    """Return what to say about rules whose group of origins an edge does not have."""
+    known = ", ".join(filter(None, groups)) or "none"
+    return [
+        Complaint(
+            Place(line), f"`origin`: no group `{rule.settings.origin}`; this edge has {known}"
+        )
+        for rule, line in zip(file.document.rules, file.lines, strict=True)
+        if rule.settings.origin is not None and rule.settings.origin not in groups
+    ]
+
+
 def _about(rule: Rule, no: int, source: Source) -> Iterator[Complaint]:
     settings, named = rule.settings, rule.settings.model_fields_set
 
@@ -195,6 +216,13 @@ def _about(rule: Rule, no: int, source: Source) -> Iterator[Complaint]:
         yield complaint(
             "bypass", f"only `bypass: true` may depend on `{asked[0]}`: match on what to bypass"
         )
+    written_here = {
+        *((name, "strip_response") for name in settings.strip_response or ()),
+        *((name, "strip_request") for name in settings.strip_request or ()),
+    }
+    for name, key in sorted(written_here):
+        if name.lower() in _NEVER_STRIPPED[key]:
+            yield complaint(key, f"`{name}` cannot be stripped: the edge itself writes it")
     if settings.query is not None and None not in (settings.query.keep, settings.query.drop):
         yield complaint("query", "`query` takes either keep or drop")
     if (

@@ -54,10 +54,7 @@ class Files:
     @classmethod
     def read(cls, settings: EdgeSettings) -> Files:
         """Read them. Raises CertificateError or PolicyFileError."""
-        named = settings.policies
-        return cls(
-            pems=read_pairs(settings.tls), policies=None if named is None else _read_rules(named)
-        )
+        return cls(pems=read_pairs(settings.tls), policies=_read_rules(settings))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +90,7 @@ class Node:
         self.policies = PolicySwitch(
             files.policies,
             self.page,
+            groups=settings.group_names,
             patience_s=settings.limits.purge_ack_s,
             followed=self._followed,
         )
@@ -388,10 +386,12 @@ async def serve(
                 raise failure
 
 
-def _read_rules(name: str) -> PolicyFile:
+def _read_rules(settings: EdgeSettings) -> PolicyFile | None:
+    if settings.policies is None:
+        return None
     from edge.policy_file import read_rules  # noqa: PLC0415 pydantic: a bare edge needs none
 
-    return read_rules(name)
+    return read_rules(settings.policies, settings.group_names)
 
 
 def _close_all(listeners: Sequence[socket.socket]) -> None:

@@ -123,6 +123,11 @@ class EdgeSettings:
         return self.origin.partition(",")[0]
 
     @property
+    def group_names(self) -> tuple[str, ...]:
+        """Return the names of the groups of origins that policies may choose."""
+        return tuple(each.partition("=")[0] for each in self.origin_groups)
+
+    @property
     def worker_memory_bytes(self) -> int:
         """Return the share of one worker."""
         return self.memory_bytes // self.workers

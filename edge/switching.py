@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +57,7 @@ class PolicySwitch:
         file: PolicyFile | None,
         page: PurgePage,
         *,
+        groups: Collection[str],
         patience_s: float,
         followed: Callable[[Sequence[int]], Awaitable[None]],
     ) -> None:
@@ -65,6 +66,7 @@ class PolicySwitch:
         self.policies = _compiled(file)
         self.switched = 0
         self.refused = 0
+        self._groups = groups  # of origins, by name
         self._page = page
         self._patience_s = patience_s
         self._followed = followed
@@ -85,7 +87,7 @@ class PolicySwitch:
         from edge.policy_file import read_rules  # noqa: PLC0415
 
         try:
-            switched = await self._take(keepers, lambda: read_rules(name))
+            switched = await self._take(keepers, lambda: read_rules(name, self._groups))
         except (PolicyFileError, SwitchError) as error:
             log.error("policies stay as they are: %s", error)
             return
@@ -95,8 +97,9 @@ class PolicySwitch:
     async def put(self, keepers: Sequence[Keeper], text: bytes, name: str) -> Switched:
         """Put the rules in `text` in force. Raises PolicyFileError or SwitchError."""
         from cache_policies.load import load_policies  # noqa: PLC0415 only if there are rules
+        from edge.policy_file import fitting  # noqa: PLC0415
 
-        return await self._take(keepers, lambda: load_policies(text, name))
+        return await self._take(keepers, lambda: fitting(load_policies(text, name), self._groups))
 
     async def _take(self, keepers: Sequence[Keeper], load: Callable[[], PolicyFile]) -> Switched:
         async with self._lock:

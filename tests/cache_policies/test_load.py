@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cache_policies.complaints import PolicyFileError
-from cache_policies.load import PolicyFile, epoch_of, known_settings, load_policies
+from cache_policies.load import PolicyFile, epoch_of, known_settings, load_policies, unknown_origins
 
 HEAD = "rules:\n- name: a\n"
 
@@ -57,6 +57,14 @@ def refusal(text: str) -> list[str]:
         ("  match: {status: 404-400}", "no status is in 404-400; write the lower one first"),
         ("  match: {method: get}", '`method`: want a method, as GET, not "get"'),
         ("  match: {request_fields: {}}", "`request_fields`: is empty; leave it out"),
+        (
+            "  set: {strip_response: [Age]}",
+            "f:3:9: `Age` cannot be stripped: the edge itself writes",
+        ),
+        (
+            "  set: {strip_request: host}",
+            "f:3:9: `host` cannot be stripped: the edge itself writes it",
+        ),
         ("  match: 3", "f:3:3: `match`: want a mapping of keys and values, not 3"),
     ],
 )
@@ -105,6 +113,14 @@ def test_what_could_not_be_decided_is_refused(match, set_, said):
 )
 def test_a_file_is_checked_as_a_whole(text, said):
     assert any(complaint.startswith(said) for complaint in refusal(text)), refusal(text)
+
+
+def test_origins_that_an_edge_lacks_are_named():
+    file = load_policies((HEAD + "  set: {origin: far}").encode(), "f")
+    assert unknown_origins(file, ("near", "far")) == []
+    (complaint,) = unknown_origins(file, ("near", "other"))
+    assert complaint.place.line == 2
+    assert complaint.text == "`origin`: no group `far`; this edge has near, other"
 
 
 def test_all_complaints_come_at_once_in_the_order_of_the_file_and_not_too_many():

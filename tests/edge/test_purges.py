@@ -125,6 +125,26 @@ def test_a_purge_published_while_another_is_applied_is_applied_too() -> None:
         follower.detach()
 
 
+def test_a_switch_of_policies_turns_the_word_that_purges_turn() -> None:
+    with pages(workers=2, sequence=7) as (writer, reader):
+        seen: list[int] = []
+        follower = PurgeFollower(reader, 1, lambda _: None, seen.append)
+        assert writer.unswitched() == []
+        writer.switch(0xABC)
+        assert follower.epoch_word[0] != follower.word
+        assert writer.unswitched() == [1]
+        assert (writer.epoch(), writer.behind(7)) == (7, [])  # it is no purge
+        writer.publish(PurgeKind.TAG, b"a")
+        assert follower.catch_up() == 8
+        assert seen == [0xABC]
+        assert (writer.unswitched(), writer.applied(1)) == ([], 8)
+        for epoch in (1, 2, 3):
+            writer.switch(epoch)
+        assert follower.catch_up() == 8
+        assert seen == [0xABC, 3]
+        follower.detach()
+
+
 def test_limits_are_said() -> None:
     with pages() as (writer, _):
         with pytest.raises(ValueError, match="at most"):

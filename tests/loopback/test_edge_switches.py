@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from amaro.cli import app
 from edge.purges import PurgeKind
 from tests.support.counting_origin import counting_origin
-from tests.support.edge_node import RunningNode, edge_node, eventually
+from tests.support.edge_node import TOKEN, RunningNode, edge_node, eventually
 from tests.support.edges import Asked, Edge, Got, edge_and_origin, response, until
 from tests.support.rules import rules
 
@@ -195,6 +198,24 @@ def test_the_admin_listener_takes_policies_whole_or_not_at_all(
     ]
     assert running.admin("PUT", "/policies", content=SHORT, token="wrong").status_code == 401
     assert epoch_of(running) == said["epoch"]
+
+
+def test_what_is_in_force_can_be_explained_from_outside(node: tuple[RunningNode, Path]) -> None:
+    running, file = node
+    asked = ("policy", "explain", "http://x/a", "--admin", running.admin_url, "--json")
+    done = CliRunner().invoke(app, asked, env={"AMARO_ADMIN_TOKEN": TOKEN})
+    said = json.loads(done.stdout)
+    assert (said["edges"], said["epoch"]) == ([running.admin_url], epoch_of(running))
+    assert said["rules"] == [{"name": "a", "file": str(file), "line": 1}]
+
+
+def test_an_origin_that_the_edge_lacks_changes_nothing(node: tuple[RunningNode, Path]) -> None:
+    running, _ = node
+    before = epoch_of(running)
+    refused = running.admin("PUT", "/policies", content="rules: [{name: a, set: {origin: far}}]")
+    assert refused.status_code == 400
+    assert "no group `far`; this edge has none" in refused.json()["error"]
+    assert epoch_of(running) == before
 
 
 def test_a_worker_that_comes_later_follows_what_is_in_force(
