@@ -20,7 +20,7 @@ COOL_S: Final = 30.0  # after its last answer an entry keeps only what it cannot
 OVERHEAD_BYTES: Final = 1024  # of one entry beside its head and body: objects, index, tags
 
 _VIA_LINE: Final = (b"via", VIA)
-OUTDATED: Final = -1.0  # `fresh_until` of an entry that is to be judged anew before its next use
+OUTDATED: Final = -1.0  # `fresh_until` of an entry: see `outdate`
 _SAID_ANEW: Final = frozenset({b"age", b"content-length"})
 NOT_FOR_PLAYERS: Final = b"surrogate-key"
 
@@ -171,6 +171,15 @@ class Entry(Evictable):
     def pieces(self, first: int, last: int) -> list[Piece]:
         """The bytes `first` to `last` (inclusive), without copying them."""
         return cut(self.slices.__getitem__, first, last)
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether it is to be judged anew before its next use."""
+        return self.fresh_until == OUTDATED
+
+    def outdate(self) -> None:
+        """Other policies are in force: no hit path may answer with it as it is."""
+        self.fresh_until = OUTDATED
 
     def expire(self, now_mono: float) -> None:
         """Make it stale from `now_mono` on, keeping what may be done with it when stale."""

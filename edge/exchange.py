@@ -19,7 +19,7 @@ from edge.asking import SERVER_ERRORS, Asked, Received
 from edge.collapse import Fill, FillReader, Phase
 from edge.counters import Counters
 from edge.delivery import Answer, lacks, of_error, of_fill, of_response, of_stored
-from edge.entry import OUTDATED, Entry
+from edge.entry import Entry
 from edge.errors import DownstreamError, EdgeError, NotCachedError, RefusedError
 from edge.fetch import Response
 from edge.filling import Filler
@@ -117,7 +117,7 @@ class Exchange:
         entry = memory.find(ask.key, ask.request.fields)
         if entry is None:
             return None
-        if entry.stored.policy_epoch == policies.epoch and entry.fresh_until != OUTDATED:
+        if entry.stored.policy_epoch == policies.epoch and not entry.is_outdated:
             return entry
         before = entry.stored
         judged = rejudge(before, ask.request, policies)

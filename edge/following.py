@@ -72,9 +72,9 @@ class Following:
             return None
         if fills.waiting >= limits.waiters_max:
             return None
-        if filler.in_force.policies.rules and self._is_for_the_app(target, facts):
-            return None
         policies = filler.in_force.policies
+        if (policies.rules or policies.aliases) and self._is_for_the_app(target, facts):
+            return None
         target_keyed = policies.reduced(facts.host, normalise(target)[1])
         key = facts.prefix + target_keyed
         found = memory.index.get(key)
@@ -101,7 +101,10 @@ class Following:
     def _is_for_the_app(self, target: bytes, facts: Facts) -> bool:
         """Whether rules have the request go past the cache, or reach an origin with less in it."""
         asked = RequestHead(b"GET", facts.scheme, facts.host, target, cleaned(facts.fields))
-        policy = self.filler.in_force.policies.for_request(asked)
+        policies = self.filler.in_force.policies
+        if policies.host(facts.scheme, facts.host) != facts.host:
+            return True  # an alias
+        policy = policies.for_request(asked)
         stripped = policy.stripped_request
         return policy.bypass or any(name in stripped for name, _ in asked.fields)
 

@@ -16,7 +16,7 @@ from cache_policies.stored import Stored
 from cache_policies.tournament import Tournament
 from cache_policies.vary import variant_key
 from cache_policies.why import Why
-from edge.entry import OUTDATED, Entry
+from edge.entry import Entry
 from edge.index import SHARDS, Index
 from edge.packing import Traits
 from edge.purges import Purge, PurgeKind
@@ -339,7 +339,7 @@ class Memory:
         if entry.policy_epoch == policies.epoch:
             return
         if policies.keeps_key(entry.key):
-            entry.fresh_until = OUTDATED
+            entry.outdate()
         else:  # nothing is looked up under that name any more
             self.remove(entry)
 

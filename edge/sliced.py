@@ -46,6 +46,11 @@ class SlicedEntry(Entry):
         super().freshen(stored)
         self.part_until, self.fresh_until = self.fresh_until, 0.0
 
+    def outdate(self) -> None:
+        """Nor with a part of it."""
+        super().outdate()
+        self.part_until = self.fresh_until
+
     def twin(self, stored: Stored) -> "SlicedEntry":
         """The same slices under another head, unstored."""
         return SlicedEntry(self.key, stored, self.length, self.parts)
