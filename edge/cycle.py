@@ -5,12 +5,11 @@ import logging
 import socket
 import struct
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final, Protocol, TypeAlias
-
-from uvicorn.protocols.http.flow_control import FlowControl
+from typing import Any, Final, TypeAlias
 
 from edge.delivery import BODILESS
 from edge.entry import STATUS_LINES, field_block
+from edge.player import Player, Sink
 
 Message: TypeAlias = MutableMapping[str, Any]
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -24,20 +23,7 @@ BODY_HELD_BYTES_MAX: Final = 65_536  # of a request's body, before reading pause
 log = logging.getLogger("edge.cycle")
 
 
-class Player(Protocol):
-    """What a cycle needs of the connection."""
-
-    transport: asyncio.Transport
-    flow: FlowControl
-
-    def on_response_complete(self) -> None:
-        """The response is out."""
-
-    def linger(self) -> None:
-        """Close, but not before what still comes was read for a while."""
-
-
-def reset_at_close(transport: asyncio.Transport) -> None:
+def reset_at_close(transport: Sink) -> None:
     """Have the connection end with a reset. Over TLS the missing close_notify tells already."""
     connection = transport.get_extra_info("socket")
     if connection is not None and connection.family != socket.AF_UNIX:

@@ -3,18 +3,16 @@
 A task for each of a hundred who wait for one object took 150 us, this takes 20.
 """
 
-import asyncio
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final, Protocol, TypeAlias
-
-from uvicorn.protocols.http.flow_control import FlowControl
 
 from cache_policies.cache_status import render
 from cache_policies.key import normalise
 from cache_policies.message import RequestHead
 from edge.accounts import Account, Accounts, Asking
 from edge.asking import Asked
+from edge.body import Piece
 from edge.collapse import Fill, FillReader, Phase
 from edge.delivery import BODILESS
 from edge.entry import STATUS_LINES, Entry, field_block, player_fields
@@ -24,6 +22,7 @@ from edge.heads import Facts
 from edge.memory import Variants
 from edge.missing import of_miss
 from edge.outcome import failed, of_answer
+from edge.player import Player
 from edge.purges import PurgeFollower
 from edge.tasks import Tasks
 
@@ -31,28 +30,14 @@ BURST_BYTES: Final = 262_144  # handed over at once, before looking whether the 
 _OWN: Final = b"/.amaro/"
 
 
-class Player(Protocol):
-    """What a follower needs of the connection."""
-
-    transport: asyncio.Transport
-    flow: FlowControl
-
-    @property
-    def address(self) -> bytes:
-        """Of the player."""
-
-    @property
-    def is_ending(self) -> bool:
-        """Whether this answer is the connection's last."""
-
-    def on_response_complete(self) -> None:
-        """The response is out."""
+class Followed(Player, Protocol):
+    """A player that can go another way."""
 
     def go_slow(self, follower: "Follower") -> None:
         """Let the app answer, with the follower's place in the fill."""
 
 
-Request: TypeAlias = tuple[Player, bytes, Facts]  # who asks, for which target, how
+Request: TypeAlias = tuple[Followed, bytes, Facts]  # who asks, for which target, how
 
 
 @dataclass(kw_only=True, slots=True)
@@ -64,7 +49,7 @@ class Following:
     accounts: Accounts
     purges: PurgeFollower
 
-    def of(self, player: Player, target: bytes, facts: Facts) -> "Follower | None":
+    def of(self, player: Followed, target: bytes, facts: Facts) -> "Follower | None":
         """A follower for a request without conditions; None when only the app can answer it."""
         filler, fills, memory = self.filler, self.filler.fills, self.filler.memory
         limits = filler.limits
@@ -205,7 +190,7 @@ class Follower(FillReader):
         says = fill.says(of_miss(self._miss, stored.status), now_mono, leads=leads)
         self._following.accounts.counters.collapsed += says.collapsed
         self._account.answered(of_answer(says, fill.tier))
-        self._chunked = stored.length is None
+        self._chunked = stored.length is None and self._player.chunks
         self.keep_alive = not self._player.is_ending
         return b"%bage: %d\r\ncache-status: %b\r\n%b%b\r\n" % (
             fill.player_head,
@@ -217,7 +202,7 @@ class Follower(FillReader):
             b"" if self.keep_alive else b"connection: close\r\n",
         )
 
-    def _send(self, out: list[bytes | memoryview]) -> None:
+    def _send(self, out: list[Piece]) -> None:
         fill, body, transport = self.fill, self.fill.body, self._player.transport
         before = self.offset
         while out or not self._player.flow.write_paused:
@@ -248,7 +233,9 @@ class Follower(FillReader):
     def _close_account(self, *, cut: bool = False) -> None:
         account, facts, stored = self._account, self.facts, self.fill.stored
         account.sent_bytes = self.offset
-        asking = Asking(self._player.address, facts.method, facts.host, self.target)
+        asking = Asking(
+            self._player.address, facts.method, facts.host, self.target, facts.version
+        )
         account.close(asking, stored.status if stored is not None else 0, cut=cut)
 
     def _complete(self) -> None:

@@ -1,6 +1,7 @@
 """Request heads: what is refused, what the hit path may answer, what only the slow path can."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -35,6 +36,8 @@ SLOW: Final = UNTRUSTED | {  # a request with one of these fields goes the slow 
     HOP,
 }
 SELECTING: Final = frozenset({b"if-modified-since", b"if-none-match", b"if-range", b"range"})
+
+Line: TypeAlias = bytes | tuple[bytes, bytes]  # as HTTP/1.1 and HTTP/2 give it
 
 _REQUEST_LINE = re.compile(
     rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([^\x00-\x20\x7f]+) HTTP/([0-9]\.[0-9])"
@@ -159,17 +162,22 @@ class KnownLines:
         self._policies = policies or Policies.bare()
         self._is_slow = self._policies.is_slow if self._policies.has_slow else None
         self._lines_max = lines_max
-        self._known: dict[bytes, _Read] = {}
+        self._known: dict[Line, _Read] = {}
         self._prefixes: dict[tuple[bytes, bytes], bytes] = {}
 
-    def facts(self, tail: bytes, method: bytes, scheme: bytes) -> Facts | None:
-        """The facts of a plain HTTP/1.1 head; None when it is not plain, or might be malformed."""
+    def facts(
+        self, tail: bytes, lines: Sequence[Line], method: bytes, scheme: bytes
+    ) -> Facts | None:
+        """The facts of a plain request; None when it is not plain, or might be malformed.
+
+        `tail` is what to know it by, b"" with HTTP/2.
+        """
         known = self._known
         fields = []
         kinds = 0
         host = b""
         wish = None
-        for line in tail[2:-4].split(b"\r\n"):
+        for line in lines:
             read = known.get(line)
             if read is None:
                 read = self._learn(line)
@@ -218,8 +226,9 @@ class KnownLines:
             facts.wish = wish
         return head, facts
 
-    def _learn(self, line: bytes) -> "_Read":
-        match = FIELD_LINE.fullmatch(line)
+    def _learn(self, line: Line) -> "_Read":
+        text = line if isinstance(line, bytes) else b": ".join(line)
+        match = FIELD_LINE.fullmatch(text)
         if match is None:
             return (b"", b""), self._OTHER, None
         name, value = match[1].lower(), match[2].rstrip(b" \t")
@@ -233,7 +242,7 @@ class KnownLines:
         else:
             kind = 0
         read = (name, value), kind, wish
-        if len(line) <= LINE_KEPT_BYTES_MAX:
+        if len(text) <= LINE_KEPT_BYTES_MAX:
             if len(self._known) >= self._lines_max:
                 self._known.clear()  # the lasting ones are back within a request
             self._known[line] = read
@@ -341,6 +350,15 @@ def origin_form(method: bytes, target: bytes, facts: Facts) -> bytes:
         raise RefusedHeadError("absolute-form")
     path = absolute[3] or b"/"
     return path if path.startswith(b"/") else b"/" + path
+
+
+def joined_cookies(fields: Sequence[tuple[bytes, bytes]]) -> Fields:
+    """The fields with one Cookie line at most: HTTP/2 may cut it into several (RFC 9113 §8.2.3)."""
+    cookies = [value for name, value in fields if name == b"cookie"]
+    if len(cookies) < 2:
+        return tuple(fields)
+    rest = [line for line in fields if line[0] != b"cookie"]
+    return (*rest, (b"cookie", b"; ".join(cookies)))
 
 
 def body_length(facts: Facts) -> int | None:

@@ -1,9 +1,19 @@
 """How slowly a player reads, judged by what it has not taken, the kernel's part included."""
 
-import asyncio
 import fcntl
 import termios
 from array import array
+from typing import Any, Protocol
+
+
+class Written(Protocol):
+    """What has been written to a player, as a transport tells it."""
+
+    def get_write_buffer_size(self) -> int:
+        """Bytes that the kernel has not got yet."""
+
+    def get_extra_info(self, name: str) -> Any:
+        """The socket, asked for by that name."""
 
 
 class Pace:
@@ -16,7 +26,7 @@ class Pace:
         self._untaken_bytes = 0  # at that time
 
     def is_below(
-        self, bps: float, patience_s: float, *, transport: asyncio.Transport, now_mono: float
+        self, bps: float, patience_s: float, *, transport: Written, now_mono: float
     ) -> bool:
         """Whether a player that holds memory has taken less than `bps` for `patience_s` seconds.
 
@@ -31,7 +41,7 @@ class Pace:
         return elapsed_s >= patience_s and self._untaken_bytes - untaken < bps * elapsed_s
 
 
-def in_kernel(transport: asyncio.BaseTransport) -> int:
+def in_kernel(transport: Written) -> int:
     """Bytes that the kernel has of us and the player has not; 0 where it does not tell."""
     connection = transport.get_extra_info("socket")
     count = array("i", [0])

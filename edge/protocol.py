@@ -38,6 +38,7 @@ from edge.memory import Variants
 from edge.pace import Pace
 from edge.refusals import RefusedHeadError
 from edge.request_body import RequestBody
+from edge.scope import Ends, Request, scope_of
 from edge.shared import Shared
 from edge.sliced import SlicedEntry
 
@@ -53,6 +54,7 @@ class EdgeProtocol(HttpToolsProtocol):
     """One connection. `shared` comes with the class: see `bind`."""
 
     shared: Shared
+    chunks = True  # it can frame a body whose length is not known
 
     def __init__(
         self,
@@ -291,8 +293,9 @@ class EdgeProtocol(HttpToolsProtocol):
         method, _, target = line[:-9].partition(b" ")
         if method not in _OF_HITS or not is_target(target):
             return False
-        lines = self.shared.lines
-        facts = lines.facts(head[at:], method, self._scheme)
+        known = self.shared.lines
+        lines = head[at + 2 : -4].split(b"\r\n")
+        facts = known.facts(head[at:], lines, method, self._scheme)
         if facts is None:
             return False
         keep = method == b"GET" and len(facts.tail) <= TAIL_KEPT_BYTES_MAX
@@ -301,7 +304,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._facts = facts if keep else None
         if self._hit(target, facts):
             return True
-        return self.shared.lines is lines and self._follow(target, facts)
+        return self.shared.lines is known and self._follow(target, facts)
 
     def _hit(self, target: bytes, facts: Facts) -> bool:
         """Answer from memory, if that is all it takes; everything a hit does is in here."""
@@ -444,7 +447,6 @@ class EdgeProtocol(HttpToolsProtocol):
         reader: Follower | None = None,
     ) -> None:
         """Hand the request to the app, with its place in a fill if it has one."""
-        path, _, query = target.partition(b"?")
         expects = any(n == b"expect" and v.lower() == b"100-continue" for n, v in facts.fields)
         cycle = Cycle(
             self,
@@ -455,31 +457,8 @@ class EdgeProtocol(HttpToolsProtocol):
         )
         if self._body is None:
             cycle.end_of_body()
-        scope = {
-            "type": "http",
-            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
-            "http_version": facts.version.decode(),
-            "method": method.decode(),
-            "scheme": facts.scheme.decode(),
-            "path": path.decode("latin-1"),
-            "raw_path": path,
-            "query_string": query,
-            "root_path": "",
-            "headers": list(facts.fields),
-            "server": self.server,
-            "client": self.client,
-            "state": {},
-            "extensions": {
-                "amaro.edge": {
-                    "target": target,
-                    "host": facts.host,
-                    "peer": self.shared.peers,
-                    "body_length": length,
-                    "cut": cycle.cut,
-                    "reader": reader,
-                }
-            },
-        }
+        ends = Ends(self.server, self.client, self.shared.peers)
+        scope = scope_of(Request(target, facts, length), ends, cycle, reader)
         self.cycle = cycle  # type: ignore[assignment]
         self._busy = True
         task = self.loop.create_task(cycle.run(self.app, scope))
@@ -584,6 +563,6 @@ class _HearsNothing:
 _HEARS_NOTHING: Final = _HearsNothing()
 
 
-def bind(shared: Shared, protocol: type[EdgeProtocol]) -> type[EdgeProtocol]:
+def bind(shared: Shared) -> type[EdgeProtocol]:
     """The protocol class for uvicorn's `http=`, with what its connections share."""
-    return type("Bound" + protocol.__name__, (protocol,), {"shared": shared})
+    return type("BoundEdgeProtocol", (EdgeProtocol,), {"shared": shared})

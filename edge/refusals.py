@@ -18,8 +18,12 @@ REFUSALS: Final[dict[str, int]] = {
     "head-too-large": 431,
     "head-too-slow": 408,
     "host": 400,  # absent, repeated or no authority (RFC 9112 §3.2)
+    "http2-flood": 400,  # of frames of no use, streams that are reset, headers: GOAWAY
+    "http2-syntax": 400,  # what its parser objects to: RST_STREAM or GOAWAY (RFC 9113 §5.4)
+    "http2-window": 400,  # beyond 2^31-1 (RFC 9113 §6.9.1)
     "method": 501,
     "request-line": 400,
+    "streams-max": 503,  # RST_STREAM: to be tried again
     "syntax": 400,  # what only the parser objects to
     "target": 400,
     "trailer": 400,

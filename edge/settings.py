@@ -44,6 +44,7 @@ class Limits:
     body_max_bytes: int = 64 * MIB  # of a request
     connections_max: int = 16_384
     reader_min_bps: int = 8 * KIB  # bytes a second; slower readers are cut when memory is short
+    reader_idle_s: float = 120.0  # a player that takes nothing of what waits for it is cut
     drain_grace_s: float = 1.0  # `ready` says 503, everything is still served
     drain_s: float = 20.0  # then responses in flight may finish for this long
 

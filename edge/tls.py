@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from edge.certificate_names import best_for, names_in
 from edge.settings import CertificatePair
 
-ALPN: Final = ("http/1.1",)
+ALPN: Final = ("h2", "http/1.1")
 CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; those of 1.3 are all good
 PEM_BYTES_MAX: Final = 96 * 1024  # of all pairs: workers get them in one message
 

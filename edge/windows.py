@@ -9,7 +9,11 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias
 
-WINDOW_BYTES: Final = 65_536  # one more may be encrypted already: 128 KiB of a body in all
+WINDOW_BYTES: Final = 28_672
+"""At once. Three more may be encrypted already: less than 128 KiB of a body in all.
+
+Encrypted it is still below the size from which each allocation is a mapping of its own.
+"""
 
 Data: TypeAlias = bytes | bytearray | memoryview
 
@@ -34,10 +38,7 @@ class WindowedTransport(asyncio.Transport):
         self._is_closing = False
 
     def begin(self) -> None:
-        """Have the transport say when it takes no more: at once, while a handshake is on its way.
-
-        So its protocol must be ready for flow control.
-        """
+        """Have the transport say at once when it is full; the connection must be ready to hear."""
         self._transport.set_write_buffer_limits(high=1, low=0)
 
     # what the connection writes

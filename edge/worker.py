@@ -40,7 +40,7 @@ from edge.protocol import EdgeProtocol, bind
 from edge.purged import Dated
 from edge.purges import Purge, PurgeFollower, PurgeKind
 from edge.retries import RetryBudget
-from edge.secure import SecureProtocol
+from edge.secure import SecureConnection, bind_secure
 from edge.shared import Shared
 from edge.slicing import Slicer
 from edge.tasks import Tasks
@@ -242,7 +242,7 @@ class Worker:
         """The counters and gauges, by name."""
         return self.snapshot()
 
-    def protocol(self, *, peers: bool = False) -> type[EdgeProtocol]:
+    def protocol(self, *, peers: bool = False) -> type[EdgeProtocol] | type[SecureConnection]:
         """The protocol class of one listener; players' connections are TLS when the node has it."""
         shared = Shared(
             following=self.following,
@@ -252,8 +252,9 @@ class Worker:
             peers=peers,
         )
         self.shared.append(shared)
-        secure = self.certificates is not None and not peers
-        return bind(shared, SecureProtocol if secure else EdgeProtocol)
+        if self.certificates is not None and not peers:
+            return bind_secure(shared)
+        return bind(shared)
 
     def drain(self) -> None:
         """Say `ready` no more; every answer from now on is the last one on its connection."""
@@ -290,7 +291,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 worker.peer_app if peers else worker.app,
-                http=worker.protocol(peers=peers),
+                http=worker.protocol(peers=peers),  # type: ignore[arg-type]  # buffered ones serve too
                 lifespan="off",
                 interface="asgi3",
                 proxy_headers=False,  # a player may not say who it is

@@ -69,6 +69,10 @@ class Parsed:
         self.complete = True
 
 
+def quickly(known: KnownLines, tail: bytes) -> Facts | None:
+    return known.facts(tail, tail[2:-4].split(b"\r\n"), b"GET", b"http")
+
+
 def strictly(tail: bytes) -> Facts:
     context = Context(b"GET", b"1.1", b"http", b"server")
     return read_facts(tail, read_fields(tail[2:-4].split(b"\r\n")), context)
@@ -81,7 +85,7 @@ def test_quickly_read_heads_are_those_that_the_parser_accepts(lines):
     tail = b"\r\n" + b"".join(line + b"\r\n" for line in lines) + b"\r\n"
     known = KnownLines(lines_max=8)
     for _ in range(2):  # once learning, once knowing
-        quick = known.facts(tail, b"GET", b"http")
+        quick = quickly(known, tail)
         if quick is None:
             continue
         parsed = Parsed(b"GET / HTTP/1.1" + tail)
@@ -98,7 +102,7 @@ def test_quickly_read_heads_are_those_that_the_parser_accepts(lines):
 )
 def test_plain_lines_are_read_quickly(line):
     tail = b"\r\nHost: a\r\n" + (b"" if line.startswith(b"Host") else line + b"\r\n") + b"\r\n"
-    facts = KnownLines().facts(tail, b"GET", b"http")
+    facts = quickly(KnownLines(), tail)
     assert facts is not None
     assert facts.prefix == b"http://a"
 
@@ -106,11 +110,11 @@ def test_plain_lines_are_read_quickly(line):
 def test_known_lines_are_bounded():
     known = KnownLines(lines_max=10)
     for number in range(100):
-        assert known.facts(b"\r\nHost: h%d\r\nX: %d\r\n\r\n" % (number, number), b"GET", b"http")
+        assert quickly(known, b"\r\nHost: h%d\r\nX: %d\r\n\r\n" % (number, number))
         assert len(known._known) <= 10
         assert len(known._prefixes) <= 10
     long = b"\r\nHost: a\r\nX: " + b"x" * 2000 + b"\r\n\r\n"
-    known.facts(long, b"GET", b"http")
+    quickly(known, long)
     assert all(len(line) < 600 for line in known._known)
 
 

@@ -5,8 +5,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.protocol import bind
-from edge.secure import SecureProtocol
+from edge.secure import bind_secure
 from edge.windows import WINDOW_BYTES, WindowedTransport
 from tests.support.wire import Connection, Wire, close_worker, worker_without_listener
 
@@ -55,6 +54,7 @@ class Told:
         self.paused = False
         self.windows = WindowedTransport(self.narrow, self.pause, self.resume)
         self.narrow.windows = self.windows
+        self.windows.begin()
 
     def pause(self) -> None:
         assert not self.paused
@@ -100,13 +100,20 @@ class Shaking(Wire):
         self.protocol.pause_writing()
 
 
+class Handshake:
+    def selected_alpn_protocol(self) -> None:
+        """HTTP/1.1, since nothing was chosen."""
+
+
 async def test_a_connection_may_begin_while_its_handshake_is_on_its_way():
     worker = worker_without_listener()
-    protocol_class = bind(worker.protocol().shared, SecureProtocol)
-    connection = Connection(worker, protocol_class, Shaking())
-    assert connection.protocol.flow.write_paused
+    shaking = Shaking()
+    shaking._extra["ssl_object"] = Handshake()
+    connection = Connection(worker, bind_secure(worker.protocol().shared), shaking)
+    flow = connection.protocol._protocol.flow
+    assert flow.write_paused
     connection.protocol.resume_writing()
-    assert not connection.protocol.flow.write_paused
+    assert not flow.write_paused
     connection.close()
     await close_worker(worker)
 

@@ -1,0 +1,65 @@
+"""What memory answers a plain request with: the readable form of what the protocols do."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from cache_policies.key import normalise
+from edge.body import Piece
+from edge.delivery import Shape, lacks, plan
+from edge.entry import Entry
+from edge.heads import Facts, is_target
+from edge.memory import Variants
+from edge.shared import Shared
+from edge.sliced import SlicedEntry
+
+
+class Hit(NamedTuple):
+    """A head as HTTP/1.1 writes it, and the `length` bytes of its body."""
+
+    head: bytes
+    pieces: Sequence[Piece]
+    length: int
+
+
+def look_up(shared: Shared, target: bytes, facts: Facts, now: float) -> Entry | None:
+    """The fresh entry that answers a plain request, after all purges that were published."""
+    follower = shared.follower
+    if follower.epoch_word[0] != follower.word:
+        lines = shared.lines
+        follower.catch_up()
+        if shared.lines is not lines:
+            return None  # other policies read this request in another way, perhaps
+    if b"CMCD=" in target:
+        if not is_target(target):
+            return None
+        target = normalise(target)[1]
+    entry = shared.memory.index.get(facts.prefix + target)
+    if type(entry) is Variants:
+        entry = entry.entries.get(facts.variant(entry.vary))
+    if entry is None and shared.policies.reduces:
+        reduced = shared.policies.reduced(facts.host, target)
+        return look_up(shared, reduced, facts, now) if reduced != target else None
+    if isinstance(entry, SlicedEntry):
+        wanted = facts.selecting and now < entry.part_until
+        return entry if wanted and not lacks(entry, facts.request) else None
+    if entry is None or now >= entry.fresh_until:  # type: ignore[union-attr]
+        return None
+    assert type(entry) is Entry
+    return entry
+
+
+def part_of(entry: Entry, facts: Facts, now: float) -> Hit:
+    """The answer to a request that asks for less than the whole, or whether it has changed."""
+    planned = plan(facts.request, entry.stored, entry.length)
+    shape = planned.shape
+    if shape is Shape.NOT_MODIFIED:
+        return Hit(entry.not_modified_head(now), [], 0)
+    if shape is Shape.UNSATISFIABLE:
+        return Hit(entry.unsatisfiable_head(now), [], 0)
+    if shape is Shape.PART:
+        pieces = entry.pieces(planned.first, planned.last)
+        head = entry.partial_head(now, planned.first, planned.last)
+        return Hit(head, pieces, planned.last - planned.first + 1)
+    if facts.method == b"HEAD":
+        return Hit(entry.hit_head(now), [], 0)
+    return Hit(entry.hit_head(now), entry.pieces(0, entry.length - 1), entry.length)
