@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from time import monotonic, time
 
 from edge.access_log import AccessLog
+from edge.clients import UNLIMITED, ClientCounts, TrustedProxies
 from edge.counters import Counters
 from edge.log_lines import Line
 from edge.outcome import Outcome, refused
@@ -23,11 +24,19 @@ class Asking:
 class Accounts:
     """The accounts of one listener."""
 
-    __slots__ = ("counters", "log")
+    __slots__ = ("clients", "counters", "log")
 
-    def __init__(self, counters: Counters, log: AccessLog | None = None) -> None:
+    def __init__(
+        self,
+        counters: Counters,
+        log: AccessLog | None = None,
+        clients: ClientCounts | None = None,
+    ) -> None:
         self.counters = counters
         self.log = log
+        if clients is None:
+            clients = ClientCounts(UNLIMITED, TrustedProxies())
+        self.clients = clients
 
     def refused(self, client: bytes, reason: str, status: int) -> None:
         """A head came that nobody may answer; what it asked for is not to be trusted."""

@@ -1,6 +1,7 @@
 """The slow path as an ASGI app: read the request, have it answered, send the answer."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -75,7 +76,7 @@ class EdgeApp:
             cut = not await self._send(scope, answer, send, account)
         finally:
             answer.body.close()
-            account.close(_asking(scope), answer.status, cut=cut)
+            account.close(self._asking(scope), answer.status, cut=cut)
 
     def _own(self, path: str) -> Answer | None:
         """The answers that are this edge's own."""
@@ -97,7 +98,7 @@ class EdgeApp:
         )
         length = told["body_length"]
         body = None if length == 0 else self._body(receive)
-        asked = _peers_asked(fields) if told["peer"] else Asked(client=_address(scope))
+        asked = _peers_asked(fields) if told["peer"] else Asked(client=self._client(scope))
         try:
             if length is not None and length > self._limits.body_max_bytes:
                 raise BodyTooLargeError("request-body-too-large")
@@ -112,15 +113,35 @@ class EdgeApp:
         asked = replace(asked, body=body, body_length=length, trace=trace)
         return await self._exchange.answer(request, asked, told["reader"])
 
+    def _asking(self, scope: Scope) -> Asking:
+        """What a line of the log says of the request."""
+        told = scope["extensions"]["amaro.edge"]
+        return Asking(
+            client=self._client(scope),
+            method=scope["method"].encode(),
+            host=told["host"],
+            target=told["target"],
+            http=scope["http_version"].encode(),
+        )
+
+    def _client(self, scope: Scope) -> bytes:
+        address = scope["client"][0].encode() if scope["client"] else b"unknown"
+        return self._accounts.clients.proxies.client(address, tuple(scope["headers"]))
+
     async def _body(self, receive: Receive) -> AsyncIterator[bytes]:
         """The pieces of the request's body as they come, within its limits of size and pace."""
-        total_bytes = 0
+        limits = self._limits
+        total_bytes, waited_s = 0, 0.0
         while True:
+            began_mono = time.monotonic()
             try:
-                async with asyncio.timeout(self._limits.idle_s):
+                async with asyncio.timeout(limits.idle_s):
                     message = await receive()
             except TimeoutError:
                 raise DownstreamError("request-body-stalled") from None
+            waited_s += time.monotonic() - began_mono
+            if total_bytes < (waited_s - limits.idle_s) * limits.sender_min_bps:
+                raise DownstreamError("request-body-too-slow")
             if message["type"] == "http.disconnect":
                 raise DownstreamError("disconnected")
             total_bytes += len(message["body"])
@@ -153,22 +174,6 @@ class EdgeApp:
             return False
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         return True
-
-
-def _asking(scope: Scope) -> Asking:
-    """What a line of the log says of the request."""
-    told = scope["extensions"]["amaro.edge"]
-    return Asking(
-        client=_address(scope),
-        method=scope["method"].encode(),
-        host=told["host"],
-        target=told["target"],
-        http=scope["http_version"].encode(),
-    )
-
-
-def _address(scope: Scope) -> bytes:
-    return scope["client"][0].encode() if scope["client"] else b"unknown"
 
 
 def _scheme(scope: Scope, fields: Fields) -> bytes:

@@ -185,6 +185,7 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.write(fetch.head())
             if fetch.body is not None:
                 self._sender = self._loop.create_task(self._send_body(fetch))
+                self._sender.add_done_callback(lambda _: self._wake())  # it may have failed
             await self._await_head()
         except BaseException:
             self.abort()

@@ -80,7 +80,8 @@ class Following:
         fill = Fill(key, variant, request, sequence=self.purges.applied, stale=None)
         follower = Follower(self, fill, (player, target, facts), leads=True)
         fills.add(fill)
-        self.tasks.start(filler.run(fill, Asked(client=player.address)))
+        client = self.accounts.clients.proxies.client(player.address, facts.fields)
+        self.tasks.start(filler.run(fill, Asked(client=client)))
         return follower
 
     def _is_for_the_app(self, target: bytes, facts: Facts) -> bool:
@@ -233,9 +234,7 @@ class Follower(FillReader):
     def _close_account(self, *, cut: bool = False) -> None:
         account, facts, stored = self._account, self.facts, self.fill.stored
         account.sent_bytes = self.offset
-        asking = Asking(
-            self._player.address, facts.method, facts.host, self.target, facts.version
-        )
+        asking = Asking(self._player.address, facts.method, facts.host, self.target, facts.version)
         account.close(asking, stored.status if stored is not None else 0, cut=cut)
 
     def _complete(self) -> None:

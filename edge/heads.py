@@ -22,7 +22,11 @@ METHODS: Final = frozenset(  # all that the parser knows, but CONNECT and TRACE
     b"SOURCE SUBSCRIBE UNBIND UNLINK UNLOCK UNSUBSCRIBE".split()
 )
 
-SLOW: Final = UNTRUSTED | {  # a request with one of these fields goes the slow way
+_OF_PROXIES: Final = frozenset(  # in all that comes through one; no answer depends on them
+    b"forwarded x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto "
+    b"x-real-ip".split()
+)
+SLOW: Final = (UNTRUSTED - _OF_PROXIES) | {  # a request with one of these fields goes the slow way
     b"authorization",
     b"cache-control",
     b"content-length",

@@ -92,6 +92,7 @@ class Http2Protocol:
         """Send our settings."""
         self.transport = transport
         transport.set_write_buffer_limits(high=1, low=0)
+        self._client: str | None = None  # whom it counts for
         self._ends = Ends(get_local_addr(transport), get_remote_addr(transport), peer=False)
         self.connections.add(self)  # type: ignore[arg-type]  # it has what the server asks of one
         self._quiet_since = monotonic()
@@ -101,11 +102,16 @@ class Http2Protocol:
             self._give_up("connections-max", frames.ENHANCE_YOUR_CALM)
         elif self.shared.is_draining:
             self._go_away()
+        try:
+            self._client = self.shared.clients.enter(self.address)
+        except OverflowError:
+            self._give_up("client-connections-max", frames.ENHANCE_YOUR_CALM)
         self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop all that works for this player."""
         self.connections.discard(self)
+        self.shared.clients.leave(self._client)
         if self._timer is not None:
             self._timer.cancel()
         for stream_id in [*self._outlet.streams]:

@@ -78,6 +78,8 @@ class EdgeProtocol(HttpToolsProtocol):
         self._pace = Pace()
         self._logged = b""  # what each line of the log says of who asks
         self._logged_prefix: bytes | None = None  # and the prefix of keys that this is of
+        self._stall = Pace()
+        self._client: str | None = None  # whom this connection counts for
 
     # connection
 
@@ -88,11 +90,17 @@ class EdgeProtocol(HttpToolsProtocol):
         self._arm(self.shared.limits.keep_alive_s)
         if len(self.connections) > self.shared.limits.connections_max:
             self._refuse(RefusedHeadError("connections-max"))
+            return
+        try:
+            self._client = self.shared.clients.enter(self.address)
+        except OverflowError:
+            self._refuse(RefusedHeadError("client-connections-max"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.connections.discard(self)
         self._unset_keepalive_if_required()
         self._disarm_head()
+        self.shared.clients.leave(self._client)
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
             cycle.disconnect()  # type: ignore[attr-defined]
@@ -499,6 +507,11 @@ class EdgeProtocol(HttpToolsProtocol):
             if self._ending and not self._unread:
                 self.transport.close()
 
+    def _takes_nothing(self) -> bool:
+        """Whether a player has taken nothing of what waits for it for too long."""
+        patience_s = self.shared.limits.reader_idle_s
+        return self._stall.is_below(1.0, patience_s, transport=self.transport, now_mono=monotonic())
+
     # refusals and time
 
     def _refuse(self, refusal: RefusedHeadError) -> None:
@@ -549,6 +562,10 @@ class EdgeProtocol(HttpToolsProtocol):
         limit_s = self.shared.limits.keep_alive_s
         quiet_s = monotonic() - self._quiet_since
         if self._busy or self._unread:
+            if self._takes_nothing():
+                self.shared.counters.readers_cut += 1
+                self.transport.abort()
+                return
             self._arm(limit_s)
         elif quiet_s >= limit_s:
             self.transport.close()

@@ -8,6 +8,7 @@ REFUSALS: Final[dict[str, int]] = {
     "bare-line-end": 400,  # CR or LF alone: some read it as the end of a line
     "chunk": 400,  # RFC 9112 §7.1
     "chunk-extensions": 400,  # more of them than anybody needs
+    "client-connections-max": 429,
     "connections-max": 503,
     "content-length": 400,  # repeated, not a number, or beside Transfer-Encoding
     "field-name": 400,

@@ -42,7 +42,9 @@ class Limits:
     head_max_bytes: int = 32 * KIB  # request line and fields together
     url_max_bytes: int = 8 * KIB
     body_max_bytes: int = 64 * MIB  # of a request
+    sender_min_bps: int = 256  # of a request's body, once it has been waited for `idle_s` in all
     connections_max: int = 16_384
+    client_connections_max: int = 2_048  # of one client: an IPv4 address, or an IPv6 /64
     reader_min_bps: int = 8 * KIB  # bytes a second; slower readers are cut when memory is short
     reader_idle_s: float = 120.0  # a player that takes nothing of what waits for it is cut
     drain_grace_s: float = 1.0  # `ready` says 503, everything is still served
@@ -86,6 +88,7 @@ class Limits:
 
 
 _SHARED: Final = (
+    "client_connections_max",
     "connections_max",
     "fills_max",
     "uncacheable_max",
@@ -114,6 +117,7 @@ class EdgeSettings:
     region: str = ""
     access_log: str = ""  # a file, "-" for standard output; none without
     access_log_sample: int = 1  # one of that many answers is logged
+    trusted_proxies: tuple[str, ...] = ()  # networks whose hosts say truly for whom they ask
     tls: tuple[CertificatePair, ...] = ()  # players connect over TLS where there is one
     policies: str | None = None  # a policy file's name
     limits: Limits = field(default_factory=Limits)
@@ -153,5 +157,6 @@ class EdgeSettings:
             "limits": Limits(**raw["limits"]),
             "tls": tuple(CertificatePair(*pair) for pair in raw["tls"]),
             "origin_groups": tuple(raw["origin_groups"]),
+            "trusted_proxies": tuple(raw["trusted_proxies"]),
         }
         return cls(**{**raw, **nested})

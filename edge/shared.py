@@ -12,6 +12,7 @@ class Shared:
 
     __slots__ = (
         "accounts",
+        "clients",
         "counters",
         "follower",
         "following",
@@ -41,6 +42,7 @@ class Shared:
         self.counters = accounts.counters
         self.log = accounts.log  # of plain hits, too
         self.limits = limits
+        self.clients = accounts.clients
         self.policies = following.filler.in_force.policies
         self.lines = KnownLines(self.policies)
         self.peers = peers  # these connections come from other workers of this node

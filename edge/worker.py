@@ -17,6 +17,7 @@ from edge.access_log import access_log
 from edge.accounts import Accounts
 from edge.app import Debugging, EdgeApp
 from edge.asking import Asker
+from edge.clients import ClientCounts, TrustedProxies
 from edge.collapse import Fills, Uncacheable
 from edge.control import Answers, ControlLine
 from edge.counters import Counters
@@ -66,7 +67,9 @@ class Worker:
         self.settings, self.worker_no = settings, given.worker_no
         self.counters = Counters()
         self.log = access_log(settings, self.counters)
-        self.accounts = Accounts(self.counters, self.log)
+        proxies = TrustedProxies(settings.trusted_proxies)
+        clients = ClientCounts(limits.client_connections_max, proxies)
+        self.accounts = Accounts(self.counters, self.log, clients)
         self.peer_accounts = Accounts(Counters())  # what peers ask is no player's request
         self.watch = LoopWatch()
         self.memory = Memory(

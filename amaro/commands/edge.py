@@ -73,6 +73,10 @@ def serve(
         typer.Option(metavar="HOST:PORT", help="Purge, status and metrics; needs a token."),
     ] = None,
     token_file: TokenFileOption = None,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CIDR", help="Whose X-Forwarded-For names the client; repeatable."),
+    ] = None,
     tls_cert: Annotated[
         list[str] | None,
         typer.Option(metavar="FILE", help="Serve TLS with this certificate and its chain, in PEM."),
@@ -126,6 +130,7 @@ def serve(
         region=region,
         access_log=_log_file(access_log),
         access_log_sample=access_log_sample,
+        trusted_proxies=_read("--trusted-proxy", _networks, trusted_proxy or []),
         tls=tuple(map(CertificatePair, certificates, keys)),
         policies=None if policies is None else str(policies),
     )
@@ -155,6 +160,13 @@ def _log_file(name: str) -> str:
     except OSError as error:
         give_up(f"--access-log {name}: {error.strerror}", status=2)
     return str(path)
+
+
+def _networks(texts: list[str]) -> tuple[str, ...]:
+    from edge.clients import TrustedProxies  # noqa: PLC0415
+
+    TrustedProxies(texts)
+    return tuple(texts)
 
 
 def _run(settings: EdgeSettings) -> None:

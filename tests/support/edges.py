@@ -246,6 +246,7 @@ async def running_edge(
     debug_token: str = "",
     tls: Sequence[CertificatePair] = (),
     policies: dict[str, Any] | None = None,
+    trusted_proxies: tuple[str, ...] = (),
     **limits: Any,
 ) -> AsyncIterator[Edge]:
     """An edge in front of `origin_url`; `limits` replace those of its settings."""
@@ -264,6 +265,7 @@ async def running_edge(
             access_log_sample=access_log_sample,
             debug_token=debug_token,
             limits=Limits(**limits),
+            trusted_proxies=trusted_proxies,
         ),
         worker_no=0,
         page=page,

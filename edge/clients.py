@@ -1,0 +1,127 @@
+"""Whom a request is from, and how many connections each of them has."""
+
+from collections import Counter
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final, TypeAlias
+
+from cache_policies.message import Fields, field_lines, list_members
+
+_Address: TypeAlias = IPv4Address | IPv6Address
+
+UNLIMITED: Final = 1 << 62
+CLIENT_BITS: Final = 64  # of an IPv6 address: the rest is the client's to choose
+
+
+class TrustedProxies:
+    """The networks whose hosts say truly for whom they ask; nobody else is believed."""
+
+    def __init__(self, networks: Iterable[str] = ()) -> None:
+        """Raises ValueError for what is no network, with the text."""
+        self._networks = [ip_network(text, strict=False) for text in networks]
+
+    def trusts(self, address: bytes) -> bool:
+        """Whether a connection comes from such a proxy."""
+        read = _read(address.decode("latin-1")) if self._networks else None
+        return read is not None and self._has(read)
+
+    def client(self, address: bytes, fields: Fields) -> bytes:
+        """The client's address: the last one that no trusted proxy has, as they tell it.
+
+        X-Forwarded-For and Forwarded (RFC 7239) are read from the right; what stands left of an
+        untrusted address is that client's word. Where both fields are there and do not agree, one
+        of them was not the proxy's, and neither counts.
+        """
+        if not self._networks or not self.trusts(address):
+            return address
+        said = {
+            self._last_untrusted(address, chain)
+            for chain in (_forwarded_for(fields), _forwarded(fields))
+            if chain
+        }
+        return said.pop() if len(said) == 1 else address
+
+    def _last_untrusted(self, address: bytes, chain: list[str]) -> bytes:
+        found = address
+        for text in reversed(chain):
+            read = _read(text)
+            if read is None:
+                break  # "unknown", or an alias: whoever said so is as far as we see
+            found = str(read).encode()
+            if not self._has(read):
+                break
+        return found
+
+    def _has(self, address: _Address) -> bool:
+        return any(address in network for network in self._networks)
+
+
+class ClientCounts:
+    """Connections by client; an IPv6 client is its /64. Loopback is the operator's own machine."""
+
+    def __init__(self, connections_max: int, proxies: TrustedProxies) -> None:
+        self._connections_max = connections_max
+        self.proxies = proxies
+        self._counts: Counter[str] = Counter()
+
+    def enter(self, address: bytes) -> str | None:
+        """Count a connection; return whom to give to `leave`, None for one that is not counted.
+
+        Raises OverflowError when its client has too many.
+        """
+        read = _read(address.decode("latin-1"))
+        if read is None or read.is_loopback or self.proxies.trusts(address):
+            return None
+        client = counted_as(read)
+        if self._counts[client] >= self._connections_max:
+            raise OverflowError
+        self._counts[client] += 1
+        return client
+
+    def leave(self, client: str | None) -> None:
+        """A connection has ended."""
+        if client is not None:
+            self._counts[client] -= 1
+            if not self._counts[client]:
+                del self._counts[client]
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+
+def counted_as(address: _Address) -> str:
+    """Who a client is to a limit: its IPv4 address, or the /64 of its IPv6 address."""
+    if isinstance(address, IPv4Address):
+        return str(address)
+    return str(IPv6Network((address, CLIENT_BITS), strict=False))
+
+
+def _read(text: str) -> _Address | None:
+    """An address as X-Forwarded-For and Forwarded write it, perhaps with a port; None if none."""
+    text = text.strip().strip('"')
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def _forwarded_for(fields: Fields) -> list[str]:
+    lines = field_lines(fields, b"x-forwarded-for")
+    return [member.decode("latin-1") for line in lines for member in list_members(line)]
+
+
+def _forwarded(fields: Fields) -> list[str]:
+    """The `for` of each element of Forwarded; "" where an element has none (RFC 7239 §4)."""
+    chain = []
+    for line in field_lines(fields, b"forwarded"):
+        for element in list_members(line):
+            pairs = [pair.partition(b"=") for pair in element.split(b";")]
+            named = [value for name, _, value in pairs if name.strip().lower() == b"for"]
+            chain.append(named[0].decode("latin-1") if len(named) == 1 else "")
+    return chain
