@@ -10,6 +10,7 @@ from cache_policies.message import Fields, field_lines, list_members
 _Address: TypeAlias = IPv4Address | IPv6Address
 
 UNLIMITED: Final = 1 << 62
+_MAPPED: Final = b"::ffff:"  # before an IPv4 address on a socket for both
 CLIENT_BITS: Final = 64  # of an IPv6 address: the rest is the client's to choose
 
 
@@ -32,6 +33,7 @@ class TrustedProxies:
         untrusted address is that client's word. Where both fields are there and do not agree, one
         of them was not the proxy's, and neither counts.
         """
+        address = address.removeprefix(_MAPPED)
         if not self._networks or not self.trusts(address):
             return address
         said = {

@@ -49,6 +49,18 @@ def test_ipv6() -> None:
         assert str(bound_to(listener)).startswith("[::1]:")
 
 
+def test_both_versions_of_ip() -> None:
+    try:
+        (listener,) = bind(Address("::", 0), option="--listen")
+    except ListenError as error:
+        pytest.skip(str(error))
+    with listener:
+        for host in ("::1", "127.0.0.1"):
+            with socket.create_connection((host, bound_to(listener).port), DEADLINE_S):
+                accepted, _ = listener.accept()
+                accepted.close()
+
+
 def test_a_closed_door_keeps_those_who_are_inside_and_lets_nobody_in() -> None:
     (listener,) = bind(ANY, option="--listen")
     with socket.create_connection(bound_to(listener), DEADLINE_S) as inside:
