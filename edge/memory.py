@@ -29,7 +29,7 @@ SHORT_AT: Final = 1.0  # of the budget: fills pause, slow readers are cut
 FULL_AT: Final = 1.06  # nothing more is asked of an upstream
 _WATCHED_BYTES: Final = 16_384  # smaller ones are copied on their way to a player
 _AT_ONCE_MAX: Final = 2048  # entries that a purge may look at while everybody waits: 10 ms
-_SETTLED_PER_STEP: Final = 1024
+_SETTLED_PER_STEP: Final = 512
 _TRAITS_MAX: Final = 4096  # kinds of responses that share what they have in common
 _SWEPT_AFTER: Final = 64  # more objects watched: look which of them are still held
 

@@ -255,7 +255,7 @@ def test_a_large_purge_hides_at_once_and_settles_by_and_by(kind_value):
     while not memory.index.is_settled:
         memory.step(float(steps))
         steps += 1
-    assert 1 < steps < 10
+    assert 1 < steps < 12
     assert len(memory) == len(memory.index) == 1
     assert memory.find(b"http://a/new", ()) is not None
 
