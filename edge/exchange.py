@@ -328,7 +328,7 @@ class Exchange:
         """Forward a HEAD that what is stored may not answer, and let that learn from the answer."""
         request = replace(ask.request, fields=unconditional(ask.request.fields))
         fill = Fill(ask.key, entry.stored.variant, request, sequence=sequence, stale=entry)
-        received = await self.filler.asker.ask(b"", request, replace(ask.asked, direct=True))
+        received = await self._received(ask, request)
         self.catch_up()
         status = received.head.status
         if status in SERVER_ERRORS and (stale := self._usable_on_error(ask)) is not None:
@@ -342,10 +342,17 @@ class Exchange:
         says = replace(says, ttl_s=entry.ttl_s(now_mono))
         return of_stored(entry, ask.request, says, now_mono)
 
+    async def _received(self, ask: Ask, request: RequestHead) -> Received:
+        """What the origin answers; a HEAD goes the way of a GET, so that who stores that learns."""
+        direct = request.method != b"HEAD" or ask.passes or ask.alone or ask.asked.direct
+        key = b"" if direct else ask.key
+        asked = replace(ask.asked, direct=direct)
+        return await self.filler.asker.ask(key, request, asked, sequence=self.catch_up())
+
     async def _pass(self, ask: Ask) -> Answer:
         """Ask the origin for this player alone; only an answer to POST may be stored."""
         request = ask.request
-        received = await self.filler.asker.ask(b"", request, replace(ask.asked, direct=True))
+        received = await self._received(ask, request)
         sequence = self.catch_up()
         if keys := invalidated_keys(request, received.head):
             await self._invalidate(received.response, keys)
