@@ -336,14 +336,16 @@ async def test_a_disk_that_hangs_is_skipped_in_time(tmp_path: Path) -> None:
     rig = Rig(tmp_path, wait_s=0.05)
     rig.file.parent.mkdir(exist_ok=True)
     os.mkfifo(rig.file)  # opening it waits for a writer that never comes
-    waits = []
-    for _ in range(12):
-        began = time.monotonic()
+    waits = 0
+    while not rig.tier.pool.is_stuck:
         assert await rig.find() is None
-        waits.append(time.monotonic() - began)
-    assert min(waits[:4]) >= 0.04
-    assert sum(waits[4:]) < 0.2  # with every thread stuck nobody waits any more
-    assert rig.counters.disk_skipped == 12
+        waits += 1
+        assert waits < 100
+    began = time.monotonic()
+    for _ in range(100):
+        assert await rig.find() is None
+    assert time.monotonic() - began < 2.0  # with every thread stuck nobody waits any more
+    assert rig.counters.disk_skipped == waits + 100
     fds = [os.open(rig.file, os.O_WRONLY | os.O_NONBLOCK)]
     await until(lambda: not rig.tier.pool.is_stuck)
     rig.file.unlink()
@@ -356,15 +358,16 @@ async def test_a_disk_that_hangs_is_skipped_in_time(tmp_path: Path) -> None:
 
 
 async def test_a_look_up_that_comes_too_late_is_closed(rig: Rig) -> None:
-    closed = threading.Event()
-    gate = threading.Event()
+    begun, gate, closed = threading.Event(), threading.Event(), threading.Event()
 
     def slow() -> threading.Event:
+        begun.set()
         gate.wait(20)
         return closed
 
-    with pytest.raises(StorageError):
-        await rig.tier.pool.run(slow, limit_s=0.01, dispose=lambda event: event.set())
+    while not begun.is_set():
+        with pytest.raises(StorageError):
+            await rig.tier.pool.run(slow, limit_s=0.01, dispose=lambda event: event.set())
     gate.set()
     await until(closed.is_set)
 
