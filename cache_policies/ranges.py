@@ -1,4 +1,4 @@
-"""Byte ranges: which part of a stored body a request asks for (RFC 9110 §14)."""
+"""Byte ranges: which parts of a stored body a request asks for (RFC 9110 §14)."""
 
 import re
 from enum import Enum, unique
@@ -22,6 +22,9 @@ class Unsatisfiable(Enum):
 UNSATISFIABLE: Final = Unsatisfiable.UNSATISFIABLE
 """The range lies outside the body: 416, with `Content-Range: bytes */length`."""
 
+RANGES_MAX: Final = 16  # in one request; more is no player's wish
+
+Parts: TypeAlias = tuple[tuple[int, int], ...] | Literal[Unsatisfiable.UNSATISFIABLE] | None
 Range: TypeAlias = tuple[int, int] | Literal[Unsatisfiable.UNSATISFIABLE] | None
 
 
@@ -75,8 +78,35 @@ def if_range_holds(value: bytes, stored: Stored) -> bool:
     return modified_wall is not None and stored.date_wall - modified_wall >= 1.0
 
 
-def requested_range(request: RequestHead, stored: Stored, length: int) -> Range:
-    """Return the part of a stored 200 that a GET asks for; None for the whole (RFC 9110 §14.2).
+def parts(value: bytes, length: int) -> Parts:
+    """Return the parts that a Range value asks for, those that overlap or touch each other joined.
+
+    They come in the order in which they were asked for, unless some were joined. None says to send
+    the whole: another unit, junk, or more than RANGES_MAX of them (RFC 9110 §14.2).
+    """
+    unit, _, rest = value.partition(b"=")
+    members = list_members(rest)
+    if not 0 < len(members) <= RANGES_MAX:
+        return None
+    spans = [single_range(unit + b"=" + member, length) for member in members]
+    if None in spans:
+        return None
+    kept = [span for span in spans if isinstance(span, tuple)]
+    return _joined(kept) if kept else UNSATISFIABLE
+
+
+def _joined(spans: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    joined: list[tuple[int, int]] = []
+    for first, last in sorted(spans):
+        if joined and first <= joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], max(last, joined[-1][1]))
+        else:
+            joined.append((first, last))
+    return tuple(spans if len(joined) == len(spans) else joined)
+
+
+def requested_parts(request: RequestHead, stored: Stored, length: int) -> Parts:
+    """Return the parts of a stored 200 that a GET asks for; None for the whole (RFC 9110 §14.2).
 
     Preconditions come first: call this only when `validation.evaluate` says FULL.
     """
@@ -86,7 +116,7 @@ def requested_range(request: RequestHead, stored: Stored, length: int) -> Range:
     condition = request.get(b"if-range")
     if condition is not None and not if_range_holds(condition, stored):
         return None
-    return single_range(value, length)
+    return parts(value, length)
 
 
 def seek_offset(request: RequestHead) -> int | None:

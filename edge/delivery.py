@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from http import HTTPStatus
 from typing import Final, Protocol, TypeAlias
 
 from cache_policies.cache_status import CacheStatus, render
 from cache_policies.message import Fields, RequestHead, ResponseHead
-from cache_policies.ranges import UNSATISFIABLE, part_fields, requested_range
+from cache_policies.ranges import UNSATISFIABLE, part_fields, requested_parts
 from cache_policies.stored import Stored, parse_length
 from cache_policies.validation import Evaluation, evaluate, not_modified_fields
 from edge.body import Piece
@@ -17,6 +18,7 @@ from edge.entry import VIA, Entry, passed_fields
 from edge.errors import EdgeError, UpstreamError
 from edge.fetch import Response
 from edge.forwarding import HOP
+from edge.multipart import Multipart, Spans, multipart
 from edge.outcome import NOWHERE, ORIGIN, OWN, Outcome, of_answer
 
 BODILESS: Final = frozenset({204, 304})
@@ -29,17 +31,19 @@ class Shape(Enum):
 
     WHOLE = "whole"
     PART = "part"
+    PARTS = "parts"
     NOT_MODIFIED = "not-modified"
     UNSATISFIABLE = "unsatisfiable"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A shape, and for a part its bytes, both ends inclusive."""
+    """A shape, and for parts their bytes, both ends inclusive."""
 
     shape: Shape
     first: int = 0
     last: int = -1
+    spans: Spans = ()  # of several parts
 
 
 WHOLE: Final = Plan(Shape.WHOLE)
@@ -53,10 +57,12 @@ def plan(request: RequestHead, stored: Stored, length: int | None) -> Plan:
         return NOT_MODIFIED
     if length is None:
         return WHOLE
-    wanted = requested_range(request, stored, length)
+    wanted = requested_parts(request, stored, length)
     if wanted is None:
         return WHOLE
-    return OUT_OF_RANGE if wanted is UNSATISFIABLE else Plan(Shape.PART, *wanted)
+    if wanted is UNSATISFIABLE:
+        return OUT_OF_RANGE
+    return Plan(Shape.PART, *wanted[0]) if len(wanted) == 1 else Plan(Shape.PARTS, spans=wanted)
 
 
 class Body(Protocol):
@@ -126,6 +132,35 @@ class FillBody:
         self._reader.close()
 
 
+class MultipartBody:
+    """Several parts, one after the other, and what stands between them."""
+
+    def __init__(self, around: Multipart, open_body: OpenBody) -> None:
+        self._open = open_body
+        self._left = list(zip(around.heads, around.spans, strict=True))
+        self._head, span = self._left.pop(0)
+        self._part = open_body(*span)
+        self._end = around.end
+
+    async def read(self) -> Piece:
+        """The next bytes of a part, or what stands before it."""
+        while True:
+            if self._head:
+                head, self._head = self._head, b""
+                return head
+            if piece := await self._part.read():
+                return piece
+            if not self._left:
+                end, self._end = self._end, b""
+                return end
+            self._head, span = self._left.pop(0)
+            self._part = self._open(*span)
+
+    def close(self) -> None:
+        """Let go of the part that was opened last; those before were read to their ends."""
+        self._part.close()
+
+
 class PassedBody:
     """Bytes of a response that is this player's alone."""
 
@@ -166,6 +201,8 @@ def lacks(entry: Entry, request: RequestHead) -> bool:
     planned = plan(request, entry.stored, entry.length)
     if planned.shape is Shape.PART:
         return not entry.has(planned.first, planned.last)
+    if planned.shape is Shape.PARTS:
+        return not all(entry.has(*span) for span in planned.spans)
     is_whole = planned.shape is Shape.WHOLE and request.method != b"HEAD"
     return is_whole and not entry.has(0, entry.length - 1)
 
@@ -198,17 +235,18 @@ def of_fill(reader: FillReader, request: RequestHead, says: CacheStatus, age_s: 
     stored = fill.stored
     about = _about(says, age_s)
     planned = plan(request, stored, stored.length)
+    if planned.spans != tuple(sorted(planned.spans)):
+        planned = WHOLE  # a fill may have let go of what comes second
     if planned.shape is Shape.WHOLE:
         length = 0 if stored.status in BODILESS else stored.length
         fields = _head(reader.fields, about)
         whole = Answer(stored.status, fields, length, FillBody(reader), stored.stripped)
         return whole.says(says, fill.tier)
     assert stored.length is not None or planned.shape is Shape.NOT_MODIFIED
-    answer = _partial(planned, reader.fields, stored.length or 0, about, None)
+    open_body = partial(FillBody, reader)
+    answer = _partial(planned, reader.fields, stored.length or 0, about, open_body)
     answer.stripped = stored.stripped
-    if planned.shape is Shape.PART:
-        answer.body = FillBody(reader, planned.first, planned.last)
-    else:
+    if isinstance(answer.body, NoBody):
         reader.close()
     return answer.says(says, fill.tier)
 
@@ -241,18 +279,20 @@ def of_error(error: EdgeError, says: CacheStatus) -> Answer:
 
 
 def _partial(
-    planned: Plan, fields: Fields, length: int, about: Fields, open_body: OpenBody | None
+    planned: Plan, fields: Fields, length: int, about: Fields, open_body: OpenBody
 ) -> Answer:
     if planned.shape is Shape.NOT_MODIFIED:
         return Answer(304, _head(not_modified_fields(fields), about))
     if planned.shape is Shape.UNSATISFIABLE:
         return Answer(416, ((b"content-range", b"bytes */%d" % length), (b"via", VIA), *about))
+    if planned.shape is Shape.PARTS:
+        around = multipart(planned.spans, length, fields)
+        said = _head(around.fields(fields), about)
+        return Answer(206, said, around.length, MultipartBody(around, open_body))
     where = (b"content-range", b"bytes %d-%d/%d" % (planned.first, planned.last, length))
     said = _head(part_fields(fields), (where, *about))
-    answer = Answer(206, said, planned.last - planned.first + 1)
-    if open_body is not None:
-        answer.body = open_body(planned.first, planned.last)
-    return answer
+    size = planned.last - planned.first + 1
+    return Answer(206, said, size, open_body(planned.first, planned.last))
 
 
 def _about(says: CacheStatus, age_s: int) -> Fields:

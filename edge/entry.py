@@ -12,6 +12,7 @@ from cache_policies.ranges import part_fields
 from cache_policies.stored import Stored
 from cache_policies.validation import not_modified_fields
 from edge.body import Piece, cut
+from edge.multipart import Multipart
 from edge.packing import Traits, born_mono, pack, policy_epoch, traits, unpack, variant, vary
 
 IDENTITY: Final = b"amaro-edge"
@@ -219,6 +220,15 @@ class Entry(Evictable):
             b"content-range: bytes %d-%d/%d\r\ncontent-length: %d\r\n%b"
             % (first, last, self.length, last - first + 1, warm.second)
         )
+
+    def multipart_head(self, now_mono: float, around: Multipart) -> bytes:
+        """The complete head of a 206 with several parts."""
+        warm = self._warm
+        if now_mono >= warm.until:
+            warm = self._tick(now_mono)
+        fields = field_block(around.fields(self._player_fields))
+        length = b"content-length: %d\r\n" % around.length
+        return STATUS_LINES[206] + fields + length + warm.second
 
     def not_modified_head(self, now_mono: float) -> bytes:
         """The complete head of a 304."""

@@ -35,6 +35,7 @@ from edge.heads import (
 from edge.index import SHARD_MASK
 from edge.log_lines import asked_by
 from edge.memory import Variants
+from edge.multipart import multipart
 from edge.pace import Pace
 from edge.refusals import RefusedHeadError
 from edge.request_body import RequestBody
@@ -409,6 +410,11 @@ class EdgeProtocol(HttpToolsProtocol):
             pieces = entry.pieces(planned.first, planned.last)
             transport.writelines([entry.partial_head(now, planned.first, planned.last), *pieces])
             return 206, planned.last - planned.first + 1
+        if shape is Shape.PARTS:
+            around = multipart(planned.spans, entry.length, stored.fields)
+            pieces = around.pieces(entry.pieces)
+            transport.writelines([entry.multipart_head(now, around), *pieces])
+            return 206, around.length
         head = entry.hit_head(now)
         if facts.method == b"HEAD":
             transport.write(head)

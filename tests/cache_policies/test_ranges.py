@@ -5,9 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cache_policies.ranges import (
+    RANGES_MAX,
     UNSATISFIABLE,
     part_fields,
-    requested_range,
+    parts,
+    requested_parts,
     seek_offset,
     single_range,
 )
@@ -91,14 +93,63 @@ def test_junk_never_raises_and_a_part_lies_within(value, length):
     """),
     ids=str,
 )
-def test_requested_range(case):
-    part = requested_range(request(case["request"]), stored(case["stored"]), 10)
-    assert part == (None if case["part"] == "whole" else (1, 2))
+def test_requested_parts(case):
+    part = requested_parts(request(case["request"]), stored(case["stored"]), 10)
+    assert part == (None if case["part"] == "whole" else ((1, 2),))
+
+
+@pytest.mark.parametrize(
+    "case",
+    table("""
+    range                                       parts          source
+    bytes=0-1,4-5                               0-1 4-5        9110 §14.1.2
+    bytes=4-5,0-1                               4-5 0-1        9110 §15.3.7.2 as asked for
+    bytes=4-5, ,0-1,                            4-5 0-1        9110 §5.6.1.2
+    bytes=0-1,-2                                0-1 8-9        9110 §14.1.2
+    bytes=0-4,2-6                               0-6            9110 §15.3.7.2 overlapping
+    bytes=0-4,5-6                               0-6            9110 §15.3.7.2 touching
+    bytes=8-9,2-3,0-4                           0-4 8-9        9110 §15.3.7.2 sorted once joined
+    bytes=0-9,0-9,0-9                           0-9            9110 §17.15
+    bytes=0-1,20-30                             0-1            9110 §14.2 the satisfiable ones
+    bytes=20-30,40-50                           unsatisfiable  9110 §15.5.17
+    bytes=0-1,x                                 whole          9110 §14.1.1 invalid
+    bytes=0-1,3-2                               whole          9110 §14.1.1 invalid
+    bytes=0-0,2-2,4-4,6-6,8-8                   0-0 2-2 4-4 6-6 8-8  9110 §14.1.2
+    lines=0-1,4-5                               whole          9110 §14.2 unknown unit
+    """),
+    ids=str,
+)
+def test_parts(case):
+    found = parts(case["range"].encode(), 10)
+    named = {None: "whole", UNSATISFIABLE: "unsatisfiable"}
+    said = named[found] if found in named else " ".join(f"{a}-{b}" for a, b in found)
+    assert said == case["parts"]
+
+
+def test_more_parts_than_anybody_needs_get_the_whole():
+    members = [b"%d-%d" % (at, at) for at in range(0, 2 * RANGES_MAX + 2, 2)]
+    assert len(parts(b"bytes=" + b",".join(members[:RANGES_MAX]), 99)) == RANGES_MAX
+    assert parts(b"bytes=" + b",".join(members), 99) is None
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=1, max_size=RANGES_MAX),
+    st.integers(1, 40),
+)
+def test_parts_are_what_was_asked_for_each_byte_once(asked, length):
+    value = b"bytes=" + b",".join(b"%d-%d" % (min(each), max(each)) for each in asked)
+    wanted = {at for each in asked for at in range(min(each), max(each) + 1) if at < length}
+    found = parts(value, length)
+    if not wanted:
+        assert found is UNSATISFIABLE
+    else:
+        sent = [at for first, last in found for at in range(first, last + 1)]
+        assert sorted(sent) == sorted(wanted)
 
 
 def test_a_range_counts_for_get_of_a_200_only():
-    assert requested_range(request("range: bytes=1-2", method="HEAD"), stored(), 10) is None
-    assert requested_range(request("range: bytes=1-2"), stored(status=404), 10) is None
+    assert requested_parts(request("range: bytes=1-2", method="HEAD"), stored(), 10) is None
+    assert requested_parts(request("range: bytes=1-2"), stored(status=404), 10) is None
 
 
 def test_what_a_stored_200_says_of_ranges_is_not_said_of_a_part():

@@ -289,3 +289,57 @@ async def test_ranges_are_not_cut_into_slices_where_a_policy_says_so() -> None:
         edge.worker.in_force.policies = compiled(rules.to_mapping())
         assert is_part(await part(edge, 5, 9), 5, 9)
         assert origin.script.parts == [(0, len(BODY) - 1)]
+
+
+def several(got: Got) -> list[tuple[bytes, bytes]]:
+    """The parts of a multipart answer: where each lies, and its bytes."""
+    kind = got.get("content-type") or b""
+    assert kind.startswith(b"multipart/byteranges; boundary="), kind
+    boundary = kind.partition(b"boundary=")[2]
+    assert len(got.body) == int(got.get("content-length") or 0)
+    first, *parts, end = (b"\r\n" + got.body).split(b"\r\n--" + boundary)
+    assert (first, end) == (b"", b"--\r\n")
+    found = []
+    for part in parts:
+        head, _, body = part.partition(b"\r\n\r\n")
+        fields = dict(line.split(b": ") for line in head.strip().split(b"\r\n"))
+        found.append((fields[b"content-range"], body))
+    return found
+
+
+@pytest.mark.parametrize("stored", ["nothing", "slices", "all", "a running fill"])
+async def test_several_parts_from_wherever_they_are(stored: str) -> None:
+    spans = [(5, 9), (3 * SLICE_BYTES - 4, 3 * SLICE_BYTES + 4), (9_000_000, 9_000_100)]
+    wanted = [
+        (b"bytes %d-%d/%d" % (*span, len(BODY)), BODY[span[0] : span[1] + 1]) for span in spans
+    ]
+    asking = "Range: bytes=" + ",".join(f"{first}-{last}" for first, last in spans)
+    go = asyncio.Event()
+    script = RangedOrigin(BODY)
+
+    async def gated(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        await go.wait()
+        await script(asked, writer)
+
+    async with edge_and_origin(gated) as (edge, origin):
+        task = None
+        if stored == "a running fill":
+            task = asyncio.create_task(edge.get("/film"))
+            await until(lambda: len(origin.asked) == 1)
+            asked = asyncio.create_task(edge.get("/film", asking))
+            await until(lambda: edge.worker.fills.waiting == 2)
+            go.set()
+            got = await asked
+            assert (await task).body == BODY
+        else:
+            go.set()
+            if stored == "all":
+                await edge.get("/film")
+            elif stored == "slices":
+                assert (await edge.get("/film", asking)).status == 206
+                await until(lambda: not edge.worker.tasks)
+            got = await edge.get("/film", asking)
+            assert ("hit" in got.says) == (stored != "nothing")
+        assert got.status == 206
+        assert got.get("content-range") is None
+        assert several(got) == wanted
