@@ -110,7 +110,7 @@ class EdgeApp:
             answer = _text(error.status, error.detail.encode() + b"\n")
             answer.outcome = failed(error.detail)
             return answer
-        asked = replace(asked, body=body, body_length=length, trace=trace)
+        asked = replace(asked, body=body, body_length=length, trace=trace, early=told["early"])
         return await self._exchange.answer(request, asked, told["reader"])
 
     def _asking(self, scope: Scope) -> Asking:

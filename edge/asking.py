@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -49,6 +49,7 @@ class Asked:
     body: AsyncIterator[bytes] | None = None
     body_length: int | None = None
     trace: Trace | None = None  # of a request that carries the debug token
+    early: Callable[[Fields], None] | None = None  # told of early hints, while nothing was sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +191,9 @@ class Asker:
         request, asked = question.request, question.asked
         hop = b"%d" % question.sequence if route.peer else None
         fields = forwarded_fields(request, asked.client, hop=hop)
-        fetch = Fetch(request.method, request.target, fields, asked.body, asked.body_length)
+        fetch = Fetch(
+            request.method, request.target, fields, asked.body, asked.body_length, asked.early
+        )
         if route.peer:
             self.counters.peer_fills += 1
         else:

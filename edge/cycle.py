@@ -7,8 +7,9 @@ import struct
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, TypeAlias
 
+from cache_policies.message import Fields
 from edge.delivery import BODILESS
-from edge.entry import STATUS_LINES, field_block
+from edge.entry import STATUS_LINES, early_head, field_block
 from edge.player import Player, Sink
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -59,6 +60,14 @@ class Cycle:
             self.task = None  # a cycle of references would keep what its frames hold
             if not self.response_complete and not self.disconnected:
                 self.cut()
+
+    def early(self, fields: Fields) -> None:
+        """Send early hints over HTTP/1.1, unless the response has begun."""
+        player = self._player
+        if self._http_10 or not player.chunks or self.response_started:
+            return
+        if not player.transport.is_closing():
+            player.transport.write(early_head(fields))
 
     def cut(self) -> None:
         """End the connection so that no player takes what it got for the whole."""

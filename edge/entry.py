@@ -24,6 +24,7 @@ _VIA_LINE: Final = (b"via", VIA)
 OUTDATED: Final = -1.0  # `fresh_until` of an entry: see `outdate`
 _SAID_ANEW: Final = frozenset({b"age", b"content-length"})
 NOT_FOR_PLAYERS: Final = b"surrogate-key"
+_NOT_EARLY: Final = _SAID_ANEW | {NOT_FOR_PLAYERS}
 
 
 def status_line(status: int) -> bytes:
@@ -41,6 +42,12 @@ STATUS_LINES: Final = {status: status_line(status) for status in range(100, 1000
 def field_block(fields: Fields) -> bytes:
     """Field lines as they go on the wire."""
     return b"".join([name + b": " + value + b"\r\n" for name, value in fields])
+
+
+def early_head(fields: Fields) -> bytes:
+    """A complete 103 (RFC 8297)."""
+    hints = tuple(line for line in fields if line[0] not in _NOT_EARLY)
+    return STATUS_LINES[103] + field_block(hints) + b"\r\n"
 
 
 def passed_fields(fields: Fields) -> Fields:

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -27,6 +27,7 @@ class Fetch:
     fields: Fields
     body: AsyncIterator[bytes] | None = None
     body_length: int | None = None  # None with a body: chunked
+    early: Callable[[Fields], None] | None = None  # told of early hints (RFC 8297)
 
     def head(self) -> bytes:
         lines = [self.method + b" " + self.target + b" HTTP/1.1"]
@@ -179,7 +180,9 @@ class Connection(asyncio.BufferedProtocol):
             self._idle_timer.cancel()
             self._idle_timer = None
         self._active = True
-        self._reader = ResponseReader(fetch.method, self._limits.upstream_head_max_bytes)
+        self._reader = ResponseReader(
+            fetch.method, self._limits.upstream_head_max_bytes, fetch.early
+        )
         try:
             self._until = self._loop.time() + self._limits.total_s
             self._transport.write(fetch.head())

@@ -9,13 +9,13 @@ from typing import Final, Protocol, TypeAlias
 
 from cache_policies.cache_status import render
 from cache_policies.key import normalise
-from cache_policies.message import RequestHead
+from cache_policies.message import Fields, RequestHead
 from edge.accounts import Account, Accounts, Asking
 from edge.asking import Asked
 from edge.body import Piece
 from edge.collapse import Fill, FillReader, Phase
 from edge.delivery import BODILESS
-from edge.entry import STATUS_LINES, Entry, field_block, player_fields
+from edge.entry import STATUS_LINES, Entry, early_head, field_block, player_fields
 from edge.filling import Filler
 from edge.forwarding import cleaned
 from edge.heads import Facts
@@ -81,7 +81,8 @@ class Following:
         follower = Follower(self, fill, (player, target, facts), leads=True)
         fills.add(fill)
         client = self.accounts.clients.proxies.client(player.address, facts.fields)
-        self.tasks.start(filler.run(fill, Asked(client=client)))
+        asked = Asked(client=client, early=follower.early)
+        self.tasks.start(filler.run(fill, asked))
         return follower
 
     def _is_for_the_app(self, target: bytes, facts: Facts) -> bool:
@@ -159,6 +160,11 @@ class Follower(FillReader):
         self.fill.unfollow(self)
         self._wait_no_more()
         super().close()
+
+    def early(self, fields: Fields) -> None:
+        """Send early hints over HTTP/1.1 while the head is awaited."""
+        if self._waits and self._player.chunks:
+            self._player.transport.write(early_head(fields))
 
     def _wait_no_more(self) -> None:
         self._following.filler.fills.waiting -= self._waits

@@ -1,20 +1,28 @@
 """An HTTP/1.1 response read from bytes in any chunking: head, pieces, and whether it is whole."""
 
 from collections import deque
+from collections.abc import Callable
 
 import httptools
 
-from cache_policies.message import Fields
+from cache_policies.message import Fields, end_to_end
 from edge.errors import UpstreamError
 
 BODILESS = frozenset({204, 304})
+EARLY_HINTS = 103
+EARLY_MAX = 8  # passed on of one response
 
 
 class ResponseReader:
-    """Folds the bytes of one final response; 1xx are skipped. `error` says what broke it."""
+    """Folds the bytes of one final response. `error` says what broke it."""
 
-    def __init__(self, method: bytes, head_bytes_max: int) -> None:
+    def __init__(
+        self, method: bytes, head_bytes_max: int, early: Callable[[Fields], None] | None = None
+    ) -> None:
+        """`early` is told of the fields of each 103; other 1xx are between two hops."""
         self._method = method
+        self._early = early
+        self._early_left = EARLY_MAX
         self._bare_bytes_max = head_bytes_max
         self._bare_bytes = 0  # since the last of the body: heads, chunk extensions, trailers
         # it holds this reader in turn: `drop` parts the two
@@ -97,6 +105,9 @@ class ResponseReader:
             self.error = UpstreamError("protocol-error", f"HTTP/{version} is not HTTP/1.1")
             return
         if 100 <= status < 200:
+            if status == EARLY_HINTS and self._early is not None and self._early_left:
+                self._early_left -= 1
+                self._early(end_to_end(tuple(self._fields)))
             return
         coding = [value.lower() for name, value in self._fields if name == b"transfer-encoding"]
         if coding and coding != [b"chunked"]:

@@ -33,6 +33,7 @@ def scope_of(request: Request, ends: Ends, cycle: Cycle, reader: Follower | None
         "peer": ends.peer,
         "body_length": body_length,
         "cut": cycle.cut,
+        "early": cycle.early,
         "reader": reader,
     }
     return {

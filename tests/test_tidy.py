@@ -45,7 +45,7 @@ RIM = {
 
 VAGUE = {"utils", "common", "helpers", "base", "manager"}
 LINES_MAX = 400
-LONGER = {"edge/protocol.py": 620}  # the whole hit path stays in one file
+LONGER = {"edge/protocol.py": 620, "edge/http2.py": 495}  # a hit path stays in one file
 
 
 def relative(path: Path) -> str:
