@@ -79,7 +79,7 @@ class ResponseReader:
 
     def drop(self) -> None:
         """Let go of the pieces that nobody will take; nothing is read any more."""
-        self._parser = None
+        self._parser = self._early = None
         self.pieces.clear()
         self.held_bytes = 0
 
@@ -109,6 +109,7 @@ class ResponseReader:
                 self._early_left -= 1
                 self._early(end_to_end(tuple(self._fields)))
             return
+        self._early = None  # a pooled connection keeps this reader, and must not keep a request
         coding = [value.lower() for name, value in self._fields if name == b"transfer-encoding"]
         if coding and coding != [b"chunked"]:
             self.error = UpstreamError("protocol-error", "a transfer coding that nobody offered")

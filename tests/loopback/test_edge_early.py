@@ -25,7 +25,7 @@ async def hinting(asked: Asked, writer: asyncio.StreamWriter) -> None:
 async def test_early_hints_reach_the_one_who_asks(lines: tuple[str, ...]) -> None:
     async with edge_and_origin(hinting) as (edge, _):
         client = await edge.client()
-        early = await client.get("/page", *lines)
+        early = await client.ask("/page", *lines)
         assert early.status == 103
         assert early.fields == [("link", LINK)]
         final = await client.read()
@@ -53,9 +53,9 @@ async def test_those_who_wait_get_the_answer_only() -> None:
 
     async with edge_and_origin(script) as (edge, origin):
         leader, other = await edge.client(), await edge.client()
-        first = asyncio.create_task(leader.get("/page"))
+        first = asyncio.create_task(leader.ask("/page"))
         await until(lambda: len(origin.asked) == 1)
-        second = asyncio.create_task(other.get("/page"))
+        second = asyncio.create_task(other.ask("/page"))
         await until(lambda: edge.worker.fills.waiting == 2)
         go.set()
         assert (await first).status == 103
@@ -69,7 +69,7 @@ async def test_a_flood_of_hints_is_bounded() -> None:
 
     async with edge_and_origin(flood) as (edge, _):
         client = await edge.client()
-        statuses = [(await client.get("/page")).status]
+        statuses = [(await client.ask("/page")).status]
         while statuses[-1] == 103:
             statuses.append((await client.read()).status)
         assert statuses == [103] * 8 + [200]

@@ -171,10 +171,17 @@ class Client:
                 got.whole = False
             return got
 
-    async def get(self, target: str, *lines: str, method: str = "GET") -> Got:
+    async def ask(self, target: str, *lines: str, method: str = "GET") -> Got:
+        """The first thing that comes: early hints, too."""
         head = "\r\n".join([f"{method} {target} HTTP/1.1", "Host: edge.test", *lines])
         self.send(head.encode("latin-1") + b"\r\n\r\n")
         return await self.read(head_only=method == "HEAD")
+
+    async def get(self, target: str, *lines: str, method: str = "GET") -> Got:
+        got = await self.ask(target, *lines, method=method)
+        while got.status < 200:
+            got = await self.read(head_only=method == "HEAD")
+        return got
 
     async def is_closed(self) -> bool:
         """Whether the edge ends the connection within the test's patience."""
