@@ -140,7 +140,8 @@ def show(receipts: Sequence[Receipt]) -> None:
     for receipt in receipts:
         name = escape(receipt.name.ljust(width))
         if receipt.acknowledged:
-            said = f"[green]purged[/] in {receipt.took_ms:.1f} ms by {receipt.workers} workers"
+            workers = "1 worker" if receipt.workers == 1 else f"{receipt.workers} workers"
+            said = f"[green]purged[/] in {receipt.took_ms:.1f} ms by {workers}"
         else:
             said = f"[bold red]not acknowledged[/]: {escape(receipt.error or '')}"
         out.print(f"{name}  {said}", soft_wrap=True)
