@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, TypeAlias
 
 from cache_policies.message import Fields
+from edge.collapse import FillReader
 from edge.delivery import BODILESS
 from edge.entry import STATUS_LINES, early_head, field_block
 from edge.player import Player, Sink
@@ -51,6 +52,23 @@ class Cycle:
         self.more_body = True
         self.message_event = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
+
+    def start(
+        self, app: App, scope: Scope, tasks: set[asyncio.Task[None]], reader: FillReader | None
+    ) -> None:
+        """Run in a task of its own, one of `tasks`; `reader` is closed with it."""
+        task = asyncio.get_running_loop().create_task(self.run(app, scope))
+        self.task = task
+        tasks.add(task)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            tasks.discard(task)
+            if reader is not None:  # the task may have ended before it began
+                reader.close()
+            if not task.cancelled() and (error := task.exception()) is not None:
+                log.error("a request broke the app", exc_info=error)
+
+        task.add_done_callback(ended)
 
     async def run(self, app: App, scope: Scope) -> None:
         """Let the app answer; a defect in it, or an unfinished answer, cuts the connection."""

@@ -7,7 +7,6 @@ streams; what it writes for that is dropped.
 """
 
 import asyncio
-import logging
 from collections.abc import Iterable
 from contextlib import suppress
 from time import monotonic
@@ -42,8 +41,6 @@ STREAMS_MAX: Final = 3_900  # of one connection: the parser takes 4 096 for a fl
 RESETS_MAX: Final = 200  # by the peer, of requests not answered: the parser ends it at 256
 LAST_STREAMS_S: Final = 1.0  # after the first GOAWAY, for requests that were on their way
 _OF_HITS: Final = frozenset({b"GET", b"HEAD"})
-
-log = logging.getLogger("edge.http2")
 
 
 class Http2Protocol:
@@ -328,17 +325,7 @@ class Http2Protocol:
         if request.body_length == 0:
             cycle.end_of_body()
         scope = scope_of(request, self._ends, cycle, reader)
-        task = self.loop.create_task(cycle.run(self.app, scope))
-        cycle.task = task
-        self.tasks.add(task)
-        task.add_done_callback(self._task_ended)
-        if reader is not None:  # the task may end before it begins
-            task.add_done_callback(lambda _: reader.close())
-
-    def _task_ended(self, task: asyncio.Task[None]) -> None:
-        self.tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a request broke the app", exc_info=error)
+        cycle.start(self.app, scope, self.tasks, reader)
 
     # from those who answer in steps
 

@@ -475,17 +475,7 @@ class EdgeProtocol(HttpToolsProtocol):
         scope = scope_of(Request(target, facts, length), ends, cycle, reader)
         self.cycle = cycle  # type: ignore[assignment]
         self._busy = True
-        task = self.loop.create_task(cycle.run(self.app, scope))
-        cycle.task = task
-        self.tasks.add(task)
-        task.add_done_callback(self._ended)
-        if reader is not None:  # the task may end before it begins
-            task.add_done_callback(lambda _: reader.close())
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self.tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.logger.error("a request broke the app", exc_info=error)
+        cycle.start(self.app, scope, self.tasks, reader)
 
     def _responding(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
