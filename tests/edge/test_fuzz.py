@@ -12,7 +12,5 @@ ROUNDS = {"request_streams": 60, "response_streams": 100, "decisions": 25, "valu
 @pytest.mark.parametrize("name", TARGETS)
 def test_whatever_comes_is_read_or_refused(name: str) -> None:
     for seed in range(ROUNDS.get(name, 20)):
-        try:
-            TARGETS[name](random.Random(seed))
-        except Exception as error:
-            raise AssertionError(f"{name}, seed {seed}") from error
+        print(f"{name}, seed {seed}")  # shown when it fails
+        TARGETS[name](random.Random(seed))
