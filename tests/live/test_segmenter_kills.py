@@ -1,5 +1,6 @@
 """Workers die at any point and nothing is lost; jobs are cancelled; hopeless ones are given up."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from segmenter.jobs import QUEUE, WORKFLOW, JobQueue
 from segmenter.outcome import GAVE_UP, NOT_KEPT
 from tests.support import clips
+from tests.support.edge_node import await_end
 from tests.support.playing import assert_plays
 from tests.support.publisher import DirectoryPublisher
 from tests.support.segmenter_worker import jobs_url
@@ -79,21 +81,20 @@ def until(claim, what):
     return found
 
 
-def encoders(worker):
-    """Return the running ffmpeg processes of a worker, the launcher still starting included."""
+def encoders(worker, part=""):
+    """Return a worker's ffmpeg processes that name `part`, the launcher still starting included."""
     found = []
     for child in psutil.Process(worker.pid).children(recursive=True):
-        try:
-            if "ffmpeg" in " ".join(child.cmdline()):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            line = " ".join(child.cmdline())  # read once: the process may be gone the next time
+            if "ffmpeg" in line and part in line:
                 found.append(child)
-        except psutil.NoSuchProcess:
-            continue
     return found
 
 
 def encoder_at(worker, name):
     """Return the processes that make a rendition."""
-    return [c for c in encoders(worker) if c.is_running() and f"/{name}/" in " ".join(c.cmdline())]
+    return encoders(worker, f"/{name}/")
 
 
 @pytest.mark.parametrize("rendition", ["360p", "240p"])
@@ -104,8 +105,7 @@ def test_a_killed_workers_job_goes_on(bench, heavy, rendition):
     seen = bench.publisher.said("clip").get("history", [])
     first.kill()
     first.wait()
-    for process in running:
-        until(lambda p=process: not p.is_running() or p.status() == "zombie", "encoder outlived it")
+    await_end(running)
     assert rendition not in (seen[-1] if seen else [])
     bench.worker()
     until(lambda: bench.state("clip") == "complete", "the job did not go on")
@@ -145,8 +145,7 @@ def test_a_cancellation_ends_the_encoder(bench, heavy):
     running = until(lambda: encoder_at(worker, "360p"), "no encoder")
     (bench.root / "clip.cancel").touch()
     until(lambda: bench.state("clip") == "cancelled", "not cancelled")
-    for process in running:
-        until(lambda p=process: not p.is_running() or p.status() == "zombie", "encoder still runs")
+    await_end(running)
     assert not encoders(worker)
     assert not (bench.publisher.folder("clip") / "main.m3u8").exists()
 
