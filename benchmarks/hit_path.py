@@ -6,7 +6,7 @@ run is refused when a server answers anything but a hit, or complains in its log
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
@@ -39,6 +39,7 @@ from benchmarks.peers import EDGE, STARTS, Place, started
 from benchmarks.processes import Server, free_port
 from benchmarks.report import Report, is_real_time
 from benchmarks.steady import steady
+from benchmarks.streams import streams_turn
 
 NEEDS = ("h2load", "nginx", "openssl", "taskset", "varnishd", "varnishncsa", "wrk")
 TMPFS = Path("/dev/shm")
@@ -48,7 +49,6 @@ Rounds = Sequence[Mapping[str, Sample]]
 
 def measure(*, quick: bool, labels: Sequence[str], only: Sequence[str] = ()) -> Report:
     """Return the rates of all servers, or of `only` some, for each row, and their ratios."""
-    rounds, seconds = (2, 1) if quick else (7, 1)
     samples: dict[str, Rounds] = {}
     at_rate: dict[str, Rounds] = {}
     with ExitStack() as stack:
@@ -58,7 +58,7 @@ def measure(*, quick: bool, labels: Sequence[str], only: Sequence[str] = ()) -> 
             row = BY_LABEL[label]
             names = [name for name in row.servers if not only or name in only]
             with serving(row, names, directory / label, source) as places:
-                samples[label] = quiet_rounds(places, source, row, rounds, seconds)
+                samples[label] = quiet_rounds(places, source, row, quick=quick)
                 if label == STEADY:
                     log = directory / "steady.log"
                     at_rate = at_steady_rates(places, source, row, samples[label], log)
@@ -79,6 +79,7 @@ def serving(row: Row, names: Sequence[str], directory: Path, source: Server) -> 
                 origin_port=source.port,
                 port=free_port(),
                 tls=row.tls,
+                http2=row.http2,
                 logs=row.logs,
                 workers=row.workers,
                 nopush=row.nopush,
@@ -87,19 +88,20 @@ def serving(row: Row, names: Sequence[str], directory: Path, source: Server) -> 
             for _ in range(row.workers * 4):  # until each worker has been asked
                 warm(server, row.path, row.size)
             refuse_unless_alike(server, row)
-            turn(server, source, row, 1)
+            load_of(row)(server, source, row, 1)
             places[name] = server, place
         yield places
 
 
 def quiet_rounds(
-    places: Places, source: Server, row: Row, wanted: int, seconds: int
+    places: Places, source: Server, row: Row, *, quick: bool
 ) -> list[Mapping[str, Sample]]:
-    """Return `wanted` rounds of {server: sample}, the quietest of at most three times as many.
+    """Return as many rounds of {server: sample} as the row wants, the quietest of three times that.
 
     At real-time priority others wait, so that no round needs to be run again; between turns they
     get as long as a turn took.
     """
+    wanted, seconds = (2, 1) if quick else (row.rounds, row.turn_s)
     done: list[Mapping[str, Sample]] = []
     rounds_max = wanted if is_real_time() else 3 * wanted
     for order in turns(list(places), rounds_max):
@@ -118,12 +120,17 @@ def one_turn(server: Server, place: Place, source: Server, row: Row, seconds: in
     """Return what a turn has shown, or refuse the run."""
     if row.logs:
         place.access_log.write_bytes(b"")
-    sample = turn(server, source, row, seconds)
+    sample = load_of(row)(server, source, row, seconds)
     refuse_unless_hits(server.name, sample, row.body_bytes)
     refuse_unless_alike(server, row)
     if row.logs:
         refuse_unless_logged(server.name, place.access_log, sample.requests)
     return sample
+
+
+def load_of(row: Row) -> Callable[[Server, Server, Row, int], Sample]:
+    """Return what loads a server for a turn."""
+    return streams_turn if row.http2 else turn
 
 
 def at_steady_rates(
@@ -181,13 +188,16 @@ def by_server(rounds: Rounds) -> dict[str, list[Sample]]:
 def figures_of(row: Row, samples: Sequence[Sample]) -> dict[str, float]:
     """Return what the turns of one server have shown."""
     spread = rates(samples)
-    return {
+    told = {
         "requests_per_s": spread.median,
         "low": spread.low,
         "high": spread.high,
         "gib_per_s": spread.median * row.body_bytes / 2**30,
-        "p50_us": median(sample.p50_us for sample in samples),
-        "p99_us": median(sample.p99_us for sample in samples),
+    }
+    if not row.http2:  # h2load says percentiles in a log only, which would take half of its time
+        told["p50_us"] = median(sample.p50_us for sample in samples)
+        told["p99_us"] = median(sample.p99_us for sample in samples)
+    return told | {
         "cpu_us_per_request": cpu_us_per_request(samples),
         "foreign_cores": median(sample.foreign_cores for sample in samples),
     }

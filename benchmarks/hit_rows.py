@@ -23,7 +23,10 @@ class Row:
     script: str = "browser.lua"  # makes the requests
     fields: tuple[tuple[str, str], ...] = ()  # of a request beside the browser's
     tls: bool = False
+    http2: bool = False  # over TLS
     logs: bool = False  # every server writes a line for every request
+    rounds: int = 7  # of turns, in a full run
+    turn_s: int = 1
     workers: int = 1  # each on a core of its own, the last one beside the load
     nopush: bool = True  # tcp_nopush of the tuned nginx: off where that is faster
     servers: tuple[str, ...] = PLAIN
@@ -81,10 +84,33 @@ _TLS: Final = (
     Row(label="1KiB-tls", size=KIB, tls=True, servers=BOTH, targets={"nginx-tuned": 1.0}),
     Row(label="1MiB-tls", size=MIB, tls=True, servers=BOTH, targets={"nginx-tuned": 1.0}),
 )
+_HTTP2: Final = (
+    Row(
+        label="1KiB-h2",
+        size=KIB,
+        tls=True,
+        http2=True,
+        rounds=5,
+        turn_s=20,
+        servers=BOTH,
+        targets={"nginx-tuned": 1.4},
+    ),
+    Row(
+        label="1MiB-h2",
+        size=MIB,
+        tls=True,
+        http2=True,
+        rounds=5,
+        turn_s=20,
+        servers=BOTH,
+        targets={"nginx-tuned": 0.9},
+    ),
+)
 _LOGS_TARGETS: Final = {"1KiB": {"nginx-tuned": 1.0}}
 ROWS: Final = (
     *_OFF,
     *_TLS,
+    *_HTTP2,
     *(logged(row, _LOGS_TARGETS.get(row.label, {})) for row in _OFF),
     Row(label="1KiB-two-workers", size=KIB, workers=2, servers=BOTH, targets={}),
 )

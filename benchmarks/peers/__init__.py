@@ -51,6 +51,7 @@ class Place:
     origin_port: int
     port: int
     tls: bool = False
+    http2: bool = False  # over TLS, beside HTTP/1.1
     logs: bool = False  # a line for every request in `access_log`
     workers: int = 1  # each on a core of its own
     nopush: bool = True  # of the tuned nginx
@@ -99,6 +100,7 @@ def nginx(config: str, log_options: str) -> Start:
             NOPUSH=nopush,
             TLS="ssl" if place.tls else "",
             CERTIFICATE=tls,
+            HTTP2="http2" if place.http2 else "",
         )
         errors = place.directory / "error.log"
         return running(
