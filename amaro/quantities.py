@@ -6,6 +6,9 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
+MIB: Final = 1024**2
+GIB: Final = 1024**3
+
 UNITS: Final = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
 SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(" + "|".join(UNITS) + ")", re.IGNORECASE)
 ADDRESS: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/\[\]]+)):(\d{1,5})")
@@ -19,6 +22,12 @@ def parse_size(text: str) -> int:
     if match is None:
         raise ValueError(f"{text!r} is not a size; write a number with a unit, as 512MiB or 2GiB")
     return int(float(match[1]) * _FACTORS[match[2].lower()])
+
+
+def shown_size(size_bytes: int) -> str:
+    """Return `1.5 GiB` for a number of bytes."""
+    unit = max((unit for unit in UNITS if UNITS[unit] <= max(1, size_bytes)), key=UNITS.__getitem__)
+    return f"{size_bytes / UNITS[unit]:.4g} {unit}"
 
 
 def parse_address(text: str) -> tuple[str, int]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from amaro.edge_disk import edge_disk
 from amaro.ports import LOOPBACK
 from amaro.processes import Command
 from amaro.shipped import shipped
@@ -34,6 +35,7 @@ class Site:
     ports: PortPlan
     token: str
     valkey: Valkey
+    edge_disk_bytes: int  # of each edge
 
     def url(self, port: int) -> str:
         """Return the URL by which a browser reaches a public port."""
@@ -138,11 +140,15 @@ def edge(site: Site, ports: EdgePorts) -> ServicePlan:
             *("--origin", site.inner_url(site.ports.origin)),
             *("--admin", f"{LOOPBACK}:{ports.admin}"),
             *("--policies", str(shipped("policies/amaro.yaml"))),
+            *("--disk", str(edge_disk(site.data, ports.region))),
+            *("--disk-size", f"{site.edge_disk_bytes}B"),
+            *("--purge-log", f"{site.inner_url(site.ports.origin)}/purges"),
         ),
         url=site.url(ports.public),
         health_url=site.inner_url(ports.public),
         admin_url=loopback_url(ports.admin),
         region=ports.region,
+        after=("origin",),  # whose log of purges is replayed before anything is served
     )
 
 

@@ -161,6 +161,15 @@ class DiskKeeper:
             "disk_cleared": sweep.cleared,
         }
 
+    def status(self) -> dict[str, object]:
+        """What the admin listener says of the tier."""
+        sweep = self.sweep
+        return {
+            "directory": str(self.root),
+            "used_bytes": sweep.used_bytes,
+            "budget_bytes": sweep.budget_bytes,
+        }
+
     def close(self) -> None:
         """Let another node have the directory."""
         self._log.close()

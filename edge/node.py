@@ -274,7 +274,7 @@ class Node:
             "sequence": self.page.epoch(),
             "policies": self.policies.policies.name or None,
             "policy_epoch": self.policies.policies.epoch,
-            "disk": settings.disk,
+            "disk": None if self._disk is None else self._disk.status(),
             "workers": [
                 {
                     "worker": keeper.worker_no,

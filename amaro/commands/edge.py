@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from edge.settings import EdgeSettings
 
+DISK_MIN_BYTES = 1024 * 1024
 MEMORY_MIN_BYTES = 4 * 1024 * 1024  # of one worker
 DEBUG_VARIABLE = "AMARO_DEBUG_TOKEN"
 WORKERS_MAX = 256
@@ -107,6 +108,9 @@ def serve(
     memory_bytes = _read("--memory", parse_size, memory)
     if memory_bytes < workers * MEMORY_MIN_BYTES:
         give_up(f"--memory {memory} is too small: give at least 4MiB per worker", status=2)
+    disk_bytes = _read("--disk-size", parse_size, disk_size)
+    if disk_bytes < DISK_MIN_BYTES:
+        give_up(f"--disk-size {disk_size} is too small: give at least 1MiB", status=2)
     certificates, keys = tls_cert or [], tls_key or []
     if len(certificates) != len(keys):
         give_up("--tls-cert and --tls-key come in pairs, in the same order", status=2)
@@ -122,7 +126,7 @@ def serve(
         objective=_read("--eviction", Objective, eviction),
         workers=workers,
         disk=None if disk is None else str(disk.absolute()),
-        disk_bytes=_read("--disk-size", parse_size, disk_size),
+        disk_bytes=disk_bytes,
         purge_log=None if purge_log is None else _read("--purge-log", _url, purge_log),
         admin=None if admin is None else Address(*_read("--admin", parse_address, admin)),
         token=_token(token_file, {"--admin": admin, "--purge-log": purge_log}),

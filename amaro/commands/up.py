@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from amaro import valkey
 from amaro.demo import DemoError, show_demo
+from amaro.edge_disk import edge_disk_bytes
 from amaro.ports import PORT_MAX, PortPlan, free_base, is_ours, plan_ports, taken
 from amaro.progress import Narrator, show_demo_url, welcome
 from amaro.services import Site, plan_services
@@ -39,6 +40,10 @@ def up(
         int, typer.Option(min=1024, max=PORT_MAX, help="First of the ports in use.")
     ] = 8080,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 is all.")] = "127.0.0.1",
+    disk_size: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="What each edge may keep on disk; 4GiB as a rule."),
+    ] = None,
     demo: Annotated[
         bool, typer.Option("--demo", help="Make a clip and upload it, so that something plays.")
     ] = False,
@@ -56,6 +61,7 @@ def up(
             ports = plan_ports(port_base, edges)
             check_ports(host, ports, port_base, edges)
             site = Site(
+                edge_disk_bytes=edge_disk_bytes(disk_size, directory, edges),
                 data=directory,
                 host=host,
                 ports=ports,

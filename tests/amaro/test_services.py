@@ -19,6 +19,7 @@ def site(host: str = "127.0.0.1", edges: int = 2) -> Site:
         ports=plan_ports(8080, edges),
         token="the-token",
         valkey=Valkey(argv=("valkey",), socket=Path("/run/v.sock"), password="the-password"),
+        edge_disk_bytes=1 << 30,
     )
 
 
@@ -46,6 +47,15 @@ def test_every_edge_is_known_to_those_who_purge_it(edges: int) -> None:
         argv = plans[name].command.argv
         named = {argv[i + 1] for i, word in enumerate(argv) if word == "--edge-admin"}
         assert named == admins
+
+
+def test_every_edge_keeps_a_disk_of_its_own_and_replays_purges() -> None:
+    plans = [plan for plan in plan_services(site(edges=3)) if plan.kind == "edge"]
+    options = [dict(zip(plan.command.argv, plan.command.argv[1:], strict=False)) for plan in plans]
+    assert len({each["--disk"] for each in options}) == 3
+    assert {each["--disk-size"] for each in options} == {f"{1 << 30}B"}
+    assert {each["--purge-log"] for each in options} == {"http://127.0.0.1:8086/purges"}
+    assert all(plan.after == ("origin",) for plan in plans)
 
 
 def test_names_and_logs_are_unique() -> None:
