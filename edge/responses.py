@@ -104,6 +104,9 @@ class ResponseReader:
         if version not in ("1.1", "1.0"):
             self.error = UpstreamError("protocol-error", f"HTTP/{version} is not HTTP/1.1")
             return
+        if status < 100:
+            self.error = UpstreamError("protocol-error", f"{status} is no status")
+            return
         if 100 <= status < 200:
             if status == EARLY_HINTS and self._early is not None and self._early_left:
                 self._early_left -= 1
@@ -134,10 +137,12 @@ class ResponseReader:
             self._until_close = True
 
     def on_body(self, body: bytes) -> None:
-        if not self.complete:
-            self._received += len(body)
-            self.held_bytes += len(body)
-            self.pieces.append(body)
+        if self.complete:  # of a HEAD: more of it may come, and is no answer to the next request
+            self.keep_alive = False
+            return
+        self._received += len(body)
+        self.held_bytes += len(body)
+        self.pieces.append(body)
 
     def on_message_complete(self) -> None:
         if not self.has_head or self.complete or self._until_close:

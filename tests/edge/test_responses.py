@@ -37,6 +37,8 @@ BROKEN = [
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     b"SSH-2.0-OpenSSH\r\n",
+    b"HTTP/1.1 000 Nothing\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 099 Too Little\r\nContent-Length: 0\r\n\r\n",
     b"HTTP/1.1 200 OK\r\nA: " + b"x" * HEAD_MAX,
 ]
 
@@ -96,4 +98,15 @@ def test_a_body_until_the_end_of_the_connection(clean):
 
 def test_more_than_was_asked_for_ends_the_connection():
     reader = read(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nxHTTP/1.1 200 OK\r\n", [])
+    assert (reader.complete, reader.keep_alive) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"Content-Length: 5\r\n\r\nhello", b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"],
+)
+def test_a_body_that_answers_head_ends_the_connection(body):
+    """What is left of it would be the beginning of the next answer there."""
+    reader = ResponseReader(b"HEAD", HEAD_MAX)
+    reader.feed(b"HTTP/1.1 200 OK\r\n" + body)
     assert (reader.complete, reader.keep_alive) == (True, False)
