@@ -42,7 +42,7 @@ def parse_order(body: bytes) -> PurgeOrder:
     """Return the order that a JSON body gives; raises OrderError."""
     try:
         order = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise OrderError(f"not JSON: {error}") from None
     if not isinstance(order, dict):
         raise OrderError(_WANTED)
@@ -79,16 +79,29 @@ def _values(form: str, value: Any) -> tuple[bytes, ...]:
 def _tag(text: str) -> bytes:
     if any(char.isspace() for char in text):
         raise OrderError(f"a tag has no spaces: {text!r}")
-    return _bounded(text.encode())
+    return _bounded(_encoded(text))
 
 
 def _url(text: str) -> bytes:
     """Return a URL as a player's request line has it, so that both meet in one key."""
-    parts = urlsplit(text)
-    is_absolute = parts.scheme in ("http", "https") and bool(parts.netloc)
-    if not is_absolute and not text.startswith("/"):
+    if not _is_absolute(text) and not text.startswith("/"):
         raise OrderError(f"want http://host/path, or /path for any host: {text!r}")
-    return _bounded(quote(text.partition("#")[0], safe=_URL_SAFE).encode())
+    return _bounded(quote(_encoded(text.partition("#")[0]), safe=_URL_SAFE).encode())
+
+
+def _is_absolute(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # brackets around no address
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc)
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise OrderError(f"half a character: {text!r}") from None
 
 
 def _bounded(value: bytes) -> bytes:

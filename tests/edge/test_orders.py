@@ -41,6 +41,10 @@ def test_an_order(
     [
         ("", "not JSON"),
         ("{", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ('{"url": "http://[/a"}', "want http://host/path"),
+        ('{"url": "http://h/\\ud800"}', "half a character"),
+        ('{"tag": "\\udfff"}', "half a character"),
         ("[]", "want one of"),
         ("{}", "want one of"),
         ('{"soft": true}', "want one of"),
