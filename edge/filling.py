@@ -25,6 +25,7 @@ from edge.errors import UpstreamError
 from edge.fetch import Response
 from edge.forwarding import FOR, unconditional
 from edge.in_force import InForce
+from edge.log_lines import path_text
 from edge.memory import Memory
 from edge.outcome import DISK
 from edge.promoting import Found, LowerTiers
@@ -339,7 +340,8 @@ class Filler:
         """Count a cookie that everybody will get, and warn of the first (RFC 9111 §7.3)."""
         if any(name == b"set-cookie" for name, _ in stored.fields):
             if not self.counters.cookies:
-                log.warning("stored a response that sets a cookie: %s", key.decode("latin-1"))
+                shown = path_text(key).decode()  # the key with no secrets of its query
+                log.warning("stored a response that sets a cookie: %s", shown)
             self.counters.cookies += 1
 
     def _of_now(self, fill: Fill, stored: Stored) -> Stored | None:

@@ -10,8 +10,10 @@ PATH_BYTES_MAX: Final = 2048  # of a line; what is longer ends in "..."
 NETWORK_BITS: Final = {4: 24, 6: 48}  # what is left of a player's address
 _PLAIN: Final = re.compile(rb"[\x20\x21\x23-\x5b\x5d-\x7e]*")  # what JSON text needs no escape for
 _MASKED: Final = re.compile(
-    rb"token|sig|secret|auth|pass|pwd|key|jwt|cred|session|hdnts|hdnea|hmac", re.IGNORECASE
+    rb"token|sig|secret|auth|pass|pwd|key|jwt|cred|session|hdnts|hdnea|hmac|code|otp|md5|hash",
+    re.IGNORECASE,
 )
+_BETWEEN: Final = re.compile(rb"([&;])")  # parameters; some origins take `;` for `&`
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +110,11 @@ def masked(target: bytes) -> bytes:
     if _MASKED.search(query) is None:
         return target
     parts = []
-    for part in query.split(b"&"):
+    for part in _BETWEEN.split(query):
         name, equals, _ = part.partition(b"=")
         secret = equals and name != b"CMCD" and _MASKED.search(name)
         parts.append(name + b"=-" if secret else part)
-    return path + b"?" + b"&".join(parts)
+    return path + b"?" + b"".join(parts)
 
 
 def json_text(raw: bytes) -> bytes:

@@ -89,6 +89,8 @@ def test_addresses_are_cut_to_their_network(address: bytes, known: bytes) -> Non
         (b"/a?hdnts=exp=1~hmac=2", b"/a?hdnts=-"),
         (b"/a?Key-Pair-Id=1&keyless", b"/a?Key-Pair-Id=-&keyless"),
         (b"/a?CMCD=sid%3Dtoken", b"/a?CMCD=sid%3Dtoken"),
+        (b"/a?b=1;token=x;c=2&sig=y", b"/a?b=1;token=-;c=2&sig=-"),
+        (b"/a?code=x&otp=1&md5=2&hash=3", b"/a?code=-&otp=-&md5=-&hash=-"),
     ],
 )
 def test_secrets_are_left_out(target: bytes, logged: bytes) -> None:
