@@ -354,17 +354,20 @@ class Fills:
 
 
 class Uncacheable:
-    """Keys whose last response could not be stored: their requests do not wait for each other."""
+    """Keys whose last response could not be stored: their requests do not wait for each other.
+
+    Their hashes are kept: keys may be long, and no budget counts these.
+    """
 
     def __init__(self, keys_max: int, lifetime_s: float) -> None:
         self._keys_max = keys_max
         self._lifetime_s = lifetime_s
-        self._until: dict[bytes, float] = {}  # in order of remembering
+        self._until: dict[int, float] = {}  # by hash, in order of remembering
 
     def remember(self, key: bytes, now_mono: float) -> None:
         """Do not collapse `key` for a while."""
-        self._until.pop(key, None)
-        self._until[key] = now_mono + self._lifetime_s
+        self._until.pop(hash(key), None)
+        self._until[hash(key)] = now_mono + self._lifetime_s
         while len(self._until) > self._keys_max:
             del self._until[next(iter(self._until))]
 
@@ -374,14 +377,14 @@ class Uncacheable:
 
     def forget(self, key: bytes) -> None:
         """A response for `key` was stored after all."""
-        self._until.pop(key, None)
+        self._until.pop(hash(key), None)
 
     def __contains__(self, asked: tuple[bytes, float]) -> bool:
         key, now_mono = asked
-        until = self._until.get(key)
+        until = self._until.get(hash(key))
         if until is None:
             return False
         if now_mono < until:
             return True
-        del self._until[key]
+        del self._until[hash(key)]
         return False

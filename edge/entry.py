@@ -18,7 +18,8 @@ from edge.packing import Traits, born_mono, pack, policy_epoch, traits, unpack, 
 IDENTITY: Final = b"amaro-edge"
 VIA: Final = b"1.1 amaro-edge"
 COOL_S: Final = 30.0  # after its last answer an entry keeps only what it cannot do without
-OVERHEAD_BYTES: Final = 1024  # of one entry beside its head and body: objects, index, tags
+OVERHEAD_BYTES: Final = 1024  # of one entry beside its head and body: objects, index, tags,
+NAME_BYTES: Final = 256  # and so much of its key and selecting values; players choose how long
 
 _VIA_LINE: Final = (b"via", VIA)
 OUTDATED: Final = -1.0  # `fresh_until` of an entry: see `outdate`
@@ -103,7 +104,8 @@ class Entry(Evictable):
         self.slices = tuple(slices)
         self.length = sum(map(len, slices)) if length is None else length
         self.freshen(stored)
-        super().__init__(self.length + len(self._head_200) + OVERHEAD_BYTES)
+        longer = max(0, len(key) + len(stored.variant) - NAME_BYTES)
+        super().__init__(self.length + len(self._head_200) + OVERHEAD_BYTES + longer)
 
     @property
     def stored(self) -> Stored:
@@ -151,7 +153,8 @@ class Entry(Evictable):
 
     def share(self, known: dict[Traits, Traits]) -> None:
         """Have one tuple of traits with all that are alike; `known` is theirs."""
-        self._traits = known.setdefault(self._traits, self._traits)
+        if len(self.variant) <= NAME_BYTES:  # `known` outlives it, and is not counted
+            self._traits = known.setdefault(self._traits, self._traits)
 
     def cool(self, now_mono: float) -> None:
         """Let go of what answers are made of when none was made lately."""

@@ -11,6 +11,7 @@ from edge.memory import url_key
 from edge.purges import Purge, PurgeKind
 
 NAMES_MAX: Final = 65_536  # kinds and values remembered, hard and soft
+NAMES_BYTES_MAX: Final = 32 << 20  # of them together: unsafe requests of players purge, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +25,13 @@ class Dated:
 class Purged:
     """The last purge of every name. A name that is forgotten takes all before it with it."""
 
-    def __init__(self, names_max: int = NAMES_MAX) -> None:
+    def __init__(
+        self, names_max: int = NAMES_MAX, *, names_bytes_max: int = NAMES_BYTES_MAX
+    ) -> None:
         self.floor = 0  # what began at a lower sequence counts as purged
         self._names_max = names_max
+        self._names_bytes_max = names_bytes_max
+        self._names_bytes = 0
         self._last: dict[tuple[PurgeKind, bytes, bool], Dated] = {}  # oldest first
         self._prefix_sizes: Counter[int] = Counter()
 
@@ -52,8 +57,10 @@ class Purged:
             del self._last[name]
         elif purge.kind is PurgeKind.PREFIX:
             self._prefix_sizes[len(purge.value)] += 1
+        if known is None:
+            self._names_bytes += len(name[1])
         self._last[name] = dated
-        while len(self._last) > self._names_max:
+        while len(self._last) > self._names_max or self._names_bytes > self._names_bytes_max:
             self._forget_oldest()
 
     def since(self, sequence: int, key: bytes, tags: Iterable[bytes]) -> bool:
@@ -89,6 +96,7 @@ class Purged:
     def _forget_oldest(self) -> None:
         name = next(iter(self._last))
         gone = self._last.pop(name)
+        self._names_bytes -= len(name[1])
         if name[0] is PurgeKind.PREFIX:
             size = len(name[1])
             self._prefix_sizes[size] -= 1

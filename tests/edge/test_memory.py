@@ -1,5 +1,6 @@
 """The memory tier: budget, variants, purges, and bodies that senders still hold."""
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from cache_policies.why import Reuse
 from edge.collapse import Uncacheable
 from edge.entry import OVERHEAD_BYTES, Entry
 from edge.memory import PURGES_REMEMBERED, Memory, touches, url_key
+from edge.packing import variant as variant_of
 from edge.purges import Purge, PurgeKind
 
 KIB, MIB = 1024, 1024 * 1024
@@ -215,6 +217,30 @@ def test_url_key():
 
 def test_an_entry_counts_its_head_and_overhead():
     assert entry(body=b"").size_bytes > OVERHEAD_BYTES
+
+
+def test_an_entry_counts_what_players_choose_of_it():
+    """The key and the selecting values are theirs: long ones may not slip past the budget."""
+    plain = entry(body=b"").size_bytes
+    assert entry(key=b"http://a/" + b"x" * 8_000, body=b"").size_bytes > plain + 7_700
+    variant = b"v" * 20_000
+    assert entry(vary=(b"x",), variant=variant, body=b"").size_bytes > plain + 19_700
+
+
+def test_long_selecting_values_are_kept_with_their_entry_alone():
+    memory = Memory(1 << 20)
+    memory.store(entry(vary=(b"x",), variant=b"v" * 20_000))
+    memory.store(entry(vary=(b"x",), variant=b"short"))
+    assert [variant_of(known) for known in memory._traits] == [b"short"]
+
+
+def test_names_that_are_not_worth_waiting_for_are_not_kept_whole():
+    key = b"http://a/" + b"x" * 8_000
+    before = sys.getrefcount(key)
+    keys = Uncacheable(2, 120.0)
+    keys.remember(key, 0.0)
+    assert sys.getrefcount(key) == before
+    assert (key, 1.0) in keys
 
 
 def test_uncacheable_keys_are_remembered_for_a_while_and_are_bounded():

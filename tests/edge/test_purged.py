@@ -58,6 +58,17 @@ def test_what_is_forgotten_counts_as_purged(said, sequence, key, tags, names_max
         assert purged.since(sequence, key, tags)
 
 
+def test_long_names_are_bounded_by_their_bytes():
+    """Players cause purges too, by POST: they choose how long the names are."""
+    purged = Purged(names_bytes_max=100_000)
+    for number in range(1, 101):
+        value = b"http://a/%d/" % number + b"x" * 8_000
+        purged.apply(Dated(Purge(sequence=number, kind=PurgeKind.URL, value=value), 0.0))
+    assert 10 <= len(purged) <= 12
+    assert purged.floor == 100 - len(purged)
+    assert purged.since(0, b"http://a/else", ())
+
+
 def test_a_purge_that_is_known_changes_nothing():
     purged = Purged()
     later = Dated(Purge(sequence=5, kind=PurgeKind.TAG, value=b"t"), 50.0)

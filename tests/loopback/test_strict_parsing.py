@@ -66,6 +66,8 @@ REFUSED = {  # what is sent, to a path that is in memory: the reason
     b"GET /hit HTTP/1.1\r\nHost:\r\n\r\n": "host",
     b"GET /hit HTTP/1.1\r\nHost: a b\r\n\r\n": "host",
     b"GET /hit HTTP/1.1\r\nHost: a,b\r\n\r\n": "host",
+    b"GET /hit HTTP/1.1\r\nHost: " + b"a" * 256 + b"\r\n\r\n": "host",
+    b"GET /hit HTTP/1.1\r\nHost: a:000080\r\n\r\n": "host",
     b"GET /hit HTTP/1.1\r\nHost: a/b\r\n\r\n": "host",
     b"GET /hit HTTP/1.1\r\nHost: a?b\r\n\r\n": "host",
     b"GET /hit HTTP/1.1\r\nHost: a#b\r\n\r\n": "host",
