@@ -8,12 +8,11 @@ import socket
 import subprocess
 from pathlib import Path
 
-import httpx
 import pytest
 
 from amaro.target import TOKEN_VARIABLE
 from tests.support.clip import make_clip
-from tests.support.stack import AMARO, RunningStack, free_port_base
+from tests.support.stack import AMARO, RunningStack, free_port_base, get
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +63,9 @@ def test_upload_to_the_end(stack: RunningStack, clip: Path) -> None:
     assert answer["playback_url"] == f"{stack.url('edge-south')}/v/{asset_id}/main.m3u8"
     assert answer["watch_url"] == f"{stack.url('console')}/watch/{asset_id}"
     assert 0 < answer["first_playable_s"] <= answer["complete_s"]
-    assert httpx.get(answer["playback_url"]).status_code == 200
-    assert httpx.get(answer["watch_url"]).status_code == 200
-    feed = httpx.get(f"{stack.url('edge-south')}/feed/south").json()
+    assert get(answer["playback_url"]).status_code == 200
+    assert get(answer["watch_url"]).status_code == 200
+    feed = get(f"{stack.url('edge-south')}/feed/south").json()
     assert {"asset_id": asset_id, "title": "My clip"}.items() <= feed["stories"][0].items()
 
 

@@ -7,11 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import imageio_ffmpeg
 import pytest
 
-from tests.support.stack import RunningStack, until
+from tests.support.stack import RunningStack, get, until
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -27,7 +26,7 @@ def story(stack: RunningStack, tmp_path: Path) -> str:
     assert done.returncode == 0, done.stderr
     path = f"/v/{json.loads(done.stdout)['asset_id']}/main.m3u8"
     edge = stack.url("edge-north")
-    until(lambda: httpx.get(edge + path).is_success, max_s=120, what="the story can be watched")
+    until(lambda: get(edge + path).is_success, max_s=120, what="the story can be watched")
     return path
 
 

@@ -51,7 +51,7 @@ with open_publisher(OriginSettings(data=Path(data))) as publisher:
 
 def accept(origin: OriginProcess, body: bytes = b"video") -> str:
     """Upload a body; return its asset_id."""
-    with httpx.Client(base_url=origin.url, trust_env=False) as client:
+    with httpx.Client(base_url=origin.url, trust_env=False, timeout=DEADLINE_S) as client:
         made = client.post("/uploads/", headers={**TUS, "Upload-Length": str(len(body))})
         location = made.headers["location"]
         sent = client.patch(location, headers=patch_headers(0), content=body)
@@ -66,7 +66,7 @@ def start_worker(data: Path, rounds: int, *asset_ids: str) -> subprocess.Popen[s
 
 def named_segments(origin: OriginProcess, asset_id: str) -> list[str]:
     """Check that every segment of the published playlist is there, whole; return their names."""
-    with httpx.Client(base_url=origin.url, trust_env=False) as client:
+    with httpx.Client(base_url=origin.url, trust_env=False, timeout=DEADLINE_S) as client:
         listed = client.get(f"/v/{asset_id}/main.m3u8")
         if listed.status_code == 404:
             return []
@@ -89,7 +89,7 @@ def test_two_processes_publish_at_once(tmp_path: Path) -> None:
             assert len(said.splitlines()) == 5
         for asset_id in (shared, *own):
             assert len(named_segments(origin, asset_id)) == 4
-        feed = httpx.get(f"{origin.url}/feed/north", trust_env=False).json()
+        feed = httpx.get(f"{origin.url}/feed/north", trust_env=False, timeout=DEADLINE_S).json()
         assert {story["asset_id"] for story in feed["stories"]} == {shared, *own}
 
 
@@ -142,6 +142,7 @@ def test_everything_works_with_objects_in_s3(tmp_path: Path, s3: str) -> None:
             f"{origin.url}/v/{asset_id}/{name}",
             headers={"Range": "bytes=5000000-5000099"},
             trust_env=False,
+            timeout=DEADLINE_S,
         )
         assert part.status_code == 206
         assert part.content == video[5_000_000:5_000_100]

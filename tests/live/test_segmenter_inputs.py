@@ -65,7 +65,7 @@ def published(tmp_path_factory):
             yield publisher
         finally:
             worker.terminate()
-            worker.wait(20)
+            worker.wait(WAIT_S)
 
 
 def draw(make, path: Path) -> None:

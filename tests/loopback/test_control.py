@@ -40,8 +40,8 @@ async def echo(detail: Any) -> Any:
 
 async def test_both_ends_ask_at_once() -> None:
     async with two_ends({"invalidate": echo}, {"sync": echo}) as (supervisor, worker):
-        asked = [supervisor.ask("sync", number, limit_s=20.0) for number in range(50)]
-        told = [worker.ask("invalidate", [str(number)], limit_s=20.0) for number in range(50)]
+        asked = [supervisor.ask("sync", number, limit_s=30.0) for number in range(50)]
+        told = [worker.ask("invalidate", [str(number)], limit_s=30.0) for number in range(50)]
         assert await asyncio.gather(*asked) == list(range(50))
         assert await asyncio.gather(*told) == [[str(number)] for number in range(50)]
 
@@ -50,14 +50,14 @@ async def test_a_question_may_be_answered_by_asking_back() -> None:
     lines: list[ControlLine] = []
 
     async def invalidate(detail: Any) -> Any:
-        return [detail, await lines[0].ask("sync", limit_s=20.0)]
+        return [detail, await lines[0].ask("sync", limit_s=30.0)]
 
     async def sync(_detail: Any) -> int:
         return 7
 
     async with two_ends({"invalidate": invalidate}, {"sync": sync}) as (supervisor, worker):
         lines.append(supervisor)
-        assert await worker.ask("invalidate", "k", limit_s=20.0) == ["k", 7]
+        assert await worker.ask("invalidate", "k", limit_s=30.0) == ["k", 7]
 
 
 async def test_a_late_answer_is_not_taken_for_the_next_one() -> None:
@@ -71,18 +71,18 @@ async def test_a_late_answer_is_not_taken_for_the_next_one() -> None:
         with pytest.raises(TimeoutError):
             await supervisor.ask("sync", "late", limit_s=0.01)
         gate.set()
-        assert await supervisor.ask("sync", "right", limit_s=20.0) == "right"
+        assert await supervisor.ask("sync", "right", limit_s=30.0) == "right"
 
 
 async def test_whoever_waits_for_an_end_that_is_gone_is_told() -> None:
     sockets = socket.socketpair()
     line = await ControlLine.open(sockets[0], {})
     talk = asyncio.create_task(line.run())
-    asked = asyncio.create_task(line.ask("sync", limit_s=20.0))
+    asked = asyncio.create_task(line.ask("sync", limit_s=30.0))
     sockets[1].setblocking(False)
     assert await asyncio.get_running_loop().sock_recv(sockets[1], 1)
     sockets[1].close()
-    for question in (asked, line.ask("sync", limit_s=20.0)):
+    for question in (asked, line.ask("sync", limit_s=30.0)):
         with pytest.raises(ConnectionError):
             await question
     await talk

@@ -341,15 +341,16 @@ async def test_a_disk_that_hangs_is_skipped_in_time(tmp_path: Path) -> None:
         assert await rig.find() is None
         waits += 1
         assert waits < 100
-    began = time.monotonic()
+    queued = rig.tier.pool._jobs.qsize()
     for _ in range(100):
         assert await rig.find() is None
-    assert time.monotonic() - began < 2.0  # with every thread stuck nobody waits any more
+    assert rig.tier.pool._jobs.qsize() == queued  # with every thread stuck nobody waits any more
     assert rig.counters.disk_skipped == waits + 100
     fds = [os.open(rig.file, os.O_WRONLY | os.O_NONBLOCK)]
     await until(lambda: not rig.tier.pool.is_stuck)
     rig.file.unlink()
     await rig.write(entry(b"again"))
+    rig.tier._wait_s = 5.0  # for a machine that is busy, too
     assert await rig.body() == b"again"
     for fd in fds:
         os.close(fd)

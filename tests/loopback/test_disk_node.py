@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -58,7 +58,8 @@ def disk_node(
 def kill(node: RunningNode) -> None:
     """End the node as a crash would: supervisor and workers at once."""
     for process in node.processes():
-        os.kill(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # workers end with their supervisor
+            os.kill(process.pid, signal.SIGKILL)
     node.process.wait(DEADLINE_S)
 
 
@@ -80,7 +81,8 @@ def test_a_node_that_was_killed_serves_at_once_what_it_had(tmp_path: Path, worke
             from_disk = [each for each in said if "hit" in each and "detail=disk" in each]
             assert len(from_disk) >= len(objects) - skipped, said
             assert sum(origin.asked.values()) <= asked + skipped
-            assert counted["requests_total", "fresh", "hit-slow", "disk"] == len(from_disk)
+            key = ("requests_total", "fresh", "hit-slow", "disk")
+            assert counted.get(key, 0) == len(from_disk)
         assert not any((tmp_path / "aside").iterdir())
 
 
@@ -151,6 +153,15 @@ def test_a_directory_belongs_to_one_node(tmp_path: Path) -> None:
         pass
 
 
+def bytes_in(objects: Path) -> int:
+    """The size of all files there, some of which may go meanwhile."""
+    size = 0
+    for file in objects.glob("*/*"):
+        with suppress(FileNotFoundError):
+            size += file.stat().st_size
+    return size
+
+
 def test_a_disk_stays_within_its_size(tmp_path: Path) -> None:
     budget = 8 << 20
     with (
@@ -161,10 +172,7 @@ def test_a_disk_stays_within_its_size(tmp_path: Path) -> None:
             for _ in range(2):
                 get(node, f"/many/{number}?size=500000", size=500_000)
         eventually(lambda: metrics(node)["disk_writes_total", "written"] >= 36, "writes")
-        objects = tmp_path / "objects"
-        eventually(
-            lambda: sum(file.stat().st_size for file in objects.glob("*/*")) <= budget, "eviction"
-        )
+        eventually(lambda: bytes_in(tmp_path / "objects") <= budget, "eviction")
         eventually(lambda: 0 < metrics(node)["disk_bytes",] <= budget, "measuring")
         counted = metrics(node)
         assert counted["disk_evicted_total",] >= 20

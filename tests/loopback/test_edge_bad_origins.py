@@ -12,7 +12,7 @@ from tests.support.edges import Asked, Client, edge_and_origin, response, until
 
 FRESH = "Cache-Control: max-age=600"
 OK = b"HTTP/1.1 200 OK\r\nCache-Control: max-age=600\r\n"
-BOUNDED = {"first_byte_s": 0.5, "idle_s": 0.5}
+BOUNDED = {"first_byte_s": 1.0, "idle_s": 1.0}
 FLOOD_BYTES = 1 << 20
 
 

@@ -1,6 +1,7 @@
 """What is served when an origin fails, and what one player's validation may tell the others."""
 
 import asyncio
+from time import monotonic
 
 import pytest
 
@@ -105,7 +106,7 @@ async def test_who_comes_late_to_a_long_fill_gets_nothing_stale() -> None:
     async with edge_and_origin(script) as (edge, origin):
         first = asyncio.create_task(edge.get("/x"))
         await until(lambda: any(fill.stored for fill in edge.worker.fills))
-        await asyncio.sleep(1.1)  # the lifetime itself
+        await until(lambda: not any(fill.is_joinable(monotonic()) for fill in edge.worker.fills))
         for line in ("X: plain", "X-Forwarded-Port: 1"):  # the two ways to a fill
             assert (await edge.get("/x", line)).body != b"11"
         rest.set()

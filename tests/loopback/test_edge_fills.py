@@ -236,8 +236,8 @@ async def test_stale_while_revalidate_asks_once_in_the_background() -> None:
         edge.purge(PurgeKind.URL, b"/feed", soft=True)
         answers = await asyncio.gather(*storm(edge, 10, "/feed"))
         assert {got.body for got in answers} <= {b"v1", b"v2"}
-        assert "hit" in answers[0].says
-        assert "detail=stale-while-revalidate" in answers[0].says
+        assert all("hit" in got.says for got in answers)
+        assert any("detail=stale-while-revalidate" in got.says for got in answers)
         await until(lambda: len(edge.worker.tasks) == 0)
         assert (await edge.get("/feed")).body == b"v2"
         assert len(origin.asked) == 2
@@ -255,7 +255,7 @@ async def test_stale_if_error(failure: str) -> None:
         else:
             await asyncio.sleep(20)
 
-    async with edge_and_origin(script, first_byte_s=0.3) as (edge, origin):
+    async with edge_and_origin(script, first_byte_s=1.5) as (edge, origin):
         await edge.get("/feed")
         edge.purge(PurgeKind.URL, b"/feed", soft=True)
         answers = await asyncio.gather(*storm(edge, 5, "/feed"))
@@ -364,7 +364,7 @@ async def test_an_uncacheable_fetch_ends_with_its_client() -> None:
         client.send(b"GET /x HTTP/1.1\r\nHost: edge.test\r\n\r\n")
         await client.reader.readexactly(100_000)
         await client.close()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(25):
             await ended.wait()
 
 

@@ -140,7 +140,7 @@ async def test_probes_bring_an_origin_back() -> None:
         for number in range(3):
             await edge.get(f"/{number}")
         assert edge.worker.origins.down == 1
-        prober = Prober(edge.worker.client, edge.worker.origins, path="/health", limit_s=0.2)
+        prober = Prober(edge.worker.client, edge.worker.origins, path="/health", limit_s=20.0)
         probing = asyncio.create_task(prober.run(0.01))
         await until(lambda: len(first.asked) > 6)
         assert edge.worker.origins.down == 1

@@ -1,7 +1,6 @@
 """What uvicorn promises of a connection holds on the hit path and on the slow path alike."""
 
 import asyncio
-import time
 
 import pytest
 
@@ -43,30 +42,8 @@ async def warm(edge: Edge, *targets: str) -> None:
         assert "hit" in (await edge.get(target)).says
 
 
-@PATHS
-async def test_a_quiet_connection_is_closed(path: str) -> None:
-    async with edge_and_origin(script, keep_alive_s=0.3) as (edge, _):
-        await warm(edge, "/hit")
-        client = await edge.client()
-        began = time.monotonic()
-        assert (await client.get(path)).status == 200
-        assert await client.is_closed()
-        assert time.monotonic() - began >= 0.3
-
-
-@PATHS
-async def test_requests_keep_a_connection_open(path: str) -> None:
-    async with edge_and_origin(script, keep_alive_s=1.0) as (edge, _):
-        await warm(edge, "/hit")
-        client = await edge.client()
-        began = time.monotonic()
-        while time.monotonic() - began < 2.0:  # twice the limit
-            assert (await client.get(path)).status == 200
-            await asyncio.sleep(0.05)
-
-
 async def test_drain_finishes_what_runs_and_closes_what_is_idle() -> None:
-    async with edge_and_origin(script) as (edge, _):
+    async with edge_and_origin(script, drain_s=PATIENCE_S) as (edge, _):
         await warm(edge, "/hit")
         idle, busy = await edge.client(), await edge.client()
         await idle.get("/hit")
@@ -81,7 +58,7 @@ async def test_drain_finishes_what_runs_and_closes_what_is_idle() -> None:
 
 async def test_drain_answers_those_who_have_only_just_come() -> None:
     """A connection without a request yet is no idle one: its first request is on its way."""
-    async with edge_and_origin(script) as (edge, _):
+    async with edge_and_origin(script, drain_s=PATIENCE_S) as (edge, _):
         await warm(edge, "/hit")
         late, never = await edge.client(), await edge.client()
         connections = edge.server.server_state.connections

@@ -247,7 +247,7 @@ async def test_a_slice_that_breaks_off_goes_on() -> None:
 
 async def test_a_dead_origin_is_an_error_where_nothing_was_sent() -> None:
     script = RangedOrigin(BODY)
-    async with edge_and_origin(script, connect_s=0.5) as (edge, origin):
+    async with edge_and_origin(script) as (edge, origin):
         await part(edge, 5, 9)
         await origin.stop()
         got = await part(edge, 3 * SLICE_BYTES, 3 * SLICE_BYTES + 9)

@@ -163,9 +163,10 @@ async def test_a_stream_whose_player_takes_nothing_is_cut_in_time() -> None:
     async with edge_and_origin(script, tls=[EDGE], **limits) as (edge, _):
         await edge.get("/big")
         client = await Http2Client.open(edge, window=0)
+        cut = edge.worker.counters.readers_cut  # a machine that stands still cuts others, too
         got = await client.get("/big")
         assert (got.status, got.error) == (200, 8)
-        assert edge.worker.counters.readers_cut == 1
+        assert edge.worker.counters.readers_cut == cut + 1
         assert await client.is_closed()
 
 
@@ -183,12 +184,12 @@ async def test_a_cancelled_stream_stops_its_fetch() -> None:
 
 
 async def test_a_quiet_connection_is_closed() -> None:
-    async with edge_and_origin(script, tls=[EDGE], keep_alive_s=0.3) as (edge, _):
+    async with edge_and_origin(script, tls=[EDGE], keep_alive_s=1.0) as (edge, _):
         client = await Http2Client.open(edge)
         began = time.monotonic()
         assert (await client.get("/hit")).status == 200
         assert await client.is_closed()
-        assert time.monotonic() - began >= 0.3
+        assert time.monotonic() - began >= 1.0
         assert client.goaways == [(1, 0)]
 
 

@@ -19,6 +19,9 @@ def test_answers(path, ready, status):
     health = Health("127.0.0.1", 0, lambda: ready)
     try:
         host, port = health.address
-        assert httpx.get(f"http://{host}:{port}{path}", trust_env=False).status_code == status
+        assert (
+            httpx.get(f"http://{host}:{port}{path}", trust_env=False, timeout=30).status_code
+            == status
+        )
     finally:
         health.close()

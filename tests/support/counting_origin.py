@@ -40,7 +40,7 @@ class CountingOrigin:
 
     def start(self) -> None:
         self._thread.start()
-        assert self._up.wait(20)
+        assert self._up.wait(60)
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)

@@ -162,7 +162,9 @@ class OriginProcess:
         deadline = time.monotonic() + DEADLINE_S
         while True:
             try:
-                httpx.get(f"{self.url}/.amaro/ready", trust_env=False).raise_for_status()
+                httpx.get(
+                    f"{self.url}/.amaro/ready", trust_env=False, timeout=DEADLINE_S
+                ).raise_for_status()
                 return
             except httpx.HTTPError:
                 assert time.monotonic() < deadline, "the origin does not become ready"

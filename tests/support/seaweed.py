@@ -54,7 +54,7 @@ def seaweed(folder: Path) -> Iterator[str]:
 def await_writable(endpoint: str) -> None:
     """Make the bucket and wait until it takes objects: volumes come up after the listener."""
     deadline = time.monotonic() + DEADLINE_S
-    with httpx.Client(base_url=endpoint, trust_env=False) as client:
+    with httpx.Client(base_url=endpoint, trust_env=False, timeout=DEADLINE_S) as client:
         for path, body in ((f"/{BUCKET}", b""), (f"/{BUCKET}/first", b"x")):
             while True:
                 try:
