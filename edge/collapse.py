@@ -1,11 +1,10 @@
 """Running fills: one fetch of a storable response, shared from byte 0 by all who ask meanwhile."""
 
 import asyncio
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from enum import Enum
-from typing import Final, Protocol
+from typing import Final
 
 from cache_policies.cache_status import CacheStatus
 from cache_policies.freshness import current_age_s, fresh_until_mono
@@ -17,11 +16,13 @@ from edge.entry import Entry
 from edge.errors import EdgeError
 from edge.fetch import Response
 from edge.memory import touches
+from edge.missing import Miss, of_miss
 from edge.outcome import ORIGIN
 from edge.purges import Purge
+from edge.rounds import Rounds
+from edge.sayings import Saying, say
 
 WINDOW_BYTES: Final = 262_144  # ahead of the slowest reader, once a body is not kept whole
-_AT_ONCE: Final = 128  # followers, between two looks at everything else on the loop
 
 
 class Phase(Enum):
@@ -48,13 +49,6 @@ NEXT: Final = {
     Phase.COMPLETE: set[Phase](),
     Phase.FAILED: set[Phase](),
 }
-
-
-class Follows(Protocol):
-    """Who is called after each change of a fill, instead of waiting for it."""
-
-    def go_on(self) -> None:
-        """Look what there is now."""
 
 
 class Fill:
@@ -92,11 +86,9 @@ class Fill:
         self.readers: set[FillReader] = set()
         self.leader: FillReader | None = None
         self.held: CacheStatus | None = None  # what a lower tier's response is, if it is one
-        self.player_head: bytes | None = None  # what all its followers' heads have in common
+        self.sayings: dict[tuple[Miss, bool, bool], Saying] = {}  # what its followers are told
+        self.rounds = Rounds()  # by which those hear of it
         self._news: list[asyncio.Future[None]] = []
-        self._followers: dict[Follows, None] = {}
-        self._due: deque[Follows] = deque()  # still to be called in this round
-        self._changed = False  # since this round began
 
     @property
     def tags(self) -> tuple[bytes, ...]:
@@ -138,6 +130,17 @@ class Fill:
         """Seconds of freshness left to the response that is being kept."""
         assert self.stored is not None
         return int((fresh_until_mono(self.stored) - now_mono) // 1)
+
+    def saying(self, miss: Miss, now_mono: float, *, leads: bool) -> Saying:
+        """What one of its followers is told, whose request missed for that reason."""
+        stored = self.stored
+        assert stored is not None
+        known = miss, leads, self.windowed
+        saying = self.sayings.get(known)
+        if saying is None or now_mono >= saying.until_mono:
+            says = self.says(of_miss(miss, stored.status), now_mono, leads=leads)
+            saying = self.sayings[known] = say(stored, says, self.tier, now_mono)
+        return saying
 
     def says(self, missed: CacheStatus, now_mono: float, *, leads: bool) -> CacheStatus:
         """What Cache-Status tells one of its readers, whose request `missed` in that way."""
@@ -192,38 +195,12 @@ class Fill:
         if self.windowed:
             self._tell()
 
-    def follow(self, follower: Follows) -> None:
-        """Call a follower after each change from now on."""
-        self._followers[follower] = None
-
-    def unfollow(self, follower: Follows) -> None:
-        """Call it no more."""
-        self._followers.pop(follower, None)
-
     def _tell(self) -> None:
         waiting, self._news = self._news, []
         for future in waiting:
             if not future.done():
                 future.set_result(None)
-        if self._due:
-            self._changed = True
-        elif self._followers:
-            self._begin_round()
-
-    def _begin_round(self) -> None:
-        self._changed = False
-        self._due.extend(self._followers)
-        asyncio.get_running_loop().call_soon(self._go_round)
-
-    def _go_round(self) -> None:
-        for _ in range(min(_AT_ONCE, len(self._due))):
-            follower = self._due.popleft()
-            if follower in self._followers:
-                follower.go_on()
-        if self._due:
-            asyncio.get_running_loop().call_soon(self._go_round)
-        elif self._changed and self._followers:
-            self._begin_round()
+        self.rounds.tell(rests=self.body.size > 0)
 
 
 class FillReader:

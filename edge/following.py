@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final, Protocol, TypeAlias
 
-from cache_policies.cache_status import render
 from cache_policies.key import normalise
 from cache_policies.message import Fields, RequestHead
 from edge.accounts import Account, Accounts, Asking
@@ -15,13 +14,12 @@ from edge.asking import Asked
 from edge.body import Piece
 from edge.collapse import Fill, FillReader, Phase
 from edge.delivery import BODILESS
-from edge.entry import STATUS_LINES, Entry, early_head, field_block, player_fields
+from edge.entry import Entry, early_head
 from edge.filling import Filler
 from edge.forwarding import cleaned
 from edge.heads import Facts
 from edge.memory import Variants
-from edge.missing import of_miss
-from edge.outcome import failed, of_answer
+from edge.outcome import failed
 from edge.player import Player
 from edge.purges import PurgeFollower
 from edge.tasks import Tasks
@@ -130,7 +128,7 @@ class Follower(FillReader):
         self.keep_alive = True
         self.response_complete = False
         following.filler.fills.waiting += 1
-        fill.follow(self)
+        fill.rounds.follow(self)
 
     def go_on(self) -> None:
         """Send what is there, as far as the player takes it. Called after each change."""
@@ -142,7 +140,7 @@ class Follower(FillReader):
             if self._is_answered():
                 self._send([self._head()])
             else:
-                fill.unfollow(self)
+                fill.rounds.unfollow(self)
                 self._player.go_slow(self)
 
     def writable(self) -> None:
@@ -157,7 +155,7 @@ class Follower(FillReader):
 
     def close(self) -> None:
         """Leave the fill."""
-        self.fill.unfollow(self)
+        self.fill.rounds.unfollow(self)
         self._wait_no_more()
         super().close()
 
@@ -185,29 +183,14 @@ class Follower(FillReader):
         )
 
     def _head(self) -> bytes:
-        fill = self.fill
-        stored = fill.stored
-        assert stored is not None
-        now_mono = monotonic()
-        leads = fill.leader is self
-        if fill.player_head is None:
-            fill.player_head = STATUS_LINES[stored.status] + field_block(
-                player_fields(stored.fields, stored.stripped)
-            )
-        says = fill.says(of_miss(self._miss, stored.status), now_mono, leads=leads)
-        self._following.accounts.counters.collapsed += says.collapsed
-        self._account.answered(of_answer(says, fill.tier))
-        self._chunked = stored.length is None and self._player.chunks
+        fill, leads = self.fill, self.fill.leader is self
+        assert fill.stored is not None
+        saying = fill.saying(self._miss, monotonic(), leads=leads)
+        self._following.accounts.counters.collapsed += not leads
+        self._account.answered(saying.outcome)
+        self._chunked = fill.stored.length is None and self._player.chunks
         self.keep_alive = not self._player.is_ending
-        return b"%bage: %d\r\ncache-status: %b\r\n%b%b\r\n" % (
-            fill.player_head,
-            fill.age_s(now_mono),
-            render(says),
-            b"transfer-encoding: chunked\r\n"
-            if stored.length is None
-            else b"content-length: %d\r\n" % stored.length,
-            b"" if self.keep_alive else b"connection: close\r\n",
-        )
+        return saying.head + (b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
 
     def _send(self, out: list[Piece]) -> None:
         fill, body, transport = self.fill, self.fill.body, self._player.transport

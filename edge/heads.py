@@ -142,6 +142,8 @@ class Facts:
 
     def variant(self, vary: tuple[bytes, ...]) -> bytes:
         """The variant that they select under `vary`."""
+        if not vary:
+            return b""
         if self._variants is None:
             self._variants = {}
         known = self._variants.get(vary)
