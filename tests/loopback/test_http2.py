@@ -51,7 +51,8 @@ async def test_hits_and_misses() -> None:
         got = await client.get("/hit")
         assert ("hit" in got.says, got.status, got.body) == (True, 200, b"from memory")
         assert got.get("x-own") == b"value"
-        assert (got.get("content-length"), got.get("age")) == (b"11", b"0")
+        assert got.get("content-length") == b"11"
+        assert got.get("age") in {b"0", b"1"}  # a Date is of whole seconds
         assert edge.worker.counters.hits == 1
         for target, body in {"/big": BIG, "/pass": BIG, "/dribble": b"until the end"}.items():
             for _ in range(2):
