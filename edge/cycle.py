@@ -80,12 +80,10 @@ class Cycle:
                 self.cut()
 
     def early(self, fields: Fields) -> None:
-        """Send early hints over HTTP/1.1, unless the response has begun."""
-        player = self._player
-        if self._http_10 or not player.chunks or self.response_started:
-            return
-        if not player.transport.is_closing():
-            player.transport.write(early_head(fields))
+        """Send early hints, unless the response has begun; HTTP/1.0 has none."""
+        transport = self._player.transport
+        if not (self._http_10 or self.response_started or transport.is_closing()):
+            transport.write(early_head(fields))
 
     def cut(self) -> None:
         """End the connection so that no player takes what it got for the whole."""
@@ -154,7 +152,7 @@ class Cycle:
         bodiless = self._head_only or status in BODILESS
         self._left = 0 if bodiless else lengths[0] if lengths else None
         framing = b""
-        if self._left is None and not self._http_10:
+        if self._left is None and self._player.chunks and not self._http_10:
             self._chunked = True
             framing = b"transfer-encoding: chunked\r\n"
         if self.more_body or (self._left is None and self._http_10):

@@ -160,8 +160,8 @@ class Follower(FillReader):
         super().close()
 
     def early(self, fields: Fields) -> None:
-        """Send early hints over HTTP/1.1 while the head is awaited."""
-        if self._waits and self._player.chunks:
+        """Send early hints while the head is awaited."""
+        if self._waits:
             self._player.transport.write(early_head(fields))
 
     def _wait_no_more(self) -> None:

@@ -377,3 +377,8 @@ def body_length(facts: Facts) -> int | None:
         if name == b"content-length":
             return int(value)
     return 0
+
+
+def expects_continue(facts: Facts) -> bool:
+    """Whether the player waits for a word before it sends its body (RFC 9110 §10.1.1)."""
+    return any(name == b"expect" and v.lower() == b"100-continue" for name, v in facts.fields)

@@ -22,7 +22,7 @@ from edge.body import Piece
 from edge.cycle import Cycle
 from edge.following import Follower
 from edge.frames import FloodError, Incoming, head_frames
-from edge.heads import Facts, joined_cookies
+from edge.heads import Facts, expects_continue, joined_cookies
 from edge.hits import Hit, look_up, part_of
 from edge.hpack import Blocks
 from edge.log_lines import asked_by
@@ -317,9 +317,9 @@ class Http2Protocol:
         cycle = Cycle(
             player,
             method=request.facts.method,
-            http_10=True,  # here too, a body of unknown length ends with what carries it
+            http_10=False,
             keep_alive=True,
-            expects=False,
+            expects=request.body_length != 0 and expects_continue(request.facts),
         )
         player.cycle = cycle
         if request.body_length == 0:

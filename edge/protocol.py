@@ -24,6 +24,7 @@ from edge.heads import (
     Context,
     Facts,
     body_length,
+    expects_continue,
     gap_between,
     has_bare_line_end,
     is_target,
@@ -461,13 +462,12 @@ class EdgeProtocol(HttpToolsProtocol):
         reader: Follower | None = None,
     ) -> None:
         """Hand the request to the app, with its place in a fill if it has one."""
-        expects = any(n == b"expect" and v.lower() == b"100-continue" for n, v in facts.fields)
         cycle = Cycle(
             self,
             method=method,
             http_10=facts.version == b"1.0",
             keep_alive=facts.keep_alive and not self.is_ending,
-            expects=expects and facts.version == b"1.1",
+            expects=expects_continue(facts) and facts.version == b"1.1",
         )
         if self._body is None:
             cycle.end_of_body()

@@ -12,6 +12,7 @@ from edge.outlet import Outgoing
 
 AHEAD_BYTES_MAX: Final = 65_536  # of a stream, before whoever answers it waits
 AHEAD_BYTES_LOW: Final = 16_384
+_INTERIM: Final = b"1"  # first digit of a status that another one follows (RFC 9110 §15.2)
 SHARED_BYTES_MAX: Final = 524_288  # of all of them: then each has one piece at most
 
 
@@ -81,12 +82,12 @@ class StreamPlayer:
         self.writelines([data])
 
     def writelines(self, list_of_data: Iterable[Piece]) -> None:
-        """Send a head if none has been sent, then a body."""
+        """Send a head if no final one has been sent, then a body."""
         pieces = [*list_of_data]
         if not self._has_head:
-            self._has_head = True
-            self._connection.send_head(self.stream, bytes(pieces[0]))
-            pieces = pieces[1:]
+            head = bytes(pieces.pop(0))
+            self._has_head = head[9:10] != _INTERIM
+            self._connection.send_head(self.stream, head)
         if pieces:
             self._connection.send_body(self.stream, pieces, end=False)
 

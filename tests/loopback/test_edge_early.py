@@ -5,6 +5,8 @@ import asyncio
 import pytest
 
 from tests.support.edges import Asked, edge_and_origin, response, until
+from tests.support.http2 import Http2Client
+from tests.support.tls import EDGE
 
 HINT = (
     b"HTTP/1.1 103 Early Hints\r\nLink: </app.css>; rel=preload; as=style\r\n"
@@ -34,6 +36,16 @@ async def test_early_hints_reach_the_one_who_asks(lines: tuple[str, ...]) -> Non
         if not lines:
             assert "hit" in hit.says  # and a stored response hints at nothing
             assert hit.status == 200
+
+
+async def test_early_hints_reach_who_asks_over_http2() -> None:
+    async with edge_and_origin(hinting, tls=[EDGE]) as (edge, _):
+        client = await Http2Client.open(edge)
+        for lines in ((), ("range: bytes=0-",), ("authorization: me",)):
+            got = await client.get("/page", *lines)
+            assert got.early == [(103, [("link", LINK)])] or "hit" in got.says
+            assert (got.status in (200, 206), got.body, got.ended) == (True, b"page", True)
+        await client.close()
 
 
 async def test_http_1_0_is_told_nothing_early() -> None:

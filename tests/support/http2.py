@@ -20,9 +20,10 @@ class Answered:
 
     status: int = 0
     fields: list[tuple[str, bytes]] = field(default_factory=list)
-    body: bytes = b""
+    body: bytearray = field(default_factory=bytearray)
     ended: bool = False
     error: int | None = None
+    early: list[tuple[int, list[tuple[str, bytes]]]] = field(default_factory=list)  # 1xx
 
     def get(self, name: str) -> bytes | None:
         return next((value for key, value in self.fields if key == name), None)
@@ -63,7 +64,15 @@ class Http2Client:
         if data:
             self.writer.write(data)
 
-    def ask(self, target: str, *lines: str, method: str = "GET", body: bytes | None = None) -> int:
+    def ask(
+        self,
+        target: str,
+        *lines: str,
+        method: str = "GET",
+        body: bytes | None = None,
+        open_end: bool = False,
+    ) -> int:
+        """Begin a stream; with `open_end` its body follows later."""
         fields = [
             (b":method", method.encode()),
             (b":scheme", b"https"),
@@ -71,18 +80,30 @@ class Http2Client:
             (b":path", target.encode()),
             *(tuple(part.encode() for part in line.split(": ", 1)) for line in lines),
         ]
-        return self.ask_with(fields, body=body)
+        return self.ask_with(fields, body=body, open_end=open_end)
 
-    def ask_with(self, fields: list[tuple[bytes, bytes]], *, body: bytes | None = None) -> int:
+    def ask_with(
+        self,
+        fields: list[tuple[bytes, bytes]],
+        *,
+        body: bytes | None = None,
+        open_end: bool = False,
+    ) -> int:
         stream_id = self.h2.get_next_available_stream_id()
         self.answers[stream_id] = Answered()
-        self.h2.send_headers(stream_id, fields, end_stream=body is None)
+        self.h2.send_headers(stream_id, fields, end_stream=body is None and not open_end)
         if body is not None:
-            for at in range(0, len(body), 16_384):
-                self.h2.send_data(stream_id, body[at : at + 16_384])
-            self.h2.end_stream(stream_id)
+            self.send_body(stream_id, body)
         self.flush()
         return stream_id
+
+    def send_body(self, stream_id: int, body: bytes, *, end: bool = True) -> None:
+        """Send a body that the windows have room for."""
+        for at in range(0, len(body), 16_384):
+            self.h2.send_data(stream_id, body[at : at + 16_384])
+        if end:
+            self.h2.end_stream(stream_id)
+        self.flush()
 
     async def step(self) -> bool:
         """Read once; False at the end of the connection."""
@@ -119,9 +140,9 @@ class Http2Client:
         match event:
             case h2.events.ResponseReceived():
                 answer = self.answers[event.stream_id]
-                (_, status), *fields = event.headers
-                answer.status = int(status)
-                answer.fields = [(name.decode(), value) for name, value in fields]
+                answer.status, answer.fields = read_head(event.headers)
+            case h2.events.InformationalResponseReceived():
+                self.answers[event.stream_id].early.append(read_head(event.headers))
             case h2.events.DataReceived():
                 answer = self.answers[event.stream_id]
                 answer.body += event.data
@@ -154,6 +175,11 @@ class Http2Client:
         self.writer.close()
         with suppress(ConnectionError, ssl.SSLError):
             await self.writer.wait_closed()
+
+
+def read_head(lines: list[tuple[bytes, bytes]]) -> tuple[int, list[tuple[str, bytes]]]:
+    (_, status), *fields = lines
+    return int(status), [(name.decode(), value) for name, value in fields]
 
 
 async def raw_connection(edge: Edge) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
