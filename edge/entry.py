@@ -13,7 +13,17 @@ from cache_policies.stored import Stored
 from cache_policies.validation import not_modified_fields
 from edge.body import SLICE_BYTES, Piece, cut
 from edge.multipart import Multipart
-from edge.packing import Traits, born_mono, pack, policy_epoch, traits, unpack, variant, vary
+from edge.packing import (
+    Traits,
+    born_mono,
+    pack,
+    policy_epoch,
+    tags,
+    traits,
+    unpack,
+    variant,
+    vary,
+)
 
 IDENTITY: Final = b"amaro-edge"
 VIA: Final = b"1.1 amaro-edge"
@@ -127,6 +137,11 @@ class Entry(Evictable):
     def variant(self) -> bytes:
         """Which variant of its resource this is."""
         return variant(self._traits)
+
+    @property
+    def tags(self) -> tuple[bytes, ...]:
+        """The purge tags."""
+        return tags(self._packed)
 
     @property
     def policy_epoch(self) -> int:

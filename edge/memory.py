@@ -28,8 +28,8 @@ PURGES_REMEMBERED: Final = 1024  # a fill older than the oldest of these counts 
 SHORT_AT: Final = 1.0  # of the budget: fills pause, slow readers are cut
 FULL_AT: Final = 1.06  # nothing more is asked of an upstream
 _WATCHED_BYTES: Final = 16_384  # smaller ones are copied on their way to a player
-_AT_ONCE_MAX: Final = 2048  # entries that a purge may look at while everybody waits: 10 ms
-_SETTLED_PER_STEP: Final = 512
+_AT_ONCE_MAX: Final = 1024  # entries that a purge may look at while everybody waits: 5 ms
+_SETTLED_AT_ONCE: Final = 64  # keys: half a millisecond
 _TRAITS_MAX: Final = 4096  # kinds of responses that share what they have in common
 _SWEPT_AFTER: Final = 64  # more objects watched: look which of them are still held
 
@@ -297,19 +297,23 @@ class Memory:
         if len(self._traits) >= _TRAITS_MAX:
             self._traits.clear()
         entry.share(self._traits)
-        self._tags.add(entry, entry.stored.tags)
+        self._tags.add(entry, entry.tags)
 
     def _untag(self, entry: Entry) -> None:
-        self._tags.discard(entry, entry.stored.tags)
+        self._tags.discard(entry, entry.tags)
 
     def step(self, now_mono: float) -> None:
         """Do a bounded piece of what was left to be done later; call it 20 times a second."""
         self.tournament.step(now_mono)
-        self.index.settle(_SETTLED_PER_STEP)
         for found in self.index.shards[self._cooled].values():
             if type(found) is Entry:
                 found.cool(now_mono)
         self._cooled = (self._cooled + 1) % SHARDS
+
+    def settle(self) -> bool:
+        """Carry out purges on the next few keys that wait for them; whether any are left."""
+        self.index.settle(_SETTLED_AT_ONCE)
+        return not self.index.is_settled
 
     # purging
 
@@ -351,7 +355,7 @@ class Memory:
                     self._outdate(entry, order)
                     continue
                 purge, now_mono = order
-                tags = entry.stored.tags if purge.kind is PurgeKind.TAG else ()
+                tags = entry.tags if purge.kind is PurgeKind.TAG else ()
                 if touches(purge, key, tags):
                     self._carry_out(purge, entry, now_mono)
 

@@ -23,8 +23,10 @@ _NAMES: Final = tuple(each.name for each in names_of(Stored))
 _TRAITS: Final = tuple(name for name in _NAMES if name not in (*_OWN, "fields"))
 _VARY, _VARIANT = _TRAITS.index("vary"), _TRAITS.index("variant")
 _POLICY_EPOCH: Final = _TRAITS.index("policy_epoch")
+_TAGS: Final = _FIRST + _OWN.index("tags")
 _SAME: Final = True  # instead of a value that the fields tell
 _LENGTH: Final = b"content-length"
+_TAGS_LINE: Final = b"surrogate-key"
 
 
 def traits(stored: Stored) -> Traits:
@@ -53,7 +55,7 @@ def policy_epoch(shared: Traits) -> int:
 def pack(stored: Stored, shown: Fields, length: int) -> bytes:
     """What is needed to `unpack`, beside the traits, `shown` lines and the body's length.
 
-    The lines in `shown` are some of the stored ones, in their order.
+    The lines in `shown` are some of the stored ones, in their order; none of them tells of tags.
     """
     born_mono = stored.response_mono - initial_age_s(stored)
     own = [getattr(stored, name) for name in _OWN]
@@ -66,6 +68,16 @@ def born_mono(packed: bytes) -> float:
     """When the response was generated, on the monotonic clock."""
     instant: float = marshal.loads(packed)[0]  # noqa: S302 from `pack`, in this process
     return instant
+
+
+def tags(packed: bytes) -> tuple[bytes, ...]:
+    """The purge tags of what was packed: 2 us, where unpacking all of it takes 17."""
+    own = marshal.loads(packed)  # noqa: S302 as above
+    said: tuple[bytes, ...] | bool = own[_TAGS]
+    if isinstance(said, tuple):
+        return said
+    hidden = own[_FIRST + len(_OWN) :]
+    return _tags_of(tuple(zip(hidden[1::3], hidden[2::3], strict=True)))
 
 
 def unpack(packed: bytes, shared: Traits, shown: Fields, length: int) -> Stored:
@@ -86,15 +98,18 @@ def unpack(packed: bytes, shared: Traits, shown: Fields, length: int) -> Stored:
 def _told(fields: Fields) -> tuple[Any, ...]:
     """What the fields alone tell of `_OWN`; None where they do not."""
     size = field_value(fields, _LENGTH)
-    tags = tuple((field_value(fields, b"surrogate-key") or b"").split())
     return (
         *(None, None, None, None, None, None),
         field_value(fields, b"etag"),
         field_value(fields, b"last-modified"),
         int(size) if size is not None and size.isdigit() else None,
-        tags,
+        _tags_of(fields),
         None,
     )
+
+
+def _tags_of(fields: Fields) -> tuple[bytes, ...]:
+    return tuple((field_value(fields, _TAGS_LINE) or b"").split())
 
 
 def _hidden(fields: Fields, shown: Fields, length: bytes) -> list[int | bytes | None]:

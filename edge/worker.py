@@ -46,13 +46,13 @@ from edge.shared import Shared
 from edge.slicing import Slicer
 from edge.tasks import Tasks
 from edge.tls import Certificates, Pem
+from edge.upkeep import look_after
 from edge.upstreams import Upstreams
 from edge.whom_to_ask import upstreams_of
 
 RELIEF_EVERY_S: Final = 0.1  # looking at every connection is not free
 PATIENCE_S: Final = 2.0  # with a slow reader, when memory begins to be short
 PATIENCE_MIN_S: Final = 0.2  # when nothing more fits
-MEMORY_STEP_S: Final = 0.05
 DOOR_S: Final = 0.25  # connections that have begun may still come in, at the end of a drain
 
 log = logging.getLogger("edge.worker")
@@ -222,12 +222,6 @@ class Worker:
                 self.counters.readers_cut += 1
         trim_heap()
 
-    async def look_after_memory(self) -> None:
-        """Do what hits and stores leave to be done, a bounded piece at a time, until cancelled."""
-        while True:
-            self.memory.step(time.monotonic())
-            await asyncio.sleep(MEMORY_STEP_S)
-
     async def sync(self, _detail: Any) -> int:
         """Apply what was published and say its number: the supervisor waits for that."""
         return self.follower.catch_up()
@@ -346,7 +340,7 @@ async def run_worker(
                 await server.serving.wait()
             if started is not None:
                 started()
-            keeping = group.create_task(worker.look_after_memory())
+            keeping = group.create_task(look_after(worker.memory))
             if control is not None:
                 asked: Answers = {
                     "counters": worker.told,

@@ -29,7 +29,7 @@ RIM = {
         *("node.py", "pace.py", "peer.py", "protocol.py", "purges.py", "supervisor.py", "tasks.py"),
         *("loop_watch.py", "renewal.py", "secure.py", "tls.py", "windows.py", "worker.py"),
         *("access_log.py", "accounts.py", "asking.py", "http2.py", "peer_dir.py", "probes.py"),
-        *("rounds.py", "slicing.py", "stream_player.py", "switching.py"),
+        *("rounds.py", "slicing.py", "stream_player.py", "switching.py", "upkeep.py"),
     },
     "failover": set(),
     "origin": {

@@ -45,7 +45,7 @@ def test_packing_loses_nothing(stored, warm):
     if warm:
         entry.hit_head(1.0)
     assert entry.stored == stored
-    assert (entry.vary, entry.variant) == (stored.vary, stored.variant)
+    assert (entry.vary, entry.variant, entry.tags) == (stored.vary, stored.variant, stored.tags)
 
 
 def test_alike_responses_share_their_traits():
