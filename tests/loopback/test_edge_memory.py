@@ -15,7 +15,7 @@ from tests.support.edges import Asked, Client, Got, response, running_origin, un
 
 BUDGET_BYTES = 128 * MIB
 OBJECT_BYTES = 8 * MIB
-READERS = 80
+READERS = 48
 FRESH = "Cache-Control: max-age=600"
 
 
