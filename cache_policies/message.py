@@ -7,8 +7,11 @@ from typing import TypeAlias
 Fields: TypeAlias = tuple[tuple[bytes, bytes], ...]
 """Field lines in the order received: names lower-cased, values without surrounding whitespace."""
 
-TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-"""What a field name looks like (RFC 9110 §5.6.2)."""
+TOKEN_BYTE = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
+"""One byte of a token, as a regular expression (RFC 9110 §5.6.2)."""
+
+TOKEN = re.compile(TOKEN_BYTE + rb"+")
+"""What a field name looks like, and a method."""
 
 HOP_BY_HOP = frozenset(
     {

@@ -12,12 +12,13 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from cache_policies.durations import parse_duration, render_duration
+from cache_policies.message import TOKEN_BYTE
 
 RULES_MAX: Final = 500
 MEMBERS_MAX: Final = 100  # of one list
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
+_FIELD_NAME = re.compile(TOKEN_BYTE.decode() + "{1,64}")
 _METHOD = re.compile(r"[A-Z-]{1,20}")
 _PATTERN = re.compile(r"[\x20-\x7e]{1,256}")
 _HOST = re.compile(r"[A-Za-z0-9*._\[\]:-]{1,256}")

@@ -6,11 +6,11 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from cache_policies.directives import split_members
-from cache_policies.message import Fields, field_value, list_members
+from cache_policies.message import TOKEN_BYTE, Fields, field_value, list_members
 from cache_policies.policy import CachePolicy
 
 _RANGE = re.compile(
-    rb"(?P<name>[!#$%&'*+\-.^_`|~0-9A-Za-z]+)(?:[ \t]*;[ \t]*[qQ]=(?P<q>[01](?:\.\d{0,3})?))?"
+    rb"(?P<name>" + TOKEN_BYTE + rb"+)(?:[ \t]*;[ \t]*[qQ]=(?P<q>[01](?:\.\d{0,3})?))?"
 )
 _ABSENT = b"\0"  # no field value holds NUL
 ANY = b"*"

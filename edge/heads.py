@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from cache_policies.key import cache_key
-from cache_policies.message import Fields, RequestHead
+from cache_policies.message import TOKEN_BYTE, Fields, RequestHead
 from cache_policies.policies import Policies
 from cache_policies.vary import variant_key
 from edge.forwarding import HOP, UNTRUSTED, cleaned
@@ -43,14 +43,12 @@ SELECTING: Final = frozenset({b"if-modified-since", b"if-none-match", b"if-range
 
 Line: TypeAlias = bytes | tuple[bytes, bytes]  # as HTTP/1.1 and HTTP/2 give it
 
-_REQUEST_LINE = re.compile(
-    rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([^\x00-\x20\x7f]+) HTTP/([0-9]\.[0-9])"
-)
+_REQUEST_LINE = re.compile(rb"(" + TOKEN_BYTE + rb"+) ([^\x00-\x20\x7f]+) HTTP/([0-9]\.[0-9])")
 _HOST = re.compile(  # a name has 253 characters at most (RFC 1035 §3.1)
     rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?"
 )
-FIELD_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)")
-_FIELD_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:")
+FIELD_LINE = re.compile(rb"(" + TOKEN_BYTE + rb"+):[ \t]*([\t\x20-\x7e\x80-\xff]*)")
+_FIELD_NAME = re.compile(TOKEN_BYTE + rb"+:")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _SPAN = re.compile(rb"bytes=([0-9]{1,18})-([0-9]{1,18})")
 _TARGET = re.compile(rb"/[^\x00-\x20\x7f#]*")

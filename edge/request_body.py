@@ -4,6 +4,7 @@ import re
 from enum import Enum
 from typing import Final
 
+from cache_policies.message import TOKEN_BYTE
 from edge.heads import FIELD_LINE
 from edge.refusals import RefusedHeadError
 
@@ -11,7 +12,7 @@ CHUNK_LINE_BYTES_MAX: Final = 256  # a size and its extensions
 EXTENSIONS_BYTES_MAX: Final = 4096  # of one body: nobody reads them
 TRAILERS_BYTES_MAX: Final = 8192
 
-_TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_TOKEN: Final = TOKEN_BYTE + rb"+"
 _QUOTED: Final = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"'
 _CHUNK_LINE = re.compile(
     rb"([0-9A-Fa-f]{1,15})((?:;%b(?:=(?:%b|%b))?)*)" % (_TOKEN, _TOKEN, _QUOTED)
