@@ -16,8 +16,17 @@ CONDITIONS = frozenset(
 )
 """A client's own conditions; a fill or a revalidation leaves them out."""
 
-NOT_UPDATED = frozenset({b"content-encoding", b"content-length", b"content-range", b"etag"})
-"""Fields that the stored bytes depend on: an update leaves them alone (RFC 9111 §3.2)."""
+NOT_UPDATED = frozenset(
+    {
+        b"content-digest",
+        b"content-encoding",
+        b"content-length",
+        b"content-md5",
+        b"content-range",
+        b"etag",
+    }
+)
+"""Fields that are about the stored bytes: an update leaves them alone (RFC 9111 §3.2)."""
 
 _REPRESENTATION = frozenset(
     {b"content-encoding", b"content-language", b"content-length", b"content-range", b"content-type"}

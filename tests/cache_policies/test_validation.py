@@ -66,12 +66,14 @@ def test_which_stored_response_a_304_is_about(case):
 def test_a_304_updates_fields_times_and_lifetime_but_not_the_body():
     old = stored(
         'etag: "a" | cc: max-age=5 | date: @-100 | age: 50 | x: 1 | x: 2 | y: 1'
-        " | content-type: text/plain | content-length: 12 | surrogate-key: k | vary: b",
+        " | content-type: text/plain | content-length: 12 | surrogate-key: k | vary: b"
+        " | content-md5: m",
         asked="b: 7",
     )
     told = response(
         "cc: max-age=60 | x: 3 | content-type: text/html | content-length: 0"
-        ' | content-encoding: br | connection: z | z: 1 | date: @0 | etag: W/"a"',
+        ' | content-encoding: br | connection: z | z: 1 | date: @0 | etag: W/"a"'
+        " | content-md5: n | content-digest: d",
         status=304,
     )
     times = Times(response_wall=NOW_WALL + 1, response_mono=NOW_MONO + 1)
@@ -80,7 +82,9 @@ def test_a_304_updates_fields_times_and_lifetime_but_not_the_body():
     head = dict(new.fields)
     assert (head[b"x"], head[b"y"], head[b"etag"]) == (b"3", b"1", b'"a"')
     assert (head[b"content-type"], head[b"content-length"]) == (b"text/html", b"12")
-    assert not {b"content-encoding", b"connection", b"z", b"age"} & head.keys()
+    assert head[b"content-md5"] == b"m"
+    gone = {b"content-encoding", b"content-digest", b"connection", b"z", b"age"}
+    assert not gone & head.keys()
     assert (new.status, new.lifetime_s, new.length, new.etag) == (200, 60.0, 12, b'"a"')
     assert (new.vary, new.variant, new.tags) == ((b"b",), b"7", (b"k",))
     assert new.purge_sequence == 7
