@@ -76,6 +76,12 @@ def accept_encoding(value: bytes) -> bytes:
     return _encodings(value) if len(value) <= REMEMBERED_BYTES_MAX else value
 
 
+def accepted_encodings(value: bytes) -> frozenset[bytes]:
+    """Return the codings that an Accept-Encoding value names and does not refuse."""
+    ranked = _by_preference(value) or []
+    return frozenset(_ALIASES.get(name, name) for rank, name in ranked if rank)
+
+
 def accept_language(value: bytes) -> bytes:
     """Return Accept-Language by preference, sorted among equals: their order is nothing to rely on.
 

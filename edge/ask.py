@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 
-from cache_policies.cache_status import Forward
 from cache_policies.message import RequestHead
 from cache_policies.policy import CachePolicy
-from cache_policies.why import Why
 from edge.asking import Asked
 from edge.entry import Entry
-from edge.missing import Miss
+from edge.missing import NOTHING_STORED, Miss
 
 
 @dataclass(slots=True)
@@ -21,7 +19,7 @@ class Ask:
     policy: CachePolicy
     passes: bool = False  # it goes to the origin, whatever is stored
     entry: Entry | None = None  # what is stored for it
-    miss: Miss = (Forward.URI_MISS, Why.COMPULSORY)
+    miss: Miss = NOTHING_STORED
     alone: bool = False  # it does not wait for another's fill
     sliced: bool = False  # a fill has begun to keep slices for it
 

@@ -16,7 +16,7 @@ from edge.entry import Entry
 from edge.errors import EdgeError
 from edge.fetch import Response
 from edge.memory import touches
-from edge.missing import Miss, of_miss
+from edge.missing import NOTHING_STORED, Miss, of_miss
 from edge.outcome import ORIGIN
 from edge.purges import Purge
 from edge.rounds import Rounds
@@ -206,11 +206,14 @@ class Fill:
 class FillReader:
     """One request's place in a fill; close it when done."""
 
-    __slots__ = ("fill", "offset", "sequence")
+    __slots__ = ("fill", "miss", "offset", "sequence")
 
-    def __init__(self, fill: Fill, sequence: int, *, leads: bool = False) -> None:
+    def __init__(
+        self, fill: Fill, sequence: int, *, leads: bool = False, miss: Miss = NOTHING_STORED
+    ) -> None:
         self.fill = fill
         self.sequence = sequence  # the last purge applied when it asked
+        self.miss = miss  # why it asked
         self.offset = 0
         fill.readers.add(self)
         if leads:

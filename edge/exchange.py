@@ -53,7 +53,11 @@ class Exchange:
         ask = self._ask(request, asked)
         try:
             attempts = 1
-            answer = await (self._attempt(ask) if reader is None else self._read(ask, reader))
+            if reader is None:
+                answer = await self._attempt(ask)
+            else:
+                ask.miss = reader.miss
+                answer = await self._read(ask, reader)
             while answer is None:
                 # what it waited for was another's alone, another variant, or purged meanwhile
                 attempts += 1
@@ -244,10 +248,15 @@ class Exchange:
             if fill.exclusive and not leads:
                 ask.alone = True  # it is stale again already: validate it for this one
                 return None
+            stale = fill.stale
+            if not leads and variant_key(stale.vary, ask.request.fields) != stale.variant:
+                return None
             self.counters.collapsed += not leads
             reader.close()
             ttl_s = fill.stale.ttl_s(now_mono)
             says = replace(of_miss(ask.miss, 304), collapsed=not leads, ttl_s=ttl_s)
+            if ask.entry is None:  # it was stored for others
+                says = replace(says, stored=self.filler.memory.holds(fill.stale))
             if isinstance(fill.stale, SlicedEntry) and lacks(fill.stale, ask.request):
                 source = Source(fill.stale, ask.request, ask.asked, fill.sequence)
                 return await self.filler.slicer.answer(source, says)

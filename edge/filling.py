@@ -27,6 +27,7 @@ from edge.forwarding import FOR, unconditional
 from edge.in_force import InForce
 from edge.log_lines import path_text
 from edge.memory import Memory
+from edge.other_variants import OtherVariants
 from edge.outcome import DISK
 from edge.promoting import Found, LowerTiers
 from edge.settings import Limits
@@ -53,6 +54,7 @@ class Filler:
     counters: Counters
     slicer: Slicer
     lower: LowerTiers
+    others: OtherVariants
 
     async def run(self, fill: Fill, asked: Asked, received: Received | None = None) -> None:
         """See `fill` through to its end, whatever that is; only the fill itself hears of it.
@@ -85,18 +87,16 @@ class Filler:
         stale = fill.stale
         if stale is None and (held := await self._held(fill, whole, asked)) is not None:
             return held
-        if stale is not None:
-            fields: Fields = (*whole, *conditional_fields(stale.stored))
-            received = await self._fetch_for(fill, fields, asked)
+        others = self.others.of(fill) if stale is None else []
+        if stale is not None or others:
+            known = conditional_fields(stale.stored) if stale else self.others.tags(others)
+            received = await self._fetch_for(fill, (*whole, *known), asked)
             if received.head.status != 304:
                 return received
             received.response.close()
-            if self._freshened(fill, stale, received):
+            if self._validated(fill, stale, others, received):
                 fill.enter(Phase.VALIDATED)
                 return None
-            policy = self._policy(fill, stale.stored)
-            if is_for_others(fill.request, received.head, policy):
-                self.memory.remove(stale)
         received = await self._fetch_for(fill, whole, asked)
         if received.head.status == 304:
             received.response.close()
@@ -184,6 +184,23 @@ class Filler:
         self.memory.freshen(stale, fresh)
         self._offer(fill, stale, second_hand=received.peer)
         return True
+
+    def _validated(
+        self, fill: Fill, stale: Entry | None, others: list[Entry], received: Received
+    ) -> bool:
+        """Whether a 304 says what answers the fill; else that is asked for again."""
+        if stale is None:
+            if not self.others.take(fill, others, received):
+                return False
+            assert fill.stale is not None
+            if self.memory.holds(fill.stale):
+                self._offer(fill, fill.stale, second_hand=received.peer)
+            return True
+        if self._freshened(fill, stale, received):
+            return True
+        if is_for_others(fill.request, received.head, self._policy(fill, stale.stored)):
+            self.memory.remove(stale)
+        return False
 
     def _freshened(self, fill: Fill, stale: Entry, received: Received) -> bool:
         fresh = freshen(

@@ -101,7 +101,6 @@ class Follower(FillReader):
         "_account",
         "_chunked",
         "_following",
-        "_miss",
         "_player",
         "_waits",
         "facts",
@@ -118,11 +117,11 @@ class Follower(FillReader):
         *,
         leads: bool = False,
     ) -> None:
-        super().__init__(fill, following.purges.applied, leads=leads)
+        miss = following.filler.memory.miss(fill.key)
+        super().__init__(fill, following.purges.applied, leads=leads, miss=miss)
         self._following = following
         self._player, self.target, self.facts = request
         self._account = Account(following.accounts)
-        self._miss = following.filler.memory.miss(fill.key)
         self._waits = True  # for the head
         self._chunked = False
         self.keep_alive = True
@@ -185,7 +184,7 @@ class Follower(FillReader):
     def _head(self) -> bytes:
         fill, leads = self.fill, self.fill.leader is self
         assert fill.stored is not None
-        saying = fill.saying(self._miss, monotonic(), leads=leads)
+        saying = fill.saying(self.miss, monotonic(), leads=leads)
         self._following.accounts.counters.collapsed += not leads
         self._account.answered(saying.outcome)
         self._chunked = fill.stored.length is None and self._player.chunks

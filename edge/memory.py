@@ -95,7 +95,7 @@ class Memory:
         self._tags = Tags()
         self._traits: dict[Traits, Traits] = {}
         self._cooled = 0  # the shard of the index that is cooled next
-        self._held: list[bytes] = []
+        self._held: dict[int, bytes] = {}  # by id: variants may share a body
         self._sweep_at = _SWEPT_AFTER
         self._purges: deque[Purge] = deque(maxlen=PURGES_REMEMBERED)
         self._forgotten_sequence = 0  # purges up to here are no longer remembered
@@ -153,6 +153,10 @@ class Memory:
         if type(found) is Variants:
             return found.entries.get(variant)
         return found if isinstance(found, Entry) and found.stored.variant == variant else None
+
+    def variants(self, key: bytes) -> Iterable[Entry]:
+        """All stored responses of a resource, the latest first."""
+        return reversed(self._entries(self.index.get(key)))
 
     # storing
 
@@ -222,11 +226,14 @@ class Memory:
     def watch(self, pieces: Iterable[bytes]) -> None:
         """Count what may be on its way to players still, for as long as it is."""
         for data in pieces:
-            if len(data) >= _WATCHED_BYTES:
-                self._held.append(data)
-                self.held_bytes += len(data)
+            self._hold(data)
         if len(self._held) > self._sweep_at:
             self.sweep_held()
+
+    def _hold(self, data: bytes) -> None:
+        if len(data) >= _WATCHED_BYTES and id(data) not in self._held:
+            self._held[id(data)] = data
+            self.held_bytes += len(data)
 
     def _make_room(self, wanted_bytes: int) -> None:
         """Evict until `wanted_bytes` more fit, or nothing is left to evict."""
@@ -241,9 +248,9 @@ class Memory:
     def sweep_held(self) -> None:
         """Stop counting evicted bodies that their last sender has let go of."""
         if self._held:
-            # list, loop variable and argument are three references; a sender is a fourth
-            self._held = [data for data in self._held if sys.getrefcount(data) > 3]
-            self.held_bytes = sum(map(len, self._held))
+            # dict, loop variable and argument are three references; a sender is a fourth
+            self._held = {id(d): d for d in self._held.values() if sys.getrefcount(d) > 3}
+            self.held_bytes = sum(map(len, self._held.values()))
         self._sweep_at = 2 * len(self._held) + _SWEPT_AFTER
 
     def _variant(self, entry: Entry) -> Entry | None:
@@ -289,9 +296,8 @@ class Memory:
                 del self.index[entry.key]
         self._untag(entry)
         for data in entry.held():
-            if len(data) >= _WATCHED_BYTES and sys.getrefcount(data) > 3:
-                self._held.append(data)
-                self.held_bytes += len(data)
+            if sys.getrefcount(data) > 3:
+                self._hold(data)
 
     def _tag(self, entry: Entry) -> None:
         if len(self._traits) >= _TRAITS_MAX:

@@ -9,6 +9,7 @@ from cache_policies.reuse import Verdict
 from cache_policies.why import Why
 
 Miss: TypeAlias = tuple[Forward, Why]
+NOTHING_STORED: Final = (Forward.URI_MISS, Why.COMPULSORY)
 _ORIGINS_OWN: Final = frozenset({b"if-match", b"if-unmodified-since"})  # RFC 9111 §4.3.2
 
 

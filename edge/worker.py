@@ -33,6 +33,7 @@ from edge.in_force import InForce
 from edge.listeners import close_door
 from edge.loop_watch import LoopWatch
 from edge.memory import Memory
+from edge.other_variants import OtherVariants
 from edge.peer import listening_peer
 from edge.policy_follower import PolicyFollower
 from edge.probes import Prober
@@ -122,6 +123,7 @@ class Worker:
             asker=asker,
             slicer=slicer,
             lower=self.lower,
+            others=OtherVariants(self.memory, self.in_force, self.counters),
             memory=self.memory,
             fills=self.fills,
             uncacheable=self.uncacheable,

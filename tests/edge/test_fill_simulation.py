@@ -23,7 +23,8 @@ from tests.support.wire import close_worker, worker_without_listener
 HOST = b"edge.test"
 KEYS = [b"/one", b"/two", b"/checked", b"/varied", b"/private"]
 SHARED = {b"/one", b"/two", b"/varied"}
-LANGUAGES = [b"tr", b"de"]
+LANGUAGES = [b"tr", b"de", b"az"]
+SPOKEN = {b"az": b"tr"}  # what is said to those whose language the origin does not speak
 CLIENTS, REQUESTS, PURGES = 12, 25, 25
 
 
@@ -42,7 +43,10 @@ class World:
             await asyncio.sleep(0)
 
     def content(self, key: bytes, language: bytes, version: int) -> bytes:
-        return b"%b %b %d;" % (key, language if key == b"/varied" else b"", version) * 40
+        return b"%b %b %d;" % (key, self.spoken(key, language), version) * 40
+
+    def spoken(self, key: bytes, language: bytes) -> bytes:
+        return SPOKEN.get(language, language) if key == b"/varied" else b""
 
 
 class Client:
@@ -87,11 +91,12 @@ class Response:
         version: int,
         asked: dict[bytes, bytes],
     ) -> None:
-        etag = b'"%d"' % version
         language = asked.get(b"accept-language", b"")
+        etag = b'"%d%b"' % (version, world.spoken(key, language))
         self._world, self._key = world, key
         world.open[key] += 1
-        self.status = 304 if asked.get(b"if-none-match") == etag else 200
+        known = asked.get(b"if-none-match", b"").split(b", ")
+        self.status = 304 if etag in known else 200
         body = b"" if self.status == 304 else world.content(key, language, version)
         size = world.draw.randrange(1, 200)
         self._pieces = [body[at : at + size] for at in range(0, len(body), size)]

@@ -122,6 +122,26 @@ def test_a_body_that_a_sender_holds_counts_until_it_is_let_go():
     assert memory.used_bytes == 0
 
 
+def test_a_body_that_variants_share_is_held_once():
+    memory = Memory(8 * MIB)
+    one = entry(body=bytes(2 * MIB), vary=(b"a",), variant=b"1")
+    memory.store(one)
+    memory.store(one.twin(replace(one.stored, variant=b"2")))
+    memory.store(one.twin(replace(one.stored, variant=b"3")))
+    sending = one.slices[0]
+    del one
+    assert [found.variant for found in memory.variants(b"http://a/x")] == [b"3", b"2", b"1"]
+    for found in memory.variants(b"http://a/x"):
+        memory.remove(found)
+    del found
+    assert memory.used_bytes == 2 * MIB
+    memory.sweep_held()
+    assert memory.used_bytes == 2 * MIB
+    del sending
+    memory.sweep_held()
+    assert memory.used_bytes == 0
+
+
 def test_what_is_held_leaves_less_for_the_rest():
     memory = Memory(4 * MIB)
     sending = []

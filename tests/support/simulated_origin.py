@@ -237,7 +237,7 @@ class ScriptedResponse:
         etag = etag_of(self.said.key, version, language, owner)
         if version.etag:
             lines.append(("etag", etag))
-            if self.asked.get("if-none-match") == etag:
+            if etag in self.asked.get("if-none-match", "").split(", "):
                 self.status = 304
         unchanged = self.asked.get("if-range") in (None, etag) or world.chance(0.1)  # a bug of it
         wanted = self.asked.get("range") if unchanged else None
