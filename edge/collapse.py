@@ -15,9 +15,9 @@ from edge.body import GrowingBody, Piece
 from edge.entry import Entry
 from edge.errors import EdgeError
 from edge.fetch import Response
-from edge.memory import touches
 from edge.missing import NOTHING_STORED, Miss, of_miss
 from edge.outcome import ORIGIN
+from edge.purge_names import touches
 from edge.purges import Purge
 from edge.rounds import Rounds
 from edge.sayings import Saying, say

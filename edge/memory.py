@@ -9,7 +9,6 @@ from typing import Final, TypeAlias
 from cache_policies.cache_status import Forward
 from cache_policies.contest import Objective
 from cache_policies.departures import Departures
-from cache_policies.key import cache_key, normalise
 from cache_policies.message import Fields
 from cache_policies.policies import Policies
 from cache_policies.stored import Stored
@@ -19,6 +18,7 @@ from cache_policies.why import Why
 from edge.entry import Entry
 from edge.index import SHARDS, Index
 from edge.packing import Traits
+from edge.purge_names import touches, url_key
 from edge.purges import Purge, PurgeKind
 from edge.sliced import SlicedEntry
 from edge.tags import Tags
@@ -40,33 +40,6 @@ class Variants:
 
     vary: tuple[bytes, ...]
     entries: dict[bytes, Entry] = field(default_factory=dict)
-
-
-def touches(purge: Purge, key: bytes, tags: Iterable[bytes]) -> bool:
-    """Whether `purge` names the response stored under `key` with `tags`."""
-    match purge.kind:
-        case PurgeKind.ALL:
-            return True
-        case PurgeKind.TAG:
-            return purge.value in tags
-        case PurgeKind.URL:
-            return _compared(key, purge.value) == url_key(purge.value)
-        case PurgeKind.PREFIX:
-            return _compared(key, purge.value).startswith(purge.value)
-
-
-def url_key(url: bytes) -> bytes:
-    """The key of an absolute URL, or the path part of one for a path."""
-    scheme, found, rest = url.partition(b"://")
-    if not found or url.startswith(b"/"):
-        return normalise(url)[1]
-    host, _, path = rest.partition(b"/")
-    return cache_key(scheme, host, normalise(b"/" + path)[1])
-
-
-def _compared(key: bytes, value: bytes) -> bytes:
-    """The part of `key` that a purge's value names: only the path where it is one."""
-    return key[key.index(b"/", key.index(b"://") + 3) :] if value.startswith(b"/") else key
 
 
 Order: TypeAlias = tuple[Purge, float] | Policies

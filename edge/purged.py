@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from edge.memory import url_key
+from edge.purge_names import url_key
 from edge.purges import Purge, PurgeKind
 
 NAMES_MAX: Final = 65_536  # kinds and values remembered, hard and soft

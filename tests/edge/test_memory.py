@@ -12,8 +12,9 @@ from cache_policies.stored import Stored
 from cache_policies.why import Reuse
 from edge.collapse import Uncacheable
 from edge.entry import OVERHEAD_BYTES, Entry
-from edge.memory import PURGES_REMEMBERED, Memory, touches, url_key
+from edge.memory import PURGES_REMEMBERED, Memory
 from edge.packing import variant as variant_of
+from edge.purge_names import touches, url_key
 from edge.purges import Purge, PurgeKind
 
 KIB, MIB = 1024, 1024 * 1024

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.memory import touches
+from edge.purge_names import touches
 from edge.purged import Dated, Purged
 from edge.purges import Purge, PurgeKind
 
