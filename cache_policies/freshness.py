@@ -33,6 +33,11 @@ def judge(stored: Stored, now_mono: float) -> Reuse:
     return Reuse.EXPIRED
 
 
+def must_validate(stored: Stored, now_mono: float) -> bool:
+    """Say whether it is stale and never served so: unvalidated, 504 (RFC 9111 §5.2.2.2)."""
+    return stored.must_revalidate and current_age_s(stored, now_mono) >= stored.lifetime_s
+
+
 def may_serve_on_error(stored: Stored, now_mono: float, asked_s: float = 0.0) -> bool:
     """Say whether the response may be served because its validation failed (RFC 5861 §4).
 

@@ -29,6 +29,17 @@ class UpstreamTimeoutError(UpstreamError):
     status = 504
 
 
+class UnvalidatedError(UpstreamError):
+    """Nobody could be reached to validate what must be validated (RFC 9111 §5.2.2.2)."""
+
+    status = 504
+
+    @classmethod
+    def instead_of(cls, error: EdgeError) -> EdgeError:
+        """What is said in place of the 502 for a missing answer; other errors say more."""
+        return cls(error.detail, str(error)) if type(error) is UpstreamError else error
+
+
 class MemoryShortError(UpstreamError):
     """There is no memory to receive an answer in, because players do not take theirs."""
 

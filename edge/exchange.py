@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from cache_policies.cache_status import CacheStatus, Forward
-from cache_policies.freshness import may_serve_on_error
+from cache_policies.freshness import must_validate
 from cache_policies.invalidation import invalidated_keys
 from cache_policies.message import RequestHead, ResponseHead
-from cache_policies.rejudge import rejudge
-from cache_policies.reuse import Verdict, may_reuse, only_if_cached, stale_if_error_asked_s
-from cache_policies.storing import NoStore, is_for_others
+from cache_policies.reuse import Verdict, may_reuse, only_if_cached
+from cache_policies.storing import is_for_others
 from cache_policies.vary import variant_key
 from cache_policies.why import Reuse, Why
 from edge.ask import Ask
@@ -20,9 +19,15 @@ from edge.collapse import Fill, FillReader, Phase
 from edge.counters import Counters
 from edge.delivery import Answer, lacks, of_error, of_fill, of_response, of_stored
 from edge.entry import Entry
-from edge.errors import DownstreamError, EdgeError, NotCachedError, RefusedError
+from edge.errors import (
+    EdgeError,
+    NotCachedError,
+    RefusedError,
+    UnvalidatedError,
+)
 from edge.fetch import Response
 from edge.filling import Filler
+from edge.finding import find, standing_in, usable_on_error
 from edge.forwarding import unconditional
 from edge.missing import Miss, of_miss, of_verdict, passes
 from edge.sliced import SlicedEntry
@@ -66,7 +71,9 @@ class Exchange:
                 answer = await self._attempt(ask)
         except EdgeError as error:
             if not ask.passes and (stale := self._usable_on_error(ask, error)) is not None:
-                return self._stale_if_error(ask, stale)
+                return standing_in(ask, stale, time.monotonic())
+            if ask.entry is not None and must_validate(ask.entry.stored, time.monotonic()):
+                error = UnvalidatedError.instead_of(error)
             return of_error(error, CacheStatus(forward=ask.miss[0], detail=error.detail))
         return answer
 
@@ -99,7 +106,7 @@ class Exchange:
         sequence = self.catch_up()
         if ask.passes or ask.asked.sequence > sequence:
             return await self._pass(ask)
-        ask.entry = self._find(ask)
+        ask.entry = find(self.filler, ask, time.monotonic())
         if ask.entry is None:
             ask.miss = self.filler.memory.miss(ask.key)
         else:
@@ -114,24 +121,6 @@ class Exchange:
         if ask.entry is not None and ask.request.method == b"HEAD":
             return await self._head_through(ask, ask.entry, sequence)
         return await self._read(ask, self._follow(ask, sequence))
-
-    def _find(self, ask: Ask) -> Entry | None:
-        """What is stored for a request; judged anew if that was under other policies."""
-        memory, policies = self.filler.memory, self.filler.in_force.policies
-        entry = memory.find(ask.key, ask.request.fields)
-        if entry is None:
-            return None
-        if entry.stored.policy_epoch == policies.epoch and not entry.is_outdated:
-            return entry
-        before = entry.stored
-        judged = rejudge(before, ask.request, policies)
-        if isinstance(judged, NoStore):
-            memory.remove(entry)
-            return None
-        memory.freshen(entry, judged.stored)
-        if memory.purged_since(before.purge_sequence, ask.key, before.tags):
-            entry.expire(time.monotonic())  # a soft purge touched it
-        return entry
 
     async def _read(self, ask: Ask, reader: FillReader) -> Answer | None:
         """The answer that a place in a fill gives; None when the fill was not for this request."""
@@ -230,7 +219,7 @@ class Exchange:
             and (stale := self._usable_on_error(ask)) is not None
         ):
             reader.close()
-            return self._stale_if_error(ask, stale)
+            return standing_in(ask, stale, time.monotonic())
         if phase is Phase.FAILED:
             assert fill.error is not None
             raise fill.error.again()
@@ -308,30 +297,14 @@ class Exchange:
         return answer
 
     def _usable_on_error(self, ask: Ask, error: EdgeError | None = None) -> Entry | None:
-        """What is stored by now and better than an error (RFC 5861 §4), if anything is."""
-        if isinstance(error, DownstreamError):
-            return None
-        entry = self._find(ask)
-        if entry is None or entry.stored.status in SERVER_ERRORS or lacks(entry, ask.request):
-            return None
-        return entry if self._may_serve_on_error(ask, entry) else None
-
-    def _may_serve_on_error(self, ask: Ask, entry: Entry) -> bool:
-        asked_s = stale_if_error_asked_s(ask.request, ask.policy)
-        return may_serve_on_error(entry.stored, time.monotonic(), asked_s)
+        return usable_on_error(self.filler, ask, time.monotonic(), error)
 
     def _or_stale(self, ask: Ask, answer: Answer) -> Answer:
         """An answer of the origin's, unless it is an error and something better is stored."""
         if answer.status not in SERVER_ERRORS or (stale := self._usable_on_error(ask)) is None:
             return answer
         answer.body.close()
-        return self._stale_if_error(ask, stale)
-
-    def _stale_if_error(self, ask: Ask, entry: Entry) -> Answer:
-        now_mono = time.monotonic()
-        why = Why.STALE_IF_ERROR.value
-        says = CacheStatus(ttl_s=entry.ttl_s(now_mono), detail=why)
-        return of_stored(entry, ask.request, says, now_mono)
+        return standing_in(ask, stale, time.monotonic())
 
     async def _head_through(self, ask: Ask, entry: Entry, sequence: int) -> Answer:
         """Forward a HEAD that what is stored may not answer, and let that learn from the answer."""
@@ -342,7 +315,7 @@ class Exchange:
         status = received.head.status
         if status in SERVER_ERRORS and (stale := self._usable_on_error(ask)) is not None:
             received.response.close()
-            return self._stale_if_error(ask, stale)
+            return standing_in(ask, stale, time.monotonic())
         says = of_miss(ask.miss, status)
         if ask.alone or not self.filler.updated_by_head(fill, entry, received):
             return self._of_response(received.response, received.head, ask, says)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from cache_policies.cache_status import CacheStatus, Forward
-from cache_policies.freshness import current_age_s, may_serve_on_error
+from cache_policies.freshness import current_age_s, may_serve_on_error, must_validate
 from cache_policies.message import Fields, RequestHead, ResponseHead
 from cache_policies.partial import strong_etag
 from cache_policies.policies import Policies
@@ -25,7 +25,7 @@ from edge.body import SLICE_BYTES
 from edge.collapse import Fill
 from edge.counters import Counters
 from edge.entry import Entry
-from edge.errors import StorageError, UpstreamError
+from edge.errors import StorageError, UnvalidatedError, UpstreamError
 from edge.fetch import Response
 from edge.purged import Purged
 from edge.resuming import ResumingResponse
@@ -226,7 +226,9 @@ class LowerTiers:
         self.counters.disk_stale += 1
         try:
             received = await ask(conditional_fields(found.stored))
-        except UpstreamError:
+        except UpstreamError as error:
+            if must_validate(found.stored, time.monotonic()):
+                raise UnvalidatedError.instead_of(error) from None
             if not found.may_stand_in:
                 raise
             return replace(found, says=_STANDS_IN)

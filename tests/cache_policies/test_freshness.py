@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cache_policies.freshness import current_age_s, fresh_until_mono, judge, may_serve_on_error
+from cache_policies.freshness import (
+    current_age_s,
+    fresh_until_mono,
+    judge,
+    may_serve_on_error,
+    must_validate,
+)
 from cache_policies.stored import Times
 from cache_policies.why import Reuse
 from tests.support.responses import NOW_MONO, NOW_WALL, stored
@@ -67,6 +73,24 @@ def test_judge(case):
     now_mono = NOW_MONO + float(case["age_s"])
     assert judge(entry, now_mono) is Reuse(case["reuse"])
     assert may_serve_on_error(entry, now_mono) == (case["on_error"] == "yes")
+
+
+@pytest.mark.parametrize(
+    "case",
+    table("""
+    cache-control                 age_s  must  source
+    max-age=60                    60     no    9111 §4.2.4
+    max-age=60, must-revalidate   59     no    9111 §5.2.2.2 only once it is stale
+    max-age=60, must-revalidate   60     yes   9111 §5.2.2.2
+    max-age=60, proxy-revalidate  60     yes   9111 §5.2.2.8
+    s-maxage=60                   60     yes   9111 §5.2.2.10
+    no-cache                      60     no    9111 §5.2.2.4
+    """),
+    ids=str,
+)
+def test_what_must_be_validated(case):
+    entry = stored("cache-control: " + case["cache-control"])
+    assert must_validate(entry, NOW_MONO + float(case["age_s"])) == (case["must"] == "yes")
 
 
 @pytest.mark.parametrize(

@@ -215,6 +215,13 @@ async def test_what_cannot_be_trusted_is_validated_or_not_served(rig):
     assert await rig.body() == BODY
 
 
+async def test_what_must_be_validated_and_cannot_is_a_504(rig):
+    strict = ((b"etag", b'"1"'), (b"cache-control", b"max-age=0, must-revalidate"))
+    rig.tier.held[KEY] = DictHeld(BODY, strict)
+    rig.client.status = 0
+    assert (await rig.ask()).status == 504
+
+
 async def test_a_request_that_wants_it_checked_gets_it_checked(rig):
     rig.tier.held[KEY] = DictHeld(BODY, FRESH)
     held = await rig.ask()

@@ -163,6 +163,39 @@ async def test_a_request_may_take_a_stale_answer_in_place_of_an_error() -> None:
         assert (got.status, got.body) == (200, b"body")
 
 
+@pytest.mark.parametrize(
+    ("said", "method", "status"),
+    [
+        ("max-age=0", "GET", 502),
+        ("max-age=0, no-cache", "GET", 502),
+        ("max-age=0, must-revalidate", "GET", 504),
+        ("max-age=0, must-revalidate", "HEAD", 504),
+        ("max-age=0, proxy-revalidate", "GET", 504),
+        ("s-maxage=0", "GET", 504),
+    ],
+)
+async def test_what_must_be_validated_and_cannot_is_a_504(
+    said: str, method: str, status: int
+) -> None:
+    kept = response(b"body", f"Cache-Control: {said}", 'ETag: "a"')
+    async with edge_and_origin(Script(kept, b"HTTP/1.1 what\r\n\r\n")) as (edge, _):
+        await edge.get("/a")
+        got = await edge.get("/a", "Cache-Control: stale-if-error=600, max-age=0", method=method)
+        assert got.status == (200 if said == "max-age=0" else status)
+        got = await edge.get("/a", method=method)
+        assert got.status == status
+        assert "detail=protocol-error" in got.says
+
+
+async def test_an_error_of_the_origin_s_own_is_passed_on_all_the_same() -> None:
+    kept = response(b"body", "Cache-Control: max-age=0, must-revalidate", 'ETag: "a"')
+    error = response(b"busy", status="503 Busy")
+    async with edge_and_origin(Script(kept, error)) as (edge, _):
+        await edge.get("/a")
+        got = await edge.get("/a")
+        assert (got.status, got.body) == (503, b"busy")
+
+
 async def test_a_request_may_take_a_stale_answer() -> None:
     kept = response(b"body", "Cache-Control: max-age=0", 'ETag: "a"')
     async with edge_and_origin(Script(kept)) as (edge, origin):
