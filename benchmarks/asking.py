@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 
 from benchmarks.object_origin import MARK_BYTES, mark
 from benchmarks.pairing import RunRefusedError
@@ -74,5 +75,5 @@ async def ask(port: int, wanted: Iterator[tuple[int, int]], connections: int) ->
     for _ in range(connections):
         done = loop.create_future()
         endings.append(done)
-        await loop.create_connection(lambda d=done: _Client(wanted, d), "127.0.0.1", port)
+        await loop.create_connection(partial(_Client, wanted, done), "127.0.0.1", port)
     await asyncio.gather(*endings)

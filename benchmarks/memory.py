@@ -1,34 +1,36 @@
 """What an edge's memory costs beside the bytes it is for, and whether it keeps its budget.
 
 Rows: `objects-…` small objects are filled through the edge, then others push them out; `churn` of
-objects of 1 KiB to 4 MiB; `stalled-readers` of one segment; `slow-readers` while memory churns.
+objects of 1 KiB to 4 MiB; `stalled-…` readers of one segment, on plain connections, over TLS, and
+in the streams of HTTP/2; `slow-readers` while memory churns.
 """
 
 import asyncio
 import os
 import random
-import secrets
-import sys
-import tempfile
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+import socket
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import count
-from pathlib import Path
 from typing import Any
 
-import httpx
 import uvloop
-from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.asking import ask
+from benchmarks.bare_edge import Edge, edge
 from benchmarks.command import arguments, run
 from benchmarks.object_origin import head
-from benchmarks.peers import LOAD_CORE, SERVER_CORE
-from benchmarks.processes import Server, free_port, running
-from benchmarks.readers import raise_descriptor_limit, stalled, trickle
+from benchmarks.peers import LOAD_CORE
+from benchmarks.readers import (
+    finish,
+    over_tls,
+    raise_descriptor_limit,
+    stalled,
+    stalled_over_tls,
+    trickle,
+)
 from benchmarks.report import Report
 from benchmarks.resident import Resident
+from benchmarks.stalled_streams import WINDOW_MAX, StalledStreams
 
 KIB, MIB = 1024, 1024 * 1024
 CONNECTIONS = 32
@@ -36,62 +38,15 @@ OVERHEAD_MAX_BYTES = 700
 RSS_MAX = 1.2  # of the budget, above the start
 STALL_MAX_MS = 20.0
 SEGMENT_BYTES = 4 * MIB
+SEGMENT = (0, SEGMENT_BYTES)  # number and size of an object
+SEGMENT_TARGET = b"/o/%d/%d" % SEGMENT
+READ_AT_LAST = 16  # of all that stalled
 STALLED_READERS, STALLED_MAX_MIB = 10_000, 300
+STALLED_TLS_READERS, TLS_READER_MAX_KIB = 1_000, 200
+STALLED_STREAMS, STREAMS_MAX_MIB = 100, 2
+STREAM_WINDOWS = {"without_window": 0, "with_all_window": WINDOW_MAX}
 SLOW_READERS, SLOW_BYTES_PER_S = 1_000, 16 * KIB
 CHURN_BUDGET_BYTES = 256 * MIB
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """A running edge: where players and operators reach it, and how much memory it has."""
-
-    server: Server
-    admin: str
-    token: str
-    budget_bytes: int
-
-    def metrics(self) -> dict[str, float]:
-        """Return every sample without labels by name."""
-        text = httpx.get(f"{self.admin}/metrics", timeout=30).text
-        families = text_string_to_metric_families(text)
-        return {each.name: each.value for family in families for each in family.samples}
-
-    def purge(self, **order: Any) -> None:
-        """Purge; raise when the edge does not acknowledge."""
-        authorization = {"Authorization": f"Bearer {self.token}"}
-        httpx.post(
-            f"{self.admin}/purge", json=order, headers=authorization, timeout=30
-        ).raise_for_status()
-
-    def longest_stall_ms(self) -> float:
-        """Return the longest stall of the loop since this was last asked."""
-        return 1e3 * self.metrics()["amaro_edge_loop_stall_max_seconds"]
-
-
-@contextmanager
-def edge(budget_bytes: int) -> Iterator[Edge]:
-    """Run one worker in front of an origin of many objects."""
-    with ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        origin_port, port, admin_port = free_port(), free_port(), free_port()
-        python, log = sys.executable, directory / "log"
-        origin = [python, "-m", "benchmarks.object_origin", str(origin_port)]
-        stack.enter_context(
-            running("origin", origin, port=origin_port, cores=str(LOAD_CORE), log=log)
-        )
-        token = os.environ["AMARO_ADMIN_TOKEN"] = secrets.token_hex(16)
-        command = [python, "-m", "amaro", "edge", "serve", "--listen", f"127.0.0.1:{port}"]
-        command += [
-            "--origin",
-            f"http://127.0.0.1:{origin_port}",
-            "--memory",
-            f"{budget_bytes // KIB}KiB",
-        ]
-        command += ["--admin", f"127.0.0.1:{admin_port}"]
-        server = stack.enter_context(
-            running("edge", command, port=port, cores=str(SERVER_CORE), log=log)
-        )
-        yield Edge(server, f"http://127.0.0.1:{admin_port}", token, budget_bytes)
 
 
 def small(first: int, number: int) -> Iterator[tuple[int, int]]:
@@ -169,18 +124,69 @@ async def churn(seconds: float) -> dict[str, Any]:
 async def stalled_readers(number: int) -> dict[str, Any]:
     """Let many players stop while they read one segment."""
     with edge(CHURN_BUDGET_BYTES) as it:
-        await ask(it.server.port, iter([(0, SEGMENT_BYTES)]), 1)
+        await ask(it.server.port, iter([SEGMENT]), 1)
         resident = Resident(it.server.process.pid)
-        connections = await stalled(it.server.port, [b"/o/0/%d" % SEGMENT_BYTES] * number)
+        connections = await stalled(it.server.port, [SEGMENT_TARGET] * number)
         await asyncio.sleep(1.0)
         grown = resident.grown_bytes()
-        for connection in connections:
-            connection.close()
+        it.refuse_unless_held(number)
+        end_all(connections)
         return {
             "readers": number,
             "growth_mib": grown / MIB,
             "bytes_per_reader": grown / number,
         }
+
+
+async def stalled_tls_readers(number: int) -> dict[str, Any]:
+    """Let many players stop while they read one segment over TLS, with HTTP/1.1."""
+    with edge(CHURN_BUDGET_BYTES, tls=True) as it:
+        port, context = it.server.port, it.client_context("http/1.1")
+        for _ in range(2):  # from the origin, then from memory
+            finish(stalled_over_tls(port, SEGMENT_TARGET, context), SEGMENT)
+        resident = Resident(it.server.process.pid)
+        connections = [stalled_over_tls(port, SEGMENT_TARGET, context) for _ in range(number)]
+        await asyncio.sleep(1.0)
+        grown = resident.grown_bytes()
+        it.refuse_unless_held(number)
+        end_all(connections)
+        return {
+            "readers": number,
+            "kib_per_tls_reader": grown / number / KIB,
+        }
+
+
+async def stalled_streams(connections: int) -> dict[str, Any]:
+    """Let players stop in 100 streams of one connection: those without window, and those with all
+    that there is, who read nothing of it."""
+    found: dict[str, Any] = {"connections": connections, "streams": STALLED_STREAMS}
+    for name, window in STREAM_WINDOWS.items():
+        with edge(CHURN_BUDGET_BYTES, tls=True) as it:
+
+            def stop(streams: int, it: Edge = it, window: int = window) -> StalledStreams:
+                connection = over_tls(it.server.port, it.client_context("h2"))
+                return StalledStreams(connection, SEGMENT, streams=streams, initial_window=window)
+
+            for _ in range(2):  # from the origin, then from memory
+                stop(1).finish()
+            resident = Resident(it.server.process.pid)
+            stopped = [stop(STALLED_STREAMS) for _ in range(connections)]
+            await asyncio.sleep(1.0)
+            found[f"mib_{name}"] = resident.grown_bytes() / connections / MIB
+            it.refuse_unless_held(connections)
+            for each in stopped:
+                each.finish()
+    return found | {"mib_per_connection": max(found[f"mib_{name}"] for name in STREAM_WINDOWS)}
+
+
+def end_all(connections: Sequence[socket.socket]) -> None:
+    """Close all; some of them read what they had asked for before, and it has to be right."""
+    every = max(1, len(connections) // READ_AT_LAST)
+    for number, connection in enumerate(connections):
+        if number % every:
+            connection.close()
+        else:
+            finish(connection, SEGMENT)
 
 
 async def slow_readers(number: int, seconds: float) -> dict[str, Any]:
@@ -216,6 +222,8 @@ ROWS: dict[str, Row] = {  # by whether the run is a quick one
     "objects-1M": lambda quick: objects(*((40_000, 8_000) if quick else (1_000_000, 100_000))),
     "churn": lambda quick: churn(20.0 if quick else 1200.0),
     "stalled-readers": lambda quick: stalled_readers(1_000 if quick else STALLED_READERS),
+    "stalled-tls-readers": lambda quick: stalled_tls_readers(200 if quick else STALLED_TLS_READERS),
+    "stalled-streams": lambda quick: stalled_streams(2 if quick else 8),
     "slow-readers": lambda quick: slow_readers(
         200 if quick else SLOW_READERS, 10 if quick else 120
     ),
@@ -225,6 +233,8 @@ LIMITS = {  # figure: its limit, as a name and a number
     "longest_stall_churn_ms": STALL_MAX_MS,
     "peak_share_of_budget": RSS_MAX,
     "growth_mib": STALLED_MAX_MIB,
+    "kib_per_tls_reader": TLS_READER_MAX_KIB,
+    "mib_per_connection": STREAMS_MAX_MIB,
 }
 
 
@@ -252,5 +262,5 @@ async def as_coroutine(awaitable: Awaitable[dict[str, Any]]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    options = arguments(__doc__, needs=("taskset",), rows=list(ROWS))
+    options = arguments(__doc__, needs=("openssl", "taskset"), rows=list(ROWS))
     run(lambda: measure(quick=options.quick, rows=tuple(options.row or ROWS)), options)

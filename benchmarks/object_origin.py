@@ -20,6 +20,11 @@ def mark(number: int) -> bytes:
     return b"%015d\n" % number
 
 
+def body(number: int, size: int) -> bytes:
+    """Return an object's body."""
+    return mark(number)[:size] + FILLER[: max(0, size - MARK_BYTES)]
+
+
 def head(number: int, size: int) -> bytes:
     """Return the head of an object: ten fields, one of them a purge tag that ten objects share."""
     return (

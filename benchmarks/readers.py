@@ -3,9 +3,15 @@
 import asyncio
 import resource
 import socket
+import ssl
 from collections.abc import Iterable
 
+from benchmarks.object_origin import body
+from benchmarks.pairing import RunRefusedError
+
 READ_EVERY_S = 0.25
+LIMIT_S = 60.0
+RECEIVE_BYTES = 4096  # that the kernel may take for a player who reads nothing
 REQUEST = b"GET %b HTTP/1.1\r\nHost: bench.test\r\nUser-Agent: benchmark\r\nAccept: */*\r\n\r\n"
 
 
@@ -19,7 +25,7 @@ def raise_descriptor_limit(wanted: int) -> None:
 
 
 async def stalled(
-    port: int, targets: Iterable[bytes], buffer_bytes: int = 4096
+    port: int, targets: Iterable[bytes], buffer_bytes: int = RECEIVE_BYTES
 ) -> list[socket.socket]:
     """Return connections that have each asked for a target, seen its beginning, and stopped."""
     loop = asyncio.get_running_loop()
@@ -34,6 +40,40 @@ async def stalled(
     for connection in opened:
         await loop.sock_recv(connection, 1)
     return opened
+
+
+def over_tls(port: int, context: ssl.SSLContext) -> ssl.SSLSocket:
+    """Return a connection whose kernel takes hardly anything that is not read."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
+    connection.settimeout(LIMIT_S)
+    connection.connect(("127.0.0.1", port))
+    return context.wrap_socket(connection, server_hostname="edge.test")
+
+
+def stalled_over_tls(port: int, target: bytes, context: ssl.SSLContext) -> ssl.SSLSocket:
+    """Return a connection that has asked for a target, seen its first record, and stopped."""
+    connection = over_tls(port, context)
+    connection.sendall(REQUEST % target)
+    connection.recv(1)
+    return connection
+
+
+def finish(connection: socket.socket, wanted: tuple[int, int]) -> None:
+    """Read all that a stalled reader left; raise RunRefusedError unless it is object `wanted`."""
+    connection.settimeout(LIMIT_S)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    number, size = wanted
+    came, end = bytearray(b"H"), 0
+    while not end or len(came) < end + size:
+        data = connection.recv(1 << 16)
+        if not data:
+            break
+        came += data
+        end = end or came.find(b"\r\n\r\n") + 4 if b"\r\n\r\n" in came else 0
+    connection.close()
+    if not came.startswith(b"HTTP/1.1 200 ") or came[end:] != body(number, size):
+        raise RunRefusedError(f"a stalled reader got {len(came)} bytes: {bytes(came[:200])!r}")
 
 
 async def trickle(connections: list[socket.socket], bytes_per_s: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 from locust import between, task
 from locust.contrib.fasthttp import FastHttpUser
@@ -42,7 +43,7 @@ class FeedReader(FastHttpUser):
                 return
             path = page["next"]
 
-    def page(self, path: str) -> dict[str, object] | None:
+    def page(self, path: str) -> dict[str, Any] | None:
         """One page; None when it has not changed since the last time."""
         known = self.validators.get(path)
         headers = {"if-none-match": known} if known else {}

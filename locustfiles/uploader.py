@@ -56,7 +56,7 @@ class Uploader(FastHttpUser):
             gevent.sleep(60)
             return
         began = time.monotonic()
-        clip: bytes = self.environment.amaro_clip  # type: ignore[attr-defined]
+        clip: bytes = self.environment.amaro_clip
         created = self.create(len(clip))
         if created is None or not self.send(created[0], clip):
             return
@@ -102,7 +102,11 @@ class Uploader(FastHttpUser):
                 "upload-offset": str(offset),
             }
             with self.client.patch(
-                url, data=piece, name="tus patch", headers=headers, catch_response=True
+                url,
+                data=piece,  # type: ignore[arg-type]  # bytes go as they are
+                name="tus patch",
+                headers=headers,
+                catch_response=True,
             ) as answer:
                 if answer.status_code != 204:
                     answer.failure(f"status {answer.status_code}: {answer.text}")

@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager
 import pytest
 
 from benchmarks.asking import ask
-from benchmarks.object_origin import MARK_BYTES, Connection, head, mark
+from benchmarks.object_origin import MARK_BYTES, Connection, body, head, mark
 from benchmarks.pairing import RunRefusedError
-from benchmarks.readers import stalled, trickle
+from benchmarks.readers import finish, over_tls, stalled, stalled_over_tls, trickle
 from benchmarks.resident import Resident, resident_bytes, tree
-from tests.support.edges import until
+from benchmarks.stalled_streams import WINDOW_MAX, StalledStreams
+from tests.support.edges import Asked, edge_and_origin, response, until
+from tests.support.tls import EDGE, client_context
 
 MIB = 1024 * 1024
 
@@ -61,6 +63,65 @@ async def test_a_stalled_reader_reads_nothing():
         expected = len(head(1, 1024)) + 1024 - 1
         await until(lambda: len(connection.recv(4096, socket.MSG_PEEK)) == expected)
         connection.close()
+
+
+@pytest.mark.parametrize("protocol", [Connection, Wrong])
+async def test_what_a_stalled_reader_reads_at_last_is_checked(protocol):
+    async with origin(protocol) as port:
+        [connection] = await stalled(port, [b"/o/1/1024"])
+        if protocol is Wrong:
+            with pytest.raises(RunRefusedError, match="a stalled reader got"):
+                await asyncio.to_thread(finish, connection, (1, 1024))
+        else:
+            await asyncio.to_thread(finish, connection, (1, 1024))
+        connection.close()
+
+
+async def script(asked: Asked, writer: asyncio.StreamWriter) -> None:
+    number, size = map(int, asked.target.split(b"/")[2:])
+    writer.write(response(body(number, size), "Cache-Control: max-age=60"))
+
+
+async def test_stalled_readers_over_tls_are_checked():
+    async with edge_and_origin(script, tls=[EDGE]) as (edge, _):
+
+        def read_at_last(asked, expected):
+            target, context = b"/o/%d/%d" % asked, client_context("http/1.1")
+            finish(stalled_over_tls(edge.port, target, context), expected)
+
+        await asyncio.to_thread(read_at_last, (1, MIB), (1, MIB))
+        with pytest.raises(RunRefusedError, match="a stalled reader got"):
+            await asyncio.to_thread(read_at_last, (1, MIB), (2, MIB))
+
+
+@pytest.mark.parametrize("window", [0, WINDOW_MAX])
+async def test_stalled_streams_are_all_answered_and_checked(window):
+    async with edge_and_origin(script, tls=[EDGE]) as (edge, origin):
+
+        def stop():
+            connection = over_tls(edge.port, client_context("h2"))
+            return StalledStreams(connection, (1, MIB), streams=20, initial_window=window)
+
+        for _ in range(2):
+            streams = await asyncio.to_thread(stop)
+            await asyncio.to_thread(streams.finish)
+        assert len(origin.asked) == 1
+
+
+async def test_wrong_bytes_in_a_stream_end_the_run():
+    async with edge_and_origin(script, tls=[EDGE]) as (edge, _):
+
+        def read_another():
+            connection = over_tls(edge.port, client_context("h2"))
+            streams = StalledStreams(connection, (1, MIB), streams=2, initial_window=0)
+            streams.expected = memoryview(body(2, MIB))
+            try:
+                streams.finish()
+            finally:
+                connection.close()
+
+        with pytest.raises(RunRefusedError, match="got wrong bytes"):
+            await asyncio.to_thread(read_another)
 
 
 async def test_a_slow_reader_reads_piece_by_piece():
