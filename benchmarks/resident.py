@@ -1,13 +1,12 @@
 """What a server's processes hold in memory, now and at the most."""
 
 import asyncio
-import os
 from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.processes import in_tree
 
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+BLOCK_BYTES = 512  # of `st_blocks`
 LOOK_EVERY_S = 0.05
 
 
@@ -21,12 +20,33 @@ def tree(root: int) -> list[int]:
 
 
 def resident_bytes(pids: list[int]) -> int:
-    """Return the resident set size of all these processes together."""
-    pages = 0
+    """Return the resident set size of all these processes together, files in memory included.
+
+    Of those the kernel counts to a process only the pages that it has touched.
+    """
+    held = 0
     for pid in pids:
         with suppress(OSError):
-            pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * PAGE_BYTES
+            status = Path(f"/proc/{pid}/status").read_text()
+            rss_kib, shared_kib = (kib(status, name) for name in ("VmRSS", "RssShmem"))
+            held += (rss_kib - shared_kib) * 1024 + in_memory_bytes(pid)
+    return held
+
+
+def kib(status: str, name: str) -> int:
+    """Return a figure of /proc/PID/status."""
+    return int(status.partition(f"\n{name}:")[2].split(maxsplit=1)[0])
+
+
+def in_memory_bytes(pid: int, name: str = "") -> int:
+    """Return what the files without a name hold that a process has open; or those called so."""
+    blocks_of = {}
+    for fd in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):  # closed meanwhile
+            if str(fd.readlink()).startswith(f"/memfd:{name}"):
+                stat = fd.stat()
+                blocks_of[stat.st_ino] = stat.st_blocks
+    return sum(blocks_of.values()) * BLOCK_BYTES
 
 
 class Resident:

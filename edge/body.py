@@ -4,7 +4,8 @@ from bisect import bisect_right
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-SLICE_BYTES: Final = 1 << 20
+from edge.arena import SLICE_BYTES, Slice
+
 _COALESCE_BYTES: Final = (
     16_384  # smaller pieces are joined, so that a dribbling origin costs little
 )
@@ -12,7 +13,14 @@ _COALESCE_BYTES: Final = (
 Piece: TypeAlias = bytes | memoryview
 
 
-def cut(slice_of: Callable[[int], bytes | None], first: int, last: int) -> list[Piece]:
+def part_of(held: Slice, begin: int, end: int) -> Piece:
+    """Bytes of a slice, without copying them."""
+    if end - begin == len(held) and isinstance(held, bytes):
+        return held
+    return memoryview(held)[begin:end]
+
+
+def cut(slice_of: Callable[[int], Slice | None], first: int, last: int) -> list[Piece]:
     """The bytes `first` to `last` (inclusive) of a body in slices, without copying them."""
     pieces: list[Piece] = []
     for number in range(first // SLICE_BYTES, last // SLICE_BYTES + 1):
@@ -20,8 +28,7 @@ def cut(slice_of: Callable[[int], bytes | None], first: int, last: int) -> list[
         held = slice_of(number)
         assert held is not None
         begin, end = max(first - start, 0), min(last - start + 1, len(held))
-        whole = begin == 0 and end == len(held)
-        pieces.append(held if whole else memoryview(held)[begin:end])
+        pieces.append(part_of(held, begin, end))
     return pieces
 
 

@@ -12,6 +12,7 @@ from zlib import crc32
 
 from cache_policies.message import Fields
 from cache_policies.vary import variant_key
+from edge.arena import Slice
 from edge.disk_format import (
     DamagedError,
     DiskHead,
@@ -134,7 +135,7 @@ def _note_use(fd: int) -> None:
         os.utime(fd)
 
 
-def write(root: Path, head: DiskHead, slices: Sequence[bytes]) -> dict[str, int]:
+def write(root: Path, head: DiskHead, slices: Sequence[Slice]) -> dict[str, int]:
     """Keep a response; return the bytes written by shard. Raises OSError, having left nothing.
 
     It is not synchronised: a file that a loss of power leaves half written is found out when it
@@ -169,7 +170,7 @@ def stands(root: Path, head: DiskHead) -> bool:
     return False
 
 
-def _put(root: Path, name: str, parts: Sequence[bytes]) -> dict[str, int]:
+def _put(root: Path, name: str, parts: Sequence[Slice]) -> dict[str, int]:
     aside = root / ASIDE / f"{os.getpid()}-{next(_numbers)}"
     fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
@@ -186,7 +187,7 @@ def _put(root: Path, name: str, parts: Sequence[bytes]) -> dict[str, int]:
     return {name.partition("/")[0]: sum(map(len, parts))}
 
 
-def _write_all(fd: int, data: bytes) -> None:
+def _write_all(fd: int, data: Slice) -> None:
     left = memoryview(data)
     while left:
         left = left[os.write(fd, left) :]

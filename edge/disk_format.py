@@ -19,7 +19,7 @@ from hashlib import blake2b
 from typing import Final
 
 from cache_policies.message import Fields
-from edge.body import SLICE_BYTES
+from edge.arena import SLICE_BYTES
 from edge.errors import StorageError
 
 MAGIC: Final = b"AMARO\x00\x00\x01"

@@ -11,7 +11,8 @@ from cache_policies.message import Fields
 from cache_policies.ranges import part_fields
 from cache_policies.stored import Stored
 from cache_policies.validation import not_modified_fields
-from edge.body import SLICE_BYTES, Piece, cut
+from edge.arena import SLICE_BYTES, Slice, Slot
+from edge.body import Piece, cut, part_of
 from edge.multipart import Multipart
 from edge.packing import (
     Traits,
@@ -108,7 +109,7 @@ class Entry(Evictable):
     )
 
     def __init__(
-        self, key: bytes, stored: Stored, slices: Sequence[bytes], length: int | None = None
+        self, key: bytes, stored: Stored, slices: Sequence[Slice], length: int | None = None
     ) -> None:
         self.key = key
         self.slices = tuple(slices)
@@ -185,9 +186,17 @@ class Entry(Evictable):
         """The same body under another head, unstored."""
         return Entry(self.key, stored, self.slices)
 
-    def held(self) -> Iterable[bytes]:
+    def held(self) -> Iterable[Slice]:
         """Every part of the body that is there."""
         return self.slices
+
+    def slice(self, number: int) -> Slice | None:
+        """A slice, if it is there."""
+        return self.slices[number]
+
+    def move(self, number: int, slot: Slot) -> None:
+        """Have a slice lie somewhere else."""
+        self.slices = (*self.slices[:number], slot, *self.slices[number + 1 :])
 
     def has(self, first: int, last: int) -> bool:
         """Whether these bytes are there: they are."""
@@ -200,7 +209,7 @@ class Entry(Evictable):
         if size > 0:  # most parts lie in one slice: half of what `cut` takes
             held, at = self.slices[first // SLICE_BYTES], first % SLICE_BYTES
             if at + size <= len(held):
-                return [held if size == len(held) else memoryview(held)[at : at + size]]
+                return [part_of(held, at, at + size)]
         return cut(self.slices.__getitem__, first, last)
 
     @property

@@ -240,7 +240,7 @@ class Http2Protocol:
         if facts.selecting or facts.method == b"HEAD":
             hit = part_of(entry, facts, now)
         else:
-            hit = Hit(entry.hit_head(now), entry.slices, entry.length)
+            hit = Hit(entry.hit_head(now), entry.pieces(0, entry.length - 1), entry.length)
         self.shared.counters.hit_bytes += hit.length
         log = self.shared.log
         if log is not None:

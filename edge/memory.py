@@ -15,7 +15,9 @@ from cache_policies.stored import Stored
 from cache_policies.tournament import Tournament
 from cache_policies.vary import variant_key
 from cache_policies.why import Why
+from edge.arena import Slice
 from edge.entry import Entry
+from edge.hot_slices import HotSlices
 from edge.index import SHARDS, Index
 from edge.packing import Traits
 from edge.purge_names import touches, url_key
@@ -65,10 +67,11 @@ class Memory:
         self.evictions = 0
         self.departures = Departures()
         self.tournament: Tournament[Entry] = Tournament(budget_bytes, objective)
+        self.hot = HotSlices(budget_bytes)
         self._tags = Tags()
         self._traits: dict[Traits, Traits] = {}
         self._cooled = 0  # the shard of the index that is cooled next
-        self._held: dict[int, bytes] = {}  # by id: variants may share a body
+        self._held: dict[int, Slice] = {}  # by id: variants may share a body
         self._sweep_at = _SWEPT_AFTER
         self._purges: deque[Purge] = deque(maxlen=PURGES_REMEMBERED)
         self._forgotten_sequence = 0  # purges up to here are no longer remembered
@@ -196,14 +199,14 @@ class Memory:
         """Count bytes that were read ahead of their readers; negative when they are taken."""
         self.ahead_bytes += piece_bytes
 
-    def watch(self, pieces: Iterable[bytes]) -> None:
+    def watch(self, pieces: Iterable[Slice]) -> None:
         """Count what may be on its way to players still, for as long as it is."""
         for data in pieces:
             self._hold(data)
         if len(self._held) > self._sweep_at:
             self.sweep_held()
 
-    def _hold(self, data: bytes) -> None:
+    def _hold(self, data: Slice) -> None:
         if len(data) >= _WATCHED_BYTES and id(data) not in self._held:
             self._held[id(data)] = data
             self.held_bytes += len(data)
@@ -284,10 +287,13 @@ class Memory:
     def step(self, now_mono: float) -> None:
         """Do a bounded piece of what was left to be done later; call it 20 times a second."""
         self.tournament.step(now_mono)
+        self.watch(self.hot.step(self.holds))
         for found in self.index.shards[self._cooled].values():
             if type(found) is Entry:
                 found.cool(now_mono)
         self._cooled = (self._cooled + 1) % SHARDS
+        if not self._cooled:
+            self.sweep_held()
 
     def settle(self) -> bool:
         """Carry out purges on the next few keys that wait for them; whether any are left."""

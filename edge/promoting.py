@@ -20,8 +20,8 @@ from cache_policies.stored import Stored, Times, parse_length
 from cache_policies.storing import NoStore
 from cache_policies.validation import conditional_fields, freshen
 from cache_policies.why import Reuse, Why
+from edge.arena import SLICE_BYTES
 from edge.asking import SERVER_ERRORS, Received
-from edge.body import SLICE_BYTES
 from edge.collapse import Fill
 from edge.counters import Counters
 from edge.entry import Entry

@@ -1,7 +1,7 @@
 """A player's connection: plain hits are answered here, at once; all else goes to the app.
 
-The whole of what this project touches of uvicorn and httptools' request side is in this file and in
-`cycle.py`. The parser is only ever given one message at a time, so pipelined requests wait as
+What this project touches of uvicorn and httptools' request side is in this file, `connection.py`,
+`http_parser.py` and `cycle.py`. Messages are read one at a time, so pipelined requests wait as
 bytes, at most one read of them, and are answered in order by construction.
 """
 
@@ -9,14 +9,16 @@ import asyncio
 from time import monotonic
 from typing import Any, Final
 
-import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from cache_policies.key import normalise
+from edge.arena import SLICE_BYTES
+from edge.body import Piece
+from edge.connection import Connection
 from edge.cycle import Cycle
 from edge.delivery import NOT_MODIFIED, Shape, lacks, plan
+from edge.direct import DIRECT_BYTES_MIN, send, slot_of
 from edge.entry import Entry
 from edge.following import Follower
 from edge.heads import (
@@ -33,11 +35,11 @@ from edge.heads import (
     read_fields,
     read_line,
 )
+from edge.http_parser import is_followed_by_http
 from edge.index import SHARD_MASK
 from edge.log_lines import asked_by
 from edge.memory import Variants
 from edge.multipart import multipart
-from edge.pace import Pace
 from edge.refusals import RefusedHeadError
 from edge.request_body import RequestBody
 from edge.scope import Ends, Request, scope_of
@@ -46,16 +48,11 @@ from edge.sliced import SlicedEntry
 
 JOINED_BYTES_MAX: Final = 16_384  # head and body leave as one bytes object up to here
 _OF_HITS: Final = frozenset({b"GET", b"HEAD"})
-_ASCII: Final = bytes(range(128)) + b"x" * 128
-FIRST_REQUEST_S: Final = 1.0  # at the end of a drain, for connections that have asked nothing yet
-LINGER_S: Final = 2.0  # after an early answer: a reset would overtake it if nobody read on
-LINGER_BYTES_MAX: Final = 4 << 20
 
 
-class EdgeProtocol(HttpToolsProtocol):
-    """One connection. `shared` comes with the class: see `bind`."""
+class EdgeProtocol(Connection):
+    """One connection, and what is asked on it."""
 
-    shared: Shared
     chunks = True  # it can frame a body whose length is not known
 
     def __init__(
@@ -66,52 +63,10 @@ class EdgeProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self.parser = None  # type: ignore[assignment]
-        self._scheme = b"http"
-        self._facts: Facts | None = None  # of the last plain head here
-        self._busy = False  # a response is on its way, or writes are paused: nothing is read
         self._body: RequestBody | None = None  # whose bytes come next
-        self._unread = b""  # bytes of later requests, or of a head that is not complete
-        self._discard_bytes = 0  # still to be read of what nobody answers any more
-        self._ending = False
-        self._quiet_since = 0.0
-        self._opened_at = 0.0  # equal to the above until a request was answered
-        self._head_timer: asyncio.TimerHandle | None = None
-        self._pace = Pace()
+        self._facts: Facts | None = None  # of the last plain head here
         self._logged = b""  # what each line of the log says of who asks
         self._logged_prefix: bytes | None = None  # and the prefix of keys that this is of
-        self._stall = Pace()
-        self._client: str | None = None  # whom this connection counts for
-
-    # connection
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._scheme = b"https" if self.scheme == "https" else b"http"
-        self._quiet_since = self._opened_at = monotonic()
-        self._arm(self.shared.limits.keep_alive_s)
-        if len(self.connections) > self.shared.limits.connections_max:
-            self._refuse(RefusedHeadError("connections-max"))
-            return
-        try:
-            self._client = self.shared.clients.enter(self.address)
-        except OverflowError:
-            self._refuse(RefusedHeadError("client-connections-max"))
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.connections.discard(self)
-        self._unset_keepalive_if_required()
-        self._disarm_head()
-        self.shared.clients.leave(self._client)
-        cycle = self.cycle
-        if cycle is not None and not cycle.response_complete:
-            cycle.disconnect()  # type: ignore[attr-defined]
-        self.cycle = None  # type: ignore[assignment]
-        self.flow.resume_writing()
-        self._busy = True
-        self._unread = b""
-        if exc is None:
-            self.transport.close()
 
     def forget_lines(self) -> None:
         """Read the next head anew: other policies may make something else of it."""
@@ -120,39 +75,6 @@ class EdgeProtocol(HttpToolsProtocol):
     def drain(self) -> None:
         """The next answer is the last one here, and the app gives it."""
         self._facts = None
-
-    def shutdown(self) -> None:
-        """Drain: answer what has been asked, or is about to be for the first time, then close."""
-        self._ending = True
-        self.shared.drain()
-        self.drain()
-        if self._responding():
-            self.cycle.keep_alive = False
-        elif self._quiet_since == self._opened_at:
-            self.loop.call_later(FIRST_REQUEST_S, self._close_if_quiet)
-        elif not self._unread and not self._discard_bytes:
-            self.transport.close()
-
-    def _close_if_quiet(self) -> None:
-        if not self._busy and not self._unread:
-            self.transport.close()
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._busy = True
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._busy = self._responding() or self._discard_bytes != 0
-        self._quiet_since = monotonic()
-        if self._responding():
-            self.cycle.writable()  # type: ignore[attr-defined]
-        if not self._busy:
-            self._resume()
-
-    def reads_slower_than(self, bps: float, patience_s: float, now_mono: float) -> bool:
-        """Whether a player that holds memory has taken less than `bps` for `patience_s` seconds."""
-        return self._pace.is_below(bps, patience_s, transport=self.transport, now_mono=now_mono)
 
     # bytes in
 
@@ -246,7 +168,7 @@ class EdgeProtocol(HttpToolsProtocol):
         context = Context(method, version, self._scheme, self._server_name())
         facts = read_facts(head[len(line) :], read_fields(lines), context)
         target = origin_form(method, target, facts)
-        if not self._is_accepted(head):  # what would follow is not HTTP any more
+        if not is_followed_by_http(head):  # what would follow is not HTTP any more
             facts.keep_alive = facts.plain = False
             length: int | None = 0
         else:
@@ -254,22 +176,6 @@ class EdgeProtocol(HttpToolsProtocol):
         body = RequestBody(length)
         self._body = None if body.complete else body
         self._begin(method, target, facts, length)
-
-    def _is_accepted(self, head: bytes) -> bool:
-        """Whether what follows a head is HTTP: not so after an upgrade, refused by passing over it.
-
-        The parser looks at every head that was read here already. Raises RefusedHeadError.
-        """
-        try:
-            # it takes no target beyond ASCII; what a target may hold `origin_form` has said
-            line, mark, lines = head.partition(b"\r\n")
-            plain = line.translate(_ASCII) + mark + lines
-            httptools.HttpRequestParser(_HEARS_NOTHING).feed_data(plain)
-        except httptools.HttpParserUpgrade:
-            return False
-        except httptools.HttpParserError:
-            raise RefusedHeadError("syntax") from None
-        return True
 
     def _feed_body(self, body: RequestBody, data: bytes) -> bytes:
         """Take what belongs to this request's body; return the rest."""
@@ -352,7 +258,7 @@ class EdgeProtocol(HttpToolsProtocol):
             if length <= JOINED_BYTES_MAX:
                 self.transport.write(head + entry.slices[0] if length else head)
             else:
-                self.transport.writelines([head, *entry.slices])
+                self._write(head, entry.pieces(0, length - 1), entry)
         counters.hit_bytes += length
         if shared.log is not None:
             status = status or int(entry.hit_head(now)[9:12])
@@ -396,7 +302,7 @@ class EdgeProtocol(HttpToolsProtocol):
         elif type(wish) is tuple and stored.status == 200 and wish[0] < entry.length:
             first, last = wish[0], min(wish[1], entry.length - 1)
             pieces = entry.pieces(first, last)
-            transport.writelines([entry.partial_head(now, first, last), *pieces])
+            self._write(entry.partial_head(now, first, last), pieces, entry, first)
             return 206, last - first + 1
         else:
             planned = plan(facts.request, stored, entry.length)
@@ -423,6 +329,25 @@ class EdgeProtocol(HttpToolsProtocol):
         transport.writelines([head, *entry.pieces(0, entry.length - 1)])
         return stored.status, entry.length
 
+    def _write(self, head: bytes, pieces: list[Piece], entry: Entry, first: int = 0) -> None:
+        """Write an answer whose body begins with byte `first`: past the transport if that pays."""
+        transport = self.transport
+        piece = pieces[0]
+        if (
+            len(piece) >= DIRECT_BYTES_MIN
+            and entry.length >= SLICE_BYTES
+            and self._scheme == b"http"
+        ):
+            if slot_of(piece) is not None:
+                if not transport.get_write_buffer_size():
+                    left = send(self.socket(), head, pieces, first % SLICE_BYTES)
+                    if left:
+                        transport.writelines(left)
+                    return
+            else:
+                self.shared.memory.hot.taken = entry, first // SLICE_BYTES
+        transport.writelines([head, *pieces])
+
     # the way of a miss
 
     def _follow(self, target: bytes, facts: Facts) -> bool:
@@ -440,16 +365,6 @@ class EdgeProtocol(HttpToolsProtocol):
     def go_slow(self, follower: Follower) -> None:
         """Let the app answer what a follower can't."""
         self._begin(b"GET", follower.target, follower.facts, reader=follower)
-
-    @property
-    def address(self) -> bytes:
-        """The player's."""
-        return self.client[0].encode() if self.client else b"unknown"
-
-    @property
-    def is_ending(self) -> bool:
-        """Whether this answer is the connection's last."""
-        return self._ending or self.shared.is_draining
 
     # the slow path
 
@@ -476,104 +391,6 @@ class EdgeProtocol(HttpToolsProtocol):
         self.cycle = cycle  # type: ignore[assignment]
         self._busy = True
         cycle.start(self.app, scope, self.tasks, reader)
-
-    def _responding(self) -> bool:
-        return self.cycle is not None and not self.cycle.response_complete
-
-    def on_response_complete(self) -> None:
-        self.server_state.total_requests += 1
-        self.cycle = None  # type: ignore[assignment]
-        if self.transport.is_closing() or self._discard_bytes:
-            return
-        self._quiet_since = monotonic()
-        self._busy = self.flow.write_paused
-        if not self._busy:
-            # not from within the response's own task: a deep pipeline would recurse
-            self.loop.call_soon(self._resume)
-
-    def _resume(self) -> None:
-        """Go on with what was read while a response was on its way."""
-        if self._busy or self.transport.is_closing():
-            return
-        data, self._unread = self._unread, b""
-        if data:
-            self._advance(data)
-        if not self._busy:
-            self.flow.resume_reading()
-            if self._ending and not self._unread:
-                self.transport.close()
-
-    def _takes_nothing(self) -> bool:
-        """Whether a player has taken nothing of what waits for it for too long."""
-        patience_s = self.shared.limits.reader_idle_s
-        return self._stall.is_below(1.0, patience_s, transport=self.transport, now_mono=monotonic())
-
-    # refusals and time
-
-    def _refuse(self, refusal: RefusedHeadError) -> None:
-        self.shared.accounts.refused(self.address, refusal.reason, refusal.status)
-        self.transport.write(refusal.answer())
-        self.linger()
-
-    def linger(self) -> None:
-        """Say nothing more, but read on for a while: what comes is thrown away."""
-        self._busy = True
-        self._unread = b""
-        self._discard_bytes = LINGER_BYTES_MAX
-        self.flow.resume_reading()
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        self.loop.call_later(LINGER_S, self.transport.close)
-
-    def _discard(self, data: bytes) -> None:
-        self._discard_bytes -= len(data)
-        if self._discard_bytes <= 0:
-            self.transport.close()
-
-    def _server_name(self) -> bytes:
-        if self.server is None:
-            return b"localhost"
-        host, port = self.server
-        return f"{host}:{port}".encode() if port else b"localhost"
-
-    def _head_late(self) -> None:
-        self._head_timer = None
-        if not self._busy and not self.transport.is_closing():
-            self._refuse(RefusedHeadError("head-too-slow"))
-
-    def _disarm_head(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
-    def _arm(self, after_s: float) -> None:
-        self.timeout_keep_alive_task = self.loop.call_later(
-            after_s, self.timeout_keep_alive_handler
-        )
-
-    def timeout_keep_alive_handler(self) -> None:
-        """Close a connection that has been quiet for too long; one timer serves many requests."""
-        if self.transport.is_closing():
-            return
-        limit_s = self.shared.limits.keep_alive_s
-        quiet_s = monotonic() - self._quiet_since
-        if self._busy or self._unread:
-            if self._takes_nothing():
-                self.shared.counters.readers_cut += 1
-                self.transport.abort()
-                return
-            self._arm(limit_s)
-        elif quiet_s >= limit_s:
-            self.transport.close()
-        else:
-            self._arm(limit_s - quiet_s)
-
-
-class _HearsNothing:
-    """What the parser calls: without `on_header` and `on_url` it only validates (2 us a head)."""
-
-
-_HEARS_NOTHING: Final = _HearsNothing()
 
 
 def bind(shared: Shared) -> type[EdgeProtocol]:

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from cache_policies.message import ResponseHead
 from cache_policies.partial import Part, strong_etag
 from cache_policies.stored import Stored
-from edge.body import SLICE_BYTES, Piece, cut
+from edge.arena import SLICE_BYTES, Slice, Slot
+from edge.body import Piece, cut
 from edge.entry import Entry
 
 
@@ -32,9 +33,9 @@ class SlicedEntry(Entry):
     __slots__ = ("etag", "part_until", "parts", "whole")
 
     def __init__(
-        self, key: bytes, stored: Stored, length: int, parts: dict[int, bytes] | None = None
+        self, key: bytes, stored: Stored, length: int, parts: dict[int, Slice] | None = None
     ) -> None:
-        self.parts: dict[int, bytes] = {} if parts is None else parts  # by number, oldest first
+        self.parts: dict[int, Slice] = {} if parts is None else parts  # by number, oldest first
         self.whole: Entry | None = None  # what took its place, once every slice was there
         self.part_until = 0.0
         self.etag = strong_etag(ResponseHead(stored.status, stored.fields)) or b""
@@ -55,7 +56,7 @@ class SlicedEntry(Entry):
         """The same slices under another head, unstored."""
         return SlicedEntry(self.key, stored, self.length, self.parts)
 
-    def held(self) -> Iterable[bytes]:
+    def held(self) -> Iterable[Slice]:
         """Every slice that is there."""
         return self.parts.values()
 
@@ -64,9 +65,14 @@ class SlicedEntry(Entry):
         first = number * SLICE_BYTES
         return first, min(first + SLICE_BYTES, self.length) - 1
 
-    def slice(self, number: int) -> bytes | None:
+    def slice(self, number: int) -> Slice | None:
         """A slice, if it is there."""
         return self.whole.slices[number] if self.whole is not None else self.parts.get(number)
+
+    def move(self, number: int, slot: Slot) -> None:
+        """Have a slice lie somewhere else."""
+        if number in self.parts:
+            self.parts[number] = slot
 
     def has(self, first: int, last: int) -> bool:
         """Whether these bytes are all there."""
@@ -77,7 +83,7 @@ class SlicedEntry(Entry):
         """Bytes that are all there, without copying them."""
         return cut(self.slice, first, last)
 
-    def add(self, number: int, data: bytes, bytes_max: int) -> list[bytes]:
+    def add(self, number: int, data: bytes, bytes_max: int) -> list[Slice]:
         """Add a slice; return the oldest ones, let go of so that at most `bytes_max` remain."""
         dropped = []
         held_bytes = sum(map(len, self.parts.values()))

@@ -11,8 +11,9 @@ from cache_policies.partial import as_whole, continues, rest_fields
 from cache_policies.policy import CachePolicy
 from cache_policies.ranges import seek_offset
 from cache_policies.storing import NoStore, judge_storing
+from edge.arena import SLICE_BYTES
 from edge.asking import SERVER_ERRORS, Asked, Asker, Received
-from edge.body import SLICE_BYTES, GrowingBody, Piece
+from edge.body import GrowingBody, Piece, part_of
 from edge.collapse import Uncacheable
 from edge.counters import Counters
 from edge.delivery import Answer, of_stored
@@ -248,7 +249,7 @@ class SlicedBody:
         held = self._source.entry.slice(number)
         if held is not None:
             self._fill = None
-            piece: Piece = memoryview(held)[within:] if within else held
+            piece = part_of(held, within, len(held))
         else:
             if self._fill is None or self._fill[0] != number:
                 self._fill = number, self._slicer.fill(self._source, number)

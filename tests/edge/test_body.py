@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.body import SLICE_BYTES, GrowingBody
+from edge.arena import SLICE_BYTES
+from edge.body import GrowingBody
 
 SIZES = st.lists(
     st.one_of(st.integers(1, 40), st.integers(1, 40_000), st.integers(1, 3 * SLICE_BYTES)),

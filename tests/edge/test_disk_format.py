@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.body import SLICE_BYTES
+from edge.arena import SLICE_BYTES
 from edge.disk_format import (
     START_BYTES,
     DamagedError,

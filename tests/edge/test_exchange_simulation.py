@@ -290,6 +290,7 @@ class Simulation:
         memory = self.worker.memory
         self.worker.page.publish(PurgeKind.ALL)  # type: ignore[attr-defined]
         self.worker.follower.catch_up()
+        memory.step(asyncio.get_running_loop().time())  # as a worker does 20 times a second
         memory.sweep_held()
         left = (memory.used_bytes, memory.fill_bytes, memory.ahead_bytes, memory.held_bytes)
         assert left == (0, 0, 0, 0), (self.seed, left)

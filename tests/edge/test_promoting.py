@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from cache_policies.message import Fields, RequestHead
+from edge.arena import SLICE_BYTES
 from edge.asking import Asked
-from edge.body import SLICE_BYTES
 from edge.delivery import Answer
 from edge.errors import UpstreamError
 from edge.fetch import Fetch

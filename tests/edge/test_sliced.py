@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cache_policies.partial import Part
-from edge.body import SLICE_BYTES
+from edge.arena import SLICE_BYTES
 from edge.sliced import SlicedEntry, begins_slice, slice_field
 from tests.support.responses import stored
 

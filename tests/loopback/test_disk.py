@@ -18,7 +18,7 @@ from cache_policies.message import Fields, RequestHead, ResponseHead
 from cache_policies.policy import CachePolicy
 from cache_policies.stored import Times
 from cache_policies.storing import Store, judge_storing
-from edge.body import SLICE_BYTES
+from edge.arena import SLICE_BYTES
 from edge.counters import Counters
 from edge.disk import DiskHeld, DiskTier
 from edge.disk_files import ASIDE, OBJECTS, prepare

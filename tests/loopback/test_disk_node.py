@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from edge.body import SLICE_BYTES
+from edge.arena import SLICE_BYTES
 from edge.disk_format import file_name
 from tests.support.counting_origin import CountingOrigin, content, counting_origin
 from tests.support.edge_node import DEADLINE_S, RunningNode, decoded, edge_node, eventually

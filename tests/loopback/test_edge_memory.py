@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks.resident import resident_bytes
 from edge.settings import MIB
 from tests.support.edge_node import RunningNode, edge_node, eventually
 from tests.support.edges import Asked, Client, Got, response, running_origin, until
@@ -33,13 +33,13 @@ class Peak:
     """The most that a process has held, looked at again and again."""
 
     def __init__(self, node: RunningNode) -> None:
-        self._process = psutil.Process(node.worker_pids()[0])
-        self.start_bytes = self._process.memory_info().rss
+        self._pids = node.worker_pids()
+        self.start_bytes = resident_bytes(self._pids)
         self.grown_bytes = 0
 
     async def watch(self) -> None:
         while True:
-            grown = self._process.memory_info().rss - self.start_bytes
+            grown = resident_bytes(self._pids) - self.start_bytes
             self.grown_bytes = max(self.grown_bytes, grown)
             await asyncio.sleep(0.02)
 

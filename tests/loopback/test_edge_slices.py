@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cache_policies.load import load_policies
-from edge.body import SLICE_BYTES
+from edge.arena import SLICE_BYTES
 from edge.in_force import compiled
 from edge.purges import PurgeKind
 from edge.settings import MIB

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from cache_policies.message import Fields, ResponseHead
 from cache_policies.stored import Times
-from edge.body import SLICE_BYTES
+from edge.arena import SLICE_BYTES
 from edge.entry import Entry
 from edge.errors import StorageError
 
