@@ -91,17 +91,19 @@ def _forbidden_by_request(
     """Return what in the request forbids to store the answer (RFC 9111 §3.5, §5.2.1.5)."""
     if policy.request_directives and b"no-store" in request_directives(request):
         return Why.REQUEST_NO_STORE
-    return None if _shared(request, directives) else Why.AUTHORIZATION
+    shares = any(name in directives for name in SHARES_AUTHORIZED)
+    return Why.AUTHORIZATION if is_authorized(request) and not shares else None
 
 
 def is_for_others(request: RequestHead, response: ResponseHead, policy: CachePolicy) -> bool:
-    """Say whether what was sent to `request` may serve other requests too (RFC 9111 §3.5)."""
-    return _shared(request, response_directives(response, policy.ignored_directives))
+    """Say whether what was sent to `request` may serve other requests, as far as that goes."""
+    directives = response_directives(response, policy.ignored_directives)
+    return _forbidden_by_request(request, directives, policy) is None
 
 
-def _shared(request: RequestHead, directives: Directives) -> bool:
-    authorized = request.get(b"authorization") is not None
-    return not authorized or any(name in directives for name in SHARES_AUTHORIZED)
+def is_authorized(request: RequestHead) -> bool:
+    """Say whether the request has credentials: its answer may be its user's alone."""
+    return request.get(b"authorization") is not None
 
 
 def _forbidden_by_response(

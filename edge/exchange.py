@@ -10,7 +10,7 @@ from cache_policies.freshness import must_validate
 from cache_policies.invalidation import invalidated_keys
 from cache_policies.message import RequestHead, ResponseHead
 from cache_policies.reuse import Verdict, may_reuse, only_if_cached
-from cache_policies.storing import is_for_others
+from cache_policies.storing import is_authorized, is_for_others
 from cache_policies.vary import variant_key
 from cache_policies.why import Reuse, Why
 from edge.ask import Ask
@@ -90,15 +90,15 @@ class Exchange:
             rules = policies.matched(request) if policies.rules else ()
             asked.trace.rules = tuple(policies.rules[number].name for number in rules)
         miss = passes(request, policy)
-        if miss is not None:
-            return Ask(b"", request, asked, policy, passes=True, miss=miss)
         key, target = policies.key(request.scheme, request.host, request.target)
+        if miss is not None:
+            return Ask(key, request, asked, policy, passes=True, miss=miss)
         if asked.trace is not None:
             asked.trace.key = key
         # an origin sees no more than is keyed
         host = policies.host(request.scheme, request.host)
         ask = Ask(key, replace(request, host=host, target=target), asked, policy)
-        ask.alone = request.get(b"authorization") is not None
+        ask.alone = is_authorized(request)
         return ask
 
     async def _attempt(self, ask: Ask) -> Answer | None:
@@ -203,8 +203,8 @@ class Exchange:
             raise RefusedError("fills-max")
 
     def _begin(self, fill: Fill, asked: Asked, *, alone: bool = False) -> None:
-        if alone:
-            asked = replace(asked, direct=True)
+        if alone:  # what came with credentials may be for all: its owner is to know it
+            asked = replace(asked, direct=asked.direct or not is_authorized(fill.request))
         else:
             self.filler.fills.add(fill)
         self.tasks.start(self.filler.run(fill, asked))
@@ -325,24 +325,25 @@ class Exchange:
         return of_stored(entry, ask.request, says, now_mono)
 
     async def _received(self, ask: Ask, request: RequestHead) -> Received:
-        """What the origin answers; a HEAD goes the way of a GET, so that who stores that learns."""
-        direct = request.method != b"HEAD" or ask.passes or ask.alone or ask.asked.direct
-        key = b"" if direct else ask.key
-        asked = replace(ask.asked, direct=direct)
-        return await self.filler.asker.ask(key, request, asked, sequence=self.catch_up())
+        """What the origin answers; HEAD and POST go by the key's owner, who may store or learn."""
+        if request.method == b"POST":
+            by_owner = not ask.policy.bypass
+        else:
+            by_owner = request.method == b"HEAD" and not (ask.passes or ask.alone)
+        asked = replace(ask.asked, direct=ask.asked.direct or not by_owner)
+        return await self.filler.asker.ask(ask.key, request, asked, sequence=self.catch_up())
 
     async def _pass(self, ask: Ask) -> Answer:
         """Ask the origin for this player alone; only an answer to POST may be stored."""
         request = ask.request
         received = await self._received(ask, request)
         sequence = self.catch_up()
-        if keys := invalidated_keys(request, received.head):
+        keys = invalidated_keys(request, received.head)
+        if keys and not received.peer:  # a peer has done it
             await self._invalidate(received.response, keys)
             sequence = self.catch_up()
         if request.method == b"POST":
-            policies = self.filler.in_force.policies
-            key, _ = policies.key(request.scheme, request.host, request.target)
-            fill = Fill(key, b"", request, sequence=sequence, stale=None)
+            fill = Fill(ask.key, b"", request, sequence=sequence, stale=None)
             if self.filler.keeps(fill, received):
                 return await self._keep(fill, received, ask.miss)
         says = of_miss(ask.miss, received.head.status)

@@ -181,6 +181,8 @@ class Filler:
             return False
         if self.memory.purged_since(fill.sequence, fill.key, fresh.tags):
             return False
+        if not is_for_others(fill.request, received.head, self._policy(fill, fresh)):
+            return False
         self.memory.freshen(stale, fresh)
         self._offer(fill, stale, second_hand=received.peer)
         return True

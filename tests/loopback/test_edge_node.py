@@ -71,6 +71,28 @@ async def test_an_unsafe_request_invalidates_in_every_worker(rig: Rig) -> None:
     assert await rig.versions("/posted?size=9") == {rig.origin.version}
 
 
+@pytest.mark.parametrize(
+    ("path", "method", "line"),
+    [
+        ("/named/{}?size=9&named=1", "POST", "Content-Length: 0"),
+        ("/shared/{}?size=9&cc=cache-control:+public,+max-age=60", "GET", "Authorization: me"),
+    ],
+    ids=["POST", "Authorization"],
+)
+async def test_what_one_worker_may_keep_the_node_has(
+    rig: Rig, path: str, method: str, line: str
+) -> None:
+    for number in range(6):  # some keys are owned by each worker
+        client = await rig.client()
+        target = path.format(number)
+        got = await client.get(target, line, method=method)
+        assert version_of(target, got.body) == rig.origin.version
+        await client.close()
+        rig.origin.asked.clear()
+        assert await rig.versions(target) == {rig.origin.version}
+        assert not rig.origin.asked
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_nothing_starts_with_content_from_before_an_acknowledged_purge(
     rig: Rig, seed: int

@@ -85,6 +85,24 @@ async def test_what_validates_for_one_user_updates_nothing_for_others() -> None:
         assert [asked.get("if-none-match") for asked in origin.asked] == [None, *[b'"a"'] * 3]
 
 
+async def test_what_a_request_forbids_to_store_updates_nothing() -> None:
+    script = Script(
+        response(b"body", STALE, 'ETag: "a"', "X: 1"),
+        response(b"", FRESH, 'ETag: "a"', "X: 2", status="304 Not Modified"),
+        response(b"", FRESH, 'ETag: "a"', "X: 3", length=4),
+        response(b"", FRESH, 'ETag: "a"', "X: 4", status="304 Not Modified"),
+    )
+    async with edge_and_origin(script) as (edge, origin):
+        await edge.get("/a")
+        unstored = await edge.get("/a", "Cache-Control: no-store")
+        assert (unstored.body, unstored.get("x")) == (b"body", b"2")
+        head = await edge.get("/a", "Cache-Control: no-store", method="HEAD")
+        assert head.get("x") == b"3"
+        assert (await edge.get("/a")).get("x") == b"4"
+        assert "hit" in (await edge.get("/a")).says
+        assert len(origin.asked) == 4
+
+
 async def test_head_asks_the_origin_and_updates_what_is_stored() -> None:
     script = Script(
         response(b"body", STALE, 'ETag: "a"', "X: 1", "Y: 1"),

@@ -20,7 +20,10 @@ def content(path: str, version: int, size: int) -> bytes:
 
 
 class CountingOrigin:
-    """Answers GET /NAME?size=N&pause=S (a pause after each 64 KiB) with the current version."""
+    """Answers GET /NAME?size=N&pause=S (a pause after each 64 KiB) with the current version.
+
+    With `&named=1` it says that a GET of the same URL would be answered alike.
+    """
 
     def __init__(self) -> None:
         self.version = 1
@@ -77,18 +80,20 @@ class CountingOrigin:
         self.last_head = head
         method, target, _ = head.split(b"\r\n")[0].decode().split(" ")
         path, _, query = target.partition("?")
-        asked = dict(pair.split("=") for pair in query.split("&") if pair)
+        asked = dict(pair.split("=", 1) for pair in query.split("&") if pair)
         self.asked[f"{method} {path}"] += 1
         version = self.version  # what is said is decided now, whenever it arrives
         await _passed(self.gate)
         body = content(path, version, int(asked.get("size", "0")))
         name = path.strip("/").split("/")[0]
+        named = [f"content-location: {target}"] if "named" in asked else []
         lines = [
             "HTTP/1.1 200 OK",
             f"content-length: {len(body)}",
             asked.get("cc", CACHEABLE).replace("+", " "),
             f'etag: "{path}-{version}"',
             f"surrogate-key: tag-{name} every",
+            *named,
         ]
         writer.write("\r\n".join(lines).encode() + b"\r\n\r\n")
         pause_s = float(asked.get("pause", "0"))
