@@ -88,7 +88,6 @@ class Http2Protocol:
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Send our settings."""
         self.transport = transport
-        transport.set_write_buffer_limits(high=1, low=0)
         self._client: str | None = None  # whom it counts for
         self._ends = Ends(get_local_addr(transport), get_remote_addr(transport), peer=False)
         self.connections.add(self)  # type: ignore[arg-type]  # it has what the server asks of one

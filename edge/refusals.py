@@ -27,6 +27,9 @@ REFUSALS: Final[dict[str, int]] = {
     "streams-max": 503,  # RST_STREAM: to be tried again
     "syntax": 400,  # what only the parser objects to
     "target": 400,
+    "tls-handshake": 400,  # no common version or cipher, or no TLS at all: the connection ends
+    "tls-handshake-slow": 408,
+    "tls-handshakes-max": 503,  # in progress: the oldest one ends
     "trailer": 400,
     "transfer-encoding": 400,  # anything but one `chunked`, or any of it with HTTP/1.0
     "url-too-long": 414,

@@ -1,30 +1,71 @@
-"""Players' connections over TLS: the version that they chose, bodies in windows."""
+"""Players' connections over TLS: their handshakes, and the version that they choose in them."""
 
 import asyncio
-from typing import Any, Final
+import ssl
+from typing import Any
 
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from edge.encrypted import EncryptedTransport
+from edge.encryption import Encryption
 from edge.hpack import Blocks
 from edge.http2 import Http2Protocol
 from edge.protocol import EdgeProtocol, bind
 from edge.shared import Shared
 from edge.windows import WindowedTransport
 
-READ_BYTES: Final = 65_536
 
+class Handshakes:
+    """Those in progress, of all connections of a listener; the oldest one ends for one too many.
 
-class SecureConnection(asyncio.BufferedProtocol):
-    """What TLS talks to; `http1`, `http2` and `buffer` come with the class.
-
-    Being buffered it reads into one buffer of the worker: a plain protocol would cost an allocation
-    of 256 KiB a read, which is 20 us.
+    Those who are slow, or say nothing, are the first to go; others are done before their turn.
     """
+
+    def __init__(self, shared: Shared, context: ssl.SSLContext) -> None:
+        self.context = context
+        self.outgoing = ssl.MemoryBIO()
+        self._shared = shared
+        self._running: dict[SecureConnection, asyncio.TimerHandle] = {}
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def begin(self, connection: "SecureConnection", loop: asyncio.AbstractEventLoop) -> None:
+        """Give it its time."""
+        if len(self._running) >= self._shared.limits.handshakes_max:
+            self.refuse(next(iter(self._running)), "tls-handshakes-max")
+        limit_s = self._shared.limits.handshake_s
+        late = loop.call_later(limit_s, self.refuse, connection, "tls-handshake-slow")
+        self._running[connection] = late
+
+    def refuse(self, connection: "SecureConnection", reason: str) -> None:
+        """End a connection in its handshake."""
+        self.end(connection)
+        self._shared.counters.refuse(reason)
+        connection.tcp.abort()
+
+    def fail(self, connection: "SecureConnection") -> None:
+        """End a connection whose handshake came to nothing; an alert says why."""
+        self.end(connection)
+        self._shared.counters.refuse("tls-handshake")
+        connection.tcp.close()
+
+    def end(self, connection: "SecureConnection") -> None:
+        """It is over, one way or the other."""
+        late = self._running.pop(connection, None)
+        if late is not None:
+            late.cancel()
+
+
+class SecureConnection(asyncio.Protocol):
+    """What TCP talks to; `http1`, `http2` and `handshakes` come with the class."""
 
     http1: type[EdgeProtocol]
     http2: type[Http2Protocol]
-    buffer: memoryview
+    handshakes: Handshakes
+
+    tcp: asyncio.Transport
 
     def __init__(
         self,
@@ -34,50 +75,106 @@ class SecureConnection(asyncio.BufferedProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self._given = (config, server_state, app_state, _loop)
-        self._protocol: EdgeProtocol | Http2Protocol
+        self._loop = _loop or asyncio.get_running_loop()
+        self._protocol: EdgeProtocol | Http2Protocol | None = None
         self._windows: WindowedTransport | None = None  # of HTTP/1.1
+        self._transport: EncryptedTransport
+        self._is_full = False  # the kernel takes no more
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        if transport.get_extra_info("ssl_object").selected_alpn_protocol() == "h2":
-            self._protocol = self.http2(*self._given)
-            self._protocol.connection_made(transport)
-            return
-        protocol = self._protocol = self.http1(*self._given)
-        windows = WindowedTransport(transport, protocol.pause_writing, protocol.resume_writing)
-        self._windows = windows
-        protocol.connection_made(windows)
-        windows.begin()
+        """Wait for the player to begin its handshake."""
+        self.tcp = transport
+        transport.set_write_buffer_limits(high=0)
+        handshakes = self.handshakes
+        self._encryption = Encryption(handshakes.context, handshakes.outgoing)
+        handshakes.begin(self, self._loop)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Tell who serves it, and keep nothing: no pass of the collector would find it."""
+        protocol, self._protocol = self._protocol, None
+        self.handshakes.end(self)
         if self._windows is not None:
             self._windows.forget()
-        self._protocol.connection_lost(exc)
+        if protocol is not None:
+            self._transport.lost()
+            protocol.connection_lost(exc)
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """Where to decrypt what came; it is taken out at once."""
-        del sizehint
-        return self.buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """Take what was decrypted."""
-        self._protocol.data_received(bytes(self.buffer[:nbytes]))
+    def data_received(self, data: bytes) -> None:
+        """Take a part of the handshake, or what the player says."""
+        protocol = self._protocol
+        if protocol is None:
+            self._shake(data)
+            return
+        if self._transport.is_closing():
+            return
+        encryption = self._encryption
+        plain, answer = encryption.opened(data)
+        if answer:  # to an update of keys, or an alert
+            self.tcp.write(answer)
+        if plain:
+            protocol.data_received(plain)
+        if encryption.is_broken:
+            self.tcp.close()
+        elif encryption.is_ended:
+            self._transport.close()
 
     def eof_received(self) -> None:
-        """Nothing more comes: the transport closes."""
+        """Nothing more comes: the connection closes."""
 
     def pause_writing(self) -> None:
-        (self._windows.fill if self._windows is not None else self._protocol.pause_writing)()
+        """The kernel takes no more."""
+        self._is_full = True
+        if self._windows is not None:
+            self._windows.fill()
+        elif self._protocol is not None:
+            self._protocol.pause_writing()
 
     def resume_writing(self) -> None:
-        (self._windows.drain if self._windows is not None else self._protocol.resume_writing)()
+        """It does again."""
+        self._is_full = False
+        if self._windows is not None:
+            self._windows.drain()
+        elif self._protocol is not None:
+            self._protocol.resume_writing()
+
+    def _shake(self, data: bytes) -> None:
+        if self.tcp.is_closing():
+            return
+        encryption = self._encryption
+        answer = encryption.shake(data)
+        if answer:
+            self.tcp.write(answer)
+        if encryption.is_broken:
+            self.handshakes.fail(self)
+        elif encryption.is_ready:
+            self.handshakes.end(self)
+            self._begin()
+
+    def _begin(self) -> None:
+        """Let the version serve that the player chose, from what it may have said already."""
+        encryption = self._encryption
+        transport = self._transport = EncryptedTransport(self.tcp, encryption, self._loop)
+        if encryption.tls.selected_alpn_protocol() == "h2":
+            http2 = self._protocol = self.http2(*self._given)
+            http2.connection_made(transport)
+            if self._is_full:
+                http2.pause_writing()
+        else:
+            http1 = self._protocol = self.http1(*self._given)
+            windows = WindowedTransport(transport, http1.pause_writing, http1.resume_writing)
+            self._windows = windows
+            http1.connection_made(windows)
+            if self._is_full:
+                windows.fill()
+        self.data_received(b"")
 
 
-def bind_secure(shared: Shared) -> type[SecureConnection]:
+def bind_secure(shared: Shared, context: ssl.SSLContext) -> type[SecureConnection]:
     """The protocol class for uvicorn's `http=`, with what connections share."""
     http2 = type("BoundHttp2Protocol", (Http2Protocol,), {"shared": shared, "blocks": Blocks()})
     given = {
         "http1": bind(shared),
         "http2": http2,
-        "buffer": memoryview(bytearray(READ_BYTES)),
+        "handshakes": Handshakes(shared, context),
     }
     return type("BoundSecureConnection", (SecureConnection,), given)

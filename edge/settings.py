@@ -45,6 +45,8 @@ class Limits:
     sender_min_bps: int = 256  # of a request's body, once it has been waited for `idle_s` in all
     connections_max: int = 16_384
     client_connections_max: int = 2_048  # of one client: an IPv4 address, or an IPv6 /64
+    handshake_s: float = 10.0  # of TLS, from the connection's beginning to its end
+    handshakes_max: int = 1_024  # in progress at once
     reader_min_bps: int = 8 * KIB  # bytes a second; slower readers are cut when memory is short
     reader_idle_s: float = 120.0  # a player that takes nothing of what waits for it is cut
     drain_grace_s: float = 1.0  # `ready` says 503, everything is still served
@@ -91,6 +93,7 @@ _SHARED: Final = (
     "client_connections_max",
     "connections_max",
     "fills_max",
+    "handshakes_max",
     "uncacheable_max",
     "upstream_connections_max",
     "waiters_max",

@@ -9,11 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias
 
-WINDOW_BYTES: Final = 28_672
-"""At once. Three more may be encrypted already: less than 128 KiB of a body in all.
-
-Encrypted it is still below the size from which each allocation is a mapping of its own.
-"""
+WINDOW_BYTES: Final = 65_536  # at once: what is encrypted, and not taken by the kernel
 
 Data: TypeAlias = bytes | bytearray | memoryview
 
@@ -36,10 +32,6 @@ class WindowedTransport(asyncio.Transport):
         self._is_full = False  # the transport takes no more for now
         self._is_paused = False  # as the connection knows it
         self._is_closing = False
-
-    def begin(self) -> None:
-        """Have the transport say at once when it is full; the connection must be ready to hear."""
-        self._transport.set_write_buffer_limits(high=1, low=0)
 
     # what the connection writes
 

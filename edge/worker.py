@@ -252,7 +252,7 @@ class Worker:
         )
         self.shared.append(shared)
         if self.certificates is not None and not peers:
-            return bind_secure(shared)
+            return bind_secure(shared, self.certificates.context)
         return bind(shared)
 
     def drain(self) -> None:
@@ -286,11 +286,10 @@ class Server(uvicorn.Server):
 
     def __init__(self, worker: Worker, *, peers: bool = False) -> None:
         limits = worker.settings.limits
-        certificates = None if peers else worker.certificates
         super().__init__(
             uvicorn.Config(
                 worker.peer_app if peers else worker.app,
-                http=worker.protocol(peers=peers),  # type: ignore[arg-type]  # buffered ones serve too
+                http=worker.protocol(peers=peers),
                 lifespan="off",
                 interface="asgi3",
                 proxy_headers=False,  # a player may not say who it is
@@ -300,7 +299,6 @@ class Server(uvicorn.Server):
                 date_header=False,
                 timeout_graceful_shutdown=max(1, int(limits.drain_s)),
                 backlog=4096,
-                ssl_context_factory=None if certificates is None else certificates.given,
             )
         )
 

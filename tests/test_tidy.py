@@ -24,6 +24,7 @@ RIM = {
             "following.py",
             "handover.py",
             "keeper.py",
+            "encrypted.py",
             "listeners.py",
             "metrics.py",
         ),

@@ -5,9 +5,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.secure import bind_secure
 from edge.windows import WINDOW_BYTES, WindowedTransport
-from tests.support.wire import Connection, Wire, close_worker, worker_without_listener
 
 
 class Narrow(asyncio.Transport):
@@ -19,9 +17,6 @@ class Narrow(asyncio.Transport):
         self.taken = 0
         self.closed = False
         self.windows: WindowedTransport
-
-    def set_write_buffer_limits(self, high=None, low=None) -> None:
-        assert (high, low) == (1, 0)
 
     def write(self, data) -> None:
         assert not self.closed
@@ -54,7 +49,6 @@ class Told:
         self.paused = False
         self.windows = WindowedTransport(self.narrow, self.pause, self.resume)
         self.narrow.windows = self.windows
-        self.windows.begin()
 
     def pause(self) -> None:
         assert not self.paused
@@ -91,31 +85,6 @@ def test_everything_leaves_in_order(steps):
     while not told.narrow.closed:
         told.narrow.empty()
     assert b"".join(told.narrow.written) == sent
-
-
-class Shaking(Wire):
-    """A transport whose last handshake bytes are not out yet."""
-
-    def set_write_buffer_limits(self, high=None, low=None) -> None:
-        self.protocol.pause_writing()
-
-
-class Handshake:
-    def selected_alpn_protocol(self) -> None:
-        """HTTP/1.1, since nothing was chosen."""
-
-
-async def test_a_connection_may_begin_while_its_handshake_is_on_its_way():
-    worker = worker_without_listener()
-    shaking = Shaking()
-    shaking._extra["ssl_object"] = Handshake()
-    connection = Connection(worker, bind_secure(worker.protocol().shared), shaking)
-    flow = connection.protocol._protocol.flow
-    assert flow.write_paused
-    connection.protocol.resume_writing()
-    assert not flow.write_paused
-    connection.close()
-    await close_worker(worker)
 
 
 def test_what_is_aborted_lets_go_of_everything():

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,7 @@ async def test_an_answer_that_ends_its_connection_comes_whole() -> None:
             assert await client.is_closed()
 
 
-async def test_a_player_that_does_not_read_costs_two_windows() -> None:
+async def test_a_player_that_does_not_read_costs_references() -> None:
     async with edge_and_origin(script, tls=[EDGE]) as (edge, _):
         await edge.get("/big")
         client = await edge.client()
@@ -79,6 +80,7 @@ async def test_a_player_that_does_not_read_costs_two_windows() -> None:
         (protocol,) = edge.server.server_state.connections
         waiting = protocol.transport._waiting
         assert waiting
+        assert 0 < protocol.transport._transport.get_write_buffer_size() < WINDOW_BYTES + 1024
         bodies = {
             id(each) for _, entry in edge.worker.memory.index.items() for each in entry.slices
         }
@@ -88,6 +90,47 @@ async def test_a_player_that_does_not_read_costs_two_windows() -> None:
         client.reader._transport.resume_reading()  # type: ignore[attr-defined]
         for _ in range(5):
             assert (await client.read()).body == BIG
+
+
+def refusals(edge: Edge) -> dict[str, float]:
+    """How many handshakes came to nothing, by reason."""
+    told = edge.worker.counters.snapshot()
+    return {name: count for name, count in told.items() if "refused_tls" in name and count}
+
+
+async def test_a_handshake_has_its_time() -> None:
+    async with edge_and_origin(script, tls=[EDGE], handshake_s=0.2) as (edge, _):
+        client = await edge.client()  # is not one of them any more
+        reader, writer = await asyncio.open_connection("127.0.0.1", edge.port)
+        writer.write(b"\x16\x03\x01")
+        with suppress(ConnectionError):
+            assert await reader.read() == b""
+        writer.close()
+        assert refusals(edge) == {"refused_tls_handshake_slow": 1}
+        assert (await client.get("/")).status == 200
+
+
+async def test_the_oldest_of_too_many_handshakes_ends() -> None:
+    async with edge_and_origin(script, tls=[EDGE], handshakes_max=3) as (edge, _):
+        silent = [await asyncio.open_connection("127.0.0.1", edge.port) for _ in range(4)]
+        with suppress(ConnectionError):
+            assert await silent[0][0].read() == b""
+        assert refusals(edge) == {"refused_tls_handshakes_max": 1}
+        assert (await edge.get("/")).status == 200  # there is always room for the next one
+        with suppress(ConnectionError):
+            assert await silent[1][0].read() == b""
+        for _, writer in silent:
+            writer.close()
+
+
+async def test_a_handshake_that_fails_is_counted() -> None:
+    async with edge_and_origin(script, tls=[EDGE]) as (edge, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", edge.port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: edge.test\r\n\r\n")
+        with suppress(ConnectionError):
+            assert not (await reader.read()).startswith(b"HTTP")
+        writer.close()
+        assert refusals(edge) == {"refused_tls_handshake": 1}
 
 
 async def test_the_name_chooses_the_certificate() -> None:
