@@ -206,10 +206,15 @@ class Asker:
         except UpstreamError as error:
             self.counters.fills_failed += 1
             _note(asked, tier, sent_mono)
+            if not route.peer:
+                self.counters.origin_failed(route.upstream.url, error.detail)
             if error.detail in _SICK:
                 origins.saw(route.upstream, Signal.FAIL)
             raise
-        origins.saw(route.upstream, health_signal(response.status))
+        signal = health_signal(response.status)
+        origins.saw(route.upstream, signal)
+        if signal is Signal.FAIL and not route.peer:
+            self.counters.origin_failed(route.upstream.url, word_for(response.status))
         now_mono, now_wall = time.monotonic(), time.time()
         head = received_head(response.status, response.fields, now_wall, peer=route.peer)
         delay_s = now_mono - sent_mono
@@ -235,6 +240,11 @@ def _note(asked: Asked, tier: str, sent_mono: float) -> None:
 def health_signal(status: int) -> Signal:
     """What an answer's status says about its server; a 500 may be one resource's defect."""
     return Signal.FAIL if status in _UNHEALTHY else Signal.OK
+
+
+def word_for(status: int) -> str:
+    """The named reason of a failure that is an answer."""
+    return f"status-{status}"
 
 
 def _may_go_on(request: RequestHead, asked: Asked, error: UpstreamError) -> bool:

@@ -5,7 +5,8 @@ row leaves open, and the bound of a histogram's bucket, with spaces between them
 """
 
 from collections import Counter
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeAlias
 
 from edge.eviction_gauges import EVICTION_GAUGES
 from edge.histogram import SECONDS, STALLS_S, Histogram
@@ -67,7 +68,6 @@ GAUGES: Final[dict[str, tuple[str, dict[str, str], str]]] = {
     "objects": ("amaro_edge_memory_objects", {}, "Entries in memory"),
     "used_bytes": ("amaro_edge_memory_bytes", {}, "Bytes that count against the memory budget"),
     "budget_bytes": ("amaro_edge_memory_budget_bytes", {}, "The memory budget"),
-    "origins_down": ("amaro_edge_origins_down", {}, "Origins that do not answer, over workers"),
     "fills_running": ("amaro_edge_fills_running", {}, "Fills in progress"),
     **EVICTION_GAUGES,
     "loop_stall_max_s": (
@@ -76,11 +76,15 @@ GAUGES: Final[dict[str, tuple[str, dict[str, str], str]]] = {
         "The longest that a worker's event loop stood still since the last scrape",
     ),
 }
-MAXIMA: Final = frozenset({"loop_stall_max_s"})  # the node's value is that of its worst worker
+Pick: TypeAlias = Callable[[float, float], float]
+WORST: Final[dict[str, Pick]] = {  # the node's value is that of its worst worker
+    "loop_stall_max_s": max,
+    "origin_up": min,
+}
 
 
 class Family(NamedTuple):
-    """A counter whose label values are known when they are counted; their sets are bounded."""
+    """A metric whose label values are known when the node runs; their sets are bounded."""
 
     metric: str
     labels: tuple[str, ...]
@@ -91,6 +95,14 @@ FAMILIES: Final[dict[str, Family]] = {
     "requests": Family("amaro_edge_requests_total", ("result", "tier", "reason"), ""),
     "sent_bytes": Family("amaro_edge_sent_bytes_total", ("tier", "reason"), ""),
     "cut": Family("amaro_edge_cut_total", ("by",), "Answers that did not reach their end"),
+    "origin_failures": Family(
+        "amaro_edge_origin_failures_total",
+        ("origin", "reason"),
+        "Fills and probes that an origin failed",
+    ),
+}
+GAUGE_FAMILIES: Final[dict[str, Family]] = {
+    "origin_up": Family("amaro_edge_origin_up", ("origin",), "0 while it is asked last"),
 }
 
 
@@ -140,6 +152,8 @@ class Counters:
         for name in COUNTERS:
             setattr(self, name, 0)
         self._families: dict[str, Counter[tuple[str, ...]]] = {name: Counter() for name in FAMILIES}
+        for by in ("player", "upstream"):
+            self._families["cut"][(by,)] = 0
         self._times: dict[str, Histogram] = {}  # by row and label values
 
     hits: int
@@ -183,6 +197,10 @@ class Counters:
     def cut(self, by: str) -> None:
         """Count an answer that broke off: by its `player`, or by its `upstream`."""
         self._families["cut"][(by,)] += 1
+
+    def origin_failed(self, url: str, reason: str) -> None:
+        """Count a fill or a probe that brought no answer of an origin, or a bad one."""
+        self._families["origin_failures"][url, reason] += 1
 
     def took(self, row: str, label: str, seconds: float) -> None:
         """Count a time under a row of HISTOGRAMS."""

@@ -7,7 +7,8 @@ leaves open follow, and for a histogram the bound (`edge.histogram`), with space
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, TypeAlias
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -18,45 +19,31 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from edge.counters import Family, HistogramFamily
+from edge.counters import Family, HistogramFamily, Pick
 from edge.histogram import SUM, bound_labels
 
 Row: TypeAlias = tuple[str, Mapping[str, str], str]  # metric, labels, help
 Table: TypeAlias = Mapping[str, Row]  # by the name under which a value is given
 
-NODE_COUNTERS: Final[dict[str, Row]] = {
-    "purges": ("amaro_edge_purges_total", {}, "Purges published to the workers"),
-    "disk_evicted": ("amaro_edge_disk_evicted_total", {}, "Files that made room on disk"),
-    "disk_cleared": ("amaro_edge_disk_cleared_total", {}, "Purged files removed from disk"),
-    "restarts": ("amaro_edge_worker_restarts_total", {}, "Workers started after another's death"),
-    "certificates_renewed": (
-        *("amaro_edge_certificates_total", {"result": "renewed"}),
-        "Changes of certificates by what came of them",
-    ),
-    "certificates_refused": ("amaro_edge_certificates_total", {"result": "refused"}, ""),
-    "policies_switched": (
-        *("amaro_edge_policies_total", {"result": "in-force"}),
-        "New policies by what came of them",
-    ),
-    "policies_refused": ("amaro_edge_policies_total", {"result": "refused"}, ""),
-}
-NODE_GAUGES: Final[dict[str, Row]] = {
-    "workers": ("amaro_edge_workers", {}, "Workers that serve players now"),
-    "policy_epoch": ("amaro_edge_policy_epoch", {}, "Names the policies in force; 0 is none"),
-    "disk_used_bytes": ("amaro_edge_disk_bytes", {}, "Bytes that cache files take on disk"),
-    "disk_budget_bytes": ("amaro_edge_disk_budget_bytes", {}, "What they may take"),
-    "disk_objects": ("amaro_edge_disk_files", {}, "Cache files on disk"),
-    "draining": ("amaro_edge_draining", {}, "1 while the node drains"),
-}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """What can be said, by the name of its row; families leave their labels' values open."""
+
+    counters: Table
+    gauges: Table
+    counter_families: Mapping[str, Family] = field(default_factory=dict)
+    gauge_families: Mapping[str, Family] = field(default_factory=dict)
+    histograms: Mapping[str, HistogramFamily] = field(default_factory=dict)
 
 
 class Totals:
     """What all workers count, those included that have died: counters never fall."""
 
-    def __init__(self, counters: Iterable[str], maxima: Iterable[str] = ()) -> None:
-        """`counters` are names of rows; of the values in `maxima` the highest counts."""
+    def __init__(self, counters: Iterable[str], worst: Mapping[str, Pick] | None = None) -> None:
+        """`counters` are names of rows; of the values of a row in `worst` counts what it picks."""
         self._names = frozenset(counters)
-        self._maxima = frozenset(maxima)
+        self._worst = worst or {}
         self._retired: dict[str, float] = {}
         self._last: dict[int, dict[str, float]] = {}  # by process number
 
@@ -82,26 +69,21 @@ class Totals:
 
     def _add(self, total: dict[str, float], values: Mapping[str, float]) -> None:
         for name, value in values.items():
-            if name in self._maxima:
-                total[name] = max(value, total.get(name, 0))
+            pick = self._worst.get(name.partition(" ")[0])
+            if pick is not None:
+                total[name] = pick(value, total.get(name, value))
             else:
                 total[name] = total.get(name, 0) + value
 
 
-def exposition(
-    counters: Table,
-    gauges: Table,
-    values: Mapping[str, float],
-    *,
-    families: Mapping[str, Family] | None = None,
-    histograms: Mapping[str, HistogramFamily] | None = None,
-) -> bytes:
+def exposition(tables: Tables, values: Mapping[str, float]) -> bytes:
     """Return the text of all metrics in the tables; a value that is not there is 0."""
     registry = CollectorRegistry()
-    counters = {**counters, **dict(_rows(families or {}, values))}
+    counters = {**tables.counters, **dict(_rows(tables.counter_families, values))}
+    gauges = {**tables.gauges, **dict(_rows(tables.gauge_families, values))}
     registry.register(_Once([*_families(counters, values, CounterMetricFamily)]))
     registry.register(_Once([*_families(gauges, values, GaugeMetricFamily)]))
-    registry.register(_Once([*_histograms(histograms or {}, values)]))
+    registry.register(_Once([*_histograms(tables.histograms, values)]))
     return generate_latest(registry)
 
 

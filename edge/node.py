@@ -17,14 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.admin import admin_app, serving
-from edge.counters import COUNTERS, FAMILIES, GAUGES, HISTOGRAMS, MAXIMA
 from edge.disk_keeper import DiskKeeper, caught_up
 from edge.handover import Handover
 from edge.keeper import Keeper, WorkerError, WorkerState, first
 from edge.listeners import bind, bound_to
-from edge.metrics import NODE_COUNTERS, NODE_GAUGES, Totals, exposition
+from edge.metric_tables import NODE_TABLES, totals_of_workers
+from edge.metrics import exposition
 from edge.orders import PurgeOrder, invalidation
 from edge.peer_dir import peer_dir_for
+from edge.probes import probe_for_all
 from edge.purge_reach import reached
 from edge.purges import Purge, PurgePage
 from edge.receipts import Receipt
@@ -35,8 +36,6 @@ from edge.tls import Pem, read_pairs
 
 if TYPE_CHECKING:
     from cache_policies.load import PolicyFile
-
-if TYPE_CHECKING:
     from edge.purge_feed import PurgeFeed
 
 log = logging.getLogger("edge.node")
@@ -96,7 +95,7 @@ class Node:
         )
         self._reread = asyncio.Event()
         self.is_draining = False
-        self._totals = Totals([*COUNTERS, *FAMILIES, *HISTOGRAMS], MAXIMA)
+        self._totals = totals_of_workers()
         self._stopping = asyncio.Event()
         self.renewal = Renewal(settings.tls, self._renew)
         worker_settings = replace(settings, limits=settings.limits.share(settings.workers))
@@ -125,7 +124,10 @@ class Node:
                 await first(keeper.serving, self._stopping)
             if not self._stopping.is_set():
                 started()
-            watching = [tasks.create_task(self._watch())]
+            watching = [
+                tasks.create_task(self._watch()),
+                tasks.create_task(probe_for_all(self._keepers, self.settings)),
+            ]
             if self.settings.policies is not None:
                 watching.append(tasks.create_task(self._reread_policies(self.settings.policies)))
             if self.settings.tls:
@@ -243,13 +245,7 @@ class Node:
         }
         if self._disk is not None:
             own |= self._disk.gauges()
-        return exposition(
-            COUNTERS | NODE_COUNTERS,
-            GAUGES | NODE_GAUGES,
-            sums | own,
-            families=FAMILIES,
-            histograms=HISTOGRAMS,
-        )
+        return exposition(NODE_TABLES, sums | own)
 
     def rules(self) -> dict[str, Any]:
         """Return what `GET /policies` says."""

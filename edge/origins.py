@@ -59,7 +59,12 @@ class Origins:
     @property
     def down(self) -> int:
         """How many origins are down now."""
-        return sum(health.state is State.DOWN for health in self._health.values())
+        return sum(map(self.is_down, self._health))
+
+    def told(self) -> Iterator[tuple[str, float]]:
+        """The values of the gauge `origin_up`."""
+        for upstream in self._health:
+            yield f"origin_up {upstream.url}", float(not self.is_down(upstream))
 
     def _routes(self) -> Iterator[Route]:
         for routes in self._groups.values():

@@ -97,6 +97,7 @@ class Worker:
         self.certificates = Certificates(given.pems) if given.pems else None
         self.is_draining = False
         self.origins = upstreams.origins
+        self.prober = Prober(self.client, self.origins, self.counters, path=settings.probe_path)
         self.lower = LowerTiers(counters=self.counters)
         self.disk: DiskTier | None = None
         if settings.disk is not None:
@@ -203,13 +204,6 @@ class Worker:
                 log.warning("the supervisor did not confirm an invalidation")
             self.follower.catch_up()
 
-    async def probe(self) -> None:
-        """Probe the origins until cancelled; the workers of a node take turns."""
-        settings = self.settings
-        every_s = settings.limits.probe_s
-        prober = Prober(self.client, self.origins, path=settings.probe_path)
-        await prober.run(every_s, after_s=every_s * self.worker_no / settings.workers)
-
     def cut_slow_readers(self) -> None:
         """Memory is short: end the connections of players that hold it and hardly read."""
         now_mono = time.monotonic()
@@ -232,6 +226,14 @@ class Worker:
         """Take new certificates for connections to come; the supervisor has tried them."""
         if self.certificates is not None:
             self.certificates.renew([Pem(*pem) for pem in pems])
+
+    async def probe(self, _detail: Any) -> dict[str, str]:
+        """Probe the origins once, for all workers."""
+        return await self.prober.round()
+
+    async def probed(self, found: dict[str, str]) -> None:
+        """Hear what another worker's probes have found."""
+        self.prober.hear(found)
 
     async def wrote(self, _detail: Any) -> dict[str, int]:
         """The bytes that went to disk since this was last asked, by shard."""
@@ -274,10 +276,10 @@ class Worker:
             "used_bytes": self.memory.used_bytes,
             "budget_bytes": self.memory.budget_bytes,
             "fills_running": len(self.tasks),
-            "origins_down": self.origins.down,
             **eviction_values(self.memory.tournament),
             "loop_stall_max_s": self.watch.longest_s(),
             **dict(self.watch.lateness.said("loop_late")),
+            **dict(self.origins.told()),
         }
 
 
@@ -345,15 +347,18 @@ async def run_worker(
                 asked: Answers = {
                     "counters": worker.told,
                     "disk": worker.wrote,
+                    "probe": worker.probe,
                     "sync": worker.sync,
                 }
-                told: Answers = {"prepare": worker.policies.prepare, "renew": worker.renew}
+                told: Answers = {
+                    "prepare": worker.policies.prepare,
+                    "probed": worker.probed,
+                    "renew": worker.renew,
+                }
                 worker.line = await ControlLine.open(control, {**asked, **told})
                 listening = group.create_task(_answer_supervisor(worker.line, drain))
-            probing = group.create_task(worker.probe())
             await asyncio.wait(serving)
             keeping.cancel()
-            probing.cancel()
             if worker.line is not None:
                 listening.cancel()
     finally:

@@ -6,7 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from edge.counters import HistogramFamily
 from edge.histogram import Histogram
-from edge.metrics import Table, Totals, exposition
+from edge.metrics import Table, Tables, Totals, exposition
 
 COUNTERS: Table = {
     "hits": ("requests_total", {"result": "hit"}, "Requests"),
@@ -25,7 +25,7 @@ def parsed(text: bytes) -> dict[tuple[str, str], float]:
 
 
 def test_every_row_is_said_even_at_zero() -> None:
-    text = exposition(COUNTERS, GAUGES, {"hits": 3, "objects": 7})
+    text = exposition(Tables(counters=COUNTERS, gauges=GAUGES), {"hits": 3, "objects": 7})
     assert parsed(text) == {
         ("requests_total", "hit"): 3.0,
         ("requests_total", "miss"): 0.0,
@@ -55,10 +55,12 @@ def test_a_worker_that_does_not_answer_counts_as_it_last_did() -> None:
 
 
 def test_the_worst_worker_counts_where_a_sum_means_nothing() -> None:
-    totals = Totals(COUNTERS, maxima=["stall"])
+    totals = Totals(COUNTERS, worst={"stall": max, "up": min})
     assert totals.update({1: {"stall": 0.5}, 2: {"stall": 0.25}})["stall"] == 0.5
     totals.retire([2])
     assert totals.update({2: {"stall": 0.125}})["stall"] == 0.125
+    said = totals.update({2: {"up a": 1.0, "up b": 1.0}, 3: {"up a": 0.0, "up b": 1.0}})
+    assert (said["up a"], said["up b"]) == (0.0, 1.0)
 
 
 def test_histograms_of_all_workers_are_one_and_cumulative() -> None:
@@ -71,7 +73,8 @@ def test_histograms_of_all_workers_are_one_and_cumulative() -> None:
         stale.observe(1.0)
         totals.update({pid: dict([*miss.said("wait miss"), *stale.said("wait stale")])})
         totals.retire([])  # it died, and what it counted stays
-    text = exposition({}, {}, totals.update({}), histograms={"wait": family}).decode()
+    tables = Tables(counters={}, gauges={}, histograms={"wait": family})
+    text = exposition(tables, totals.update({})).decode()
     said = [line for line in text.splitlines() if not line.startswith("#")]
     assert said == [
         'wait_seconds_bucket{le="0.5",result="miss"} 4.0',

@@ -69,11 +69,13 @@ async def test_a_second_origin_answers_where_the_first_fails(failing: Script) ->
 
 
 async def test_an_origin_that_failed_thrice_is_asked_last() -> None:
-    async with origins(gone, good) as (edge, (first, _)):
+    async with origins(gone, good) as (edge, (first, second)):
         for number in range(10):
             assert (await edge.get(f"/{number}")).status == 200
         assert len(first.asked) == 3
-        assert edge.worker.snapshot()["origins_down"] == 1
+        said = edge.worker.snapshot()
+        assert [said[f"origin_up {each.url}"] for each in (first, second)] == [0.0, 1.0]
+        assert said[f"origin_failures {first.url} connection-lost"] == 3
 
 
 async def test_all_down_fails_open() -> None:
@@ -140,8 +142,16 @@ async def test_probes_bring_an_origin_back() -> None:
         for number in range(3):
             await edge.get(f"/{number}")
         assert edge.worker.origins.down == 1
-        prober = Prober(edge.worker.client, edge.worker.origins, path="/health", limit_s=20.0)
-        probing = asyncio.create_task(prober.run(0.01))
+        worker = edge.worker
+        prober = Prober(
+            worker.client, worker.origins, worker.counters, path="/health", limit_s=20.0
+        )
+
+        async def probe_on() -> None:
+            while True:
+                await prober.round()
+
+        probing = asyncio.create_task(probe_on())
         await until(lambda: len(first.asked) > 6)
         assert edge.worker.origins.down == 1
         first.script = good
@@ -158,7 +168,7 @@ async def test_probes_bring_an_origin_back() -> None:
 
 async def test_nothing_is_probed_that_has_no_stand_in() -> None:
     async with origins(good) as (edge, (origin,)):
-        await edge.worker.probe()
+        assert await edge.worker.probe(None) == {}
         assert origin.asked == []
 
 

@@ -105,8 +105,10 @@ class Origin:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
-    async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 20)
+    async def start(self, place: socket.socket | None = None) -> None:
+        """Serve at `place`, a bound socket, or anywhere."""
+        where = {"sock": place} if place else {"host": "127.0.0.1", "port": 0}
+        self._server = await asyncio.start_server(self._serve, **where, limit=1 << 20)
 
     async def stop(self) -> None:
         self._server.close()
