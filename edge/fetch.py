@@ -9,11 +9,12 @@ from typing import Final, Protocol
 
 from cache_policies.message import Fields
 from edge.errors import EdgeError, UpstreamError, UpstreamTimeoutError
+from edge.patience import Patience
 from edge.responses import ResponseReader
 from edge.routes import Upstream
 from edge.settings import Limits
 
-READ_BYTES: Final = 65_536  # at most at once: also the largest piece that a slow player can hold
+READ_BYTES: Final = 262_144  # at most at once: also the largest piece that a slow player can hold
 WINDOW_BYTES: Final = 262_144  # read ahead of the consumer before reading pauses
 IDEMPOTENT: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
 
@@ -165,7 +166,7 @@ class Connection(asyncio.BufferedProtocol):
         self._reading_paused = False
         self._ahead_bytes = 0  # as it was last counted
         self._writable: asyncio.Future[None] | None = None
-        self._wakeup: asyncio.Future[None] | None = None
+        self._patience = Patience()
         self._idle_timer: asyncio.TimerHandle | None = None
         self._sender: asyncio.Task[None] | None = None
         self.status = 0
@@ -188,7 +189,9 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.write(fetch.head())
             if fetch.body is not None:
                 self._sender = self._loop.create_task(self._send_body(fetch))
-                self._sender.add_done_callback(lambda _: self._wake())  # it may have failed
+                self._sender.add_done_callback(
+                    lambda _: self._patience.tell()
+                )  # it may have failed
             await self._await_head()
         except BaseException:
             self.abort()
@@ -262,6 +265,7 @@ class Connection(asyncio.BufferedProtocol):
             self._sender.cancel()
         if self._idle_timer is not None:
             self._idle_timer.cancel()
+        self._patience.close()
         self._transport.abort()
 
     def usable(self) -> bool:
@@ -278,12 +282,7 @@ class Connection(asyncio.BufferedProtocol):
             raise self._reader.error.again()
         if self._lost:
             raise self._cut_off()
-        self._wakeup = self._loop.create_future()
-        try:
-            async with asyncio.timeout(limit_s):
-                await self._wakeup
-        finally:
-            self._wakeup = None
+        await self._patience.wait(limit_s)
 
     def _cut_off(self) -> UpstreamError:
         if self._served and not self._reader.has_bytes:
@@ -312,14 +311,14 @@ class Connection(asyncio.BufferedProtocol):
         if left is None:
             self._transport.write(b"0\r\n\r\n")
         self._loop.call_later(self._limits.first_byte_s, self._body_unanswered, self._reader)
-        self._wake()
+        self._patience.tell()
 
     def _body_unanswered(self, reader: ResponseReader) -> None:
         if self._active and self._reader is reader and not reader.has_head:
             reader.error = UpstreamTimeoutError(
                 "first-byte-timeout", f"{self.upstream.url}: silent"
             )
-            self._wake()
+            self._patience.tell()
 
     def _sender_result(self) -> None:
         sender = self._sender
@@ -353,7 +352,7 @@ class Connection(asyncio.BufferedProtocol):
         if reader.held_bytes > window_bytes and not self._reading_paused:
             self._reading_paused = True
             self._transport.pause_reading()
-        self._wake()
+        self._patience.tell()
 
     def _drop(self) -> None:
         self._reader.drop()
@@ -375,7 +374,7 @@ class Connection(asyncio.BufferedProtocol):
             self._sender.cancel()
         self.resume_writing()
         self._client.forget(self)
-        self._wake()
+        self._patience.tell()
 
     def pause_writing(self) -> None:
         if self._writable is None:
@@ -386,7 +385,3 @@ class Connection(asyncio.BufferedProtocol):
             with suppress(asyncio.InvalidStateError):
                 self._writable.set_result(None)
             self._writable = None
-
-    def _wake(self) -> None:
-        if self._wakeup is not None and not self._wakeup.done():
-            self._wakeup.set_result(None)

@@ -156,7 +156,9 @@ class Filler:
         return Received(found.response, found.held.head, found.times, found=found, tier=DISK)
 
     async def _fetch_for(self, fill: Fill, fields: Fields, asked: Asked) -> Received:
-        request = replace(fill.request, fields=fields)
+        request = fill.request
+        if fields is not request.fields:
+            request = replace(request, fields=fields)
         return await self.asker.ask(fill.key, request, asked, sequence=fill.sequence)
 
     def keeps(self, fill: Fill, received: Received) -> bool:
@@ -313,8 +315,10 @@ class Filler:
                 self.fills.discard(fill)
             if not fill.readers and self._not_worth_finishing(fill):
                 raise UpstreamError("abandoned", "nobody waits for the rest")
-            await self._room(fill)
+            if fill.windowed:
+                await self._room(fill)
         if not fill.windowed:
+            await _let_go_first()
             self._store(fill, received)
         fill.enter(Phase.COMPLETE)
 
@@ -336,8 +340,7 @@ class Filler:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_AGAIN_S if short else None):
                     await fill.news()
-        if fill.windowed:
-            await self.asker.room()
+        await self.asker.room()
 
     def _store(self, fill: Fill, received: Received) -> None:
         assert fill.stored is not None
@@ -384,3 +387,9 @@ class Filler:
     def _unreserve(self, fill: Fill, freed_bytes: int) -> None:
         fill.reserved_bytes -= freed_bytes
         self.memory.release(freed_bytes)
+
+
+async def _let_go_first() -> None:
+    """Let followers write what has just come, and the loop send it, before all else is done."""
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)

@@ -1,6 +1,7 @@
 """What of a request reaches an upstream, and what of its response counts as received."""
 
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Final
 
 from cache_policies.message import Fields, RequestHead, ResponseHead, end_to_end
@@ -101,6 +102,8 @@ def cleaned(fields: Fields) -> Fields:
 
 def unconditional(fields: Fields) -> Fields:
     """The fields of a request for the whole, current representation."""
+    if _CONDITIONS.isdisjoint([name for name, _ in fields]):
+        return fields
     return tuple(line for line in fields if line[0] not in _CONDITIONS)
 
 
@@ -122,8 +125,13 @@ def received_head(status: int, fields: Fields, now_wall: float, *, peer: bool) -
     if peer:  # it has already said what this edge will say again
         kept = tuple(line for line in kept if not _said_by_peer(line))
     if not any(name == b"date" for name, _ in kept):  # RFC 9110 §6.6.1
-        kept = (*kept, (b"date", formatdate(now_wall, usegmt=True).encode()))
+        kept = (*kept, (b"date", _date(int(now_wall))))
     return ResponseHead(status, kept)
+
+
+@lru_cache(maxsize=4)  # 20 us a call
+def _date(wall_s: int) -> bytes:
+    return formatdate(wall_s, usegmt=True).encode()
 
 
 def _said_by_peer(line: tuple[bytes, bytes]) -> bool:
