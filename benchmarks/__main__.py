@@ -8,7 +8,7 @@ BENCHMARKS = {
     "hit_path": "hits a second of one worker on one core, beside nginx and Varnish",
     "hit_ratio": "eviction: the tournament beside every policy, FIFO, Belady and libcachesim",
     "memory": "bytes an object costs beside its own, budgets under churn, loop stalls, readers",
-    "miss_path": "100 clients ask for one cold object of a slow origin, beside nginx",
+    "miss_path": "crowds on one cold object, streams of cold ones, first bytes, beside nginx",
     "upload_to_play": "from an upload's last bytes to a decoded frame through an edge",
 }
 

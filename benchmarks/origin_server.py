@@ -9,6 +9,8 @@ import asyncio
 import random
 import sys
 
+import uvloop
+
 SLOW_BYTES_PER_S = 1024 * 1024
 PIECE_BYTES = 16 * 1024
 
@@ -76,4 +78,4 @@ async def serve(port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1])))
+    uvloop.run(serve(int(sys.argv[1])))

@@ -125,7 +125,8 @@ def varnish(place: Place) -> AbstractContextManager[Server]:
     command = ["varnishd", "-F", "-j", "none", "-n", name]
     command += ["-a", f"127.0.0.1:{place.port}", "-f", str(vcl), "-s", "malloc,1g"]
     for setting in (
-        *(f"thread_pools={place.workers}", "thread_pool_min=64", "thread_pool_max=512"),
+        *(f"thread_pools={place.workers}", "thread_pool_min=64", "thread_pool_max=2048"),
+        "thread_queue_limit=2048",
         *("timeout_idle=3600", "listen_depth=4096", "http_max_hdr=64"),
     ):
         command += ["-p", setting]
