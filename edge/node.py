@@ -153,7 +153,10 @@ class Node:
     def stop(self) -> None:
         """Drain and end; asked twice, end at once."""
         if self.is_draining:
+            log.warning("told to stop again: ending at once")
             self.kill()
+        else:
+            log.info("draining")
         self.is_draining = True
         self._stopping.set()
 

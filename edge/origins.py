@@ -42,7 +42,8 @@ class Origins:
         if effect is Effect.EJECT:
             log.warning("origin %s is down", upstream.url)
             for name in self._all_down_with(upstream):
-                log.error("all origins of group %r are down: they are asked all the same", name)
+                group = f" of group {name}" if name else ""
+                log.error("all origins%s are down: they are asked all the same", group)
         elif effect is Effect.RESTORE:
             log.warning("origin %s is up again", upstream.url)
 

@@ -33,6 +33,7 @@ from edge.in_force import InForce
 from edge.listeners import close_door
 from edge.loop_watch import LoopWatch
 from edge.memory import Memory
+from edge.messages import configure
 from edge.other_variants import OtherVariants
 from edge.peer import listening_peer
 from edge.policy_follower import PolicyFollower
@@ -389,6 +390,7 @@ def main() -> None:
     """Run as a child of the node's supervisor."""
     tight_heap()
     given, control = adopt()
+    configure(worker=given.worker_no)
     uvloop.run(run_worker(given, control=control))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -178,11 +177,11 @@ def _run(settings: EdgeSettings) -> None:
     from edge.disk_keeper import DiskError  # noqa: PLC0415
     from edge.keeper import WorkerError  # noqa: PLC0415
     from edge.listeners import ListenError  # noqa: PLC0415
+    from edge.messages import configure  # noqa: PLC0415
     from edge.node import serve as serve_node  # noqa: PLC0415
     from edge.tls import CertificateError  # noqa: PLC0415
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    configure()
     try:
         asyncio.run(serve_node(settings, started=_announce))
     except CertificateError as error:
