@@ -22,6 +22,7 @@ class Row:
     status: int = 200
     script: str = "browser.lua"  # makes the requests
     fields: tuple[tuple[str, str], ...] = ()  # of a request beside the browser's
+    parts: bool = False  # of the object are asked for, one after the other: see `parts`
     tls: bool = False
     http2: bool = False  # over TLS
     logs: bool = False  # every server writes a line for every request
@@ -66,7 +67,7 @@ _OFF: Final = (
         size=4 * MIB,
         answer_bytes=64 * KIB,
         status=206,
-        script="ranges.lua",
+        parts=True,
         fields=(("Range", "bytes=65536-131071"),),
         nopush=False,  # else its answers of this size end 40 ms late: 0.9 instead of 33 thousand/s
         targets={"nginx-tuned": 1.2, "nginx-default": 1.2},

@@ -19,6 +19,7 @@ class Slot(ctypes.Array[ctypes.c_char]):
     _type_ = ctypes.c_char
     _length_ = SLICE_BYTES
     arena: "Arena"
+    fd: int
     offset: int  # in the file
 
     def __del__(self) -> None:
@@ -55,7 +56,7 @@ class Arena:
         except OSError:
             written = 0
         slot = Slot.from_buffer(self._map, offset)
-        slot.arena, slot.offset = self, offset
+        slot.arena, slot.fd, slot.offset = self, self.fd, offset
         return slot if written == SLICE_BYTES else None
 
     def give_back(self, offset: int) -> None:

@@ -13,12 +13,11 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from cache_policies.key import normalise
-from edge.arena import SLICE_BYTES
-from edge.body import Piece
+from edge.arena import SLICE_BYTES, Slot
 from edge.connection import Connection
 from edge.cycle import Cycle
 from edge.delivery import NOT_MODIFIED, Shape, lacks, plan
-from edge.direct import DIRECT_BYTES_MIN, send, slot_of
+from edge.direct import DIRECT_BYTES_MIN, send, send_part
 from edge.entry import Entry
 from edge.following import Follower
 from edge.heads import (
@@ -258,7 +257,7 @@ class EdgeProtocol(Connection):
             if length <= JOINED_BYTES_MAX:
                 self.transport.write(head + entry.slices[0] if length else head)
             else:
-                self._write(head, entry.pieces(0, length - 1), entry)
+                self._write(head, entry, 0, length - 1)
         counters.hit_bytes += length
         if shared.log is not None:
             status = status or int(entry.hit_head(now)[9:12])
@@ -301,8 +300,7 @@ class EdgeProtocol(Connection):
             planned = NOT_MODIFIED
         elif type(wish) is tuple and stored.status == 200 and wish[0] < entry.length:
             first, last = wish[0], min(wish[1], entry.length - 1)
-            pieces = entry.pieces(first, last)
-            self._write(entry.partial_head(now, first, last), pieces, entry, first)
+            self._write(entry.partial_head(now, first, last), entry, first, last)
             return 206, last - first + 1
         else:
             planned = plan(facts.request, stored, entry.length)
@@ -329,24 +327,25 @@ class EdgeProtocol(Connection):
         transport.writelines([head, *entry.pieces(0, entry.length - 1)])
         return stored.status, entry.length
 
-    def _write(self, head: bytes, pieces: list[Piece], entry: Entry, first: int = 0) -> None:
-        """Write an answer whose body begins with byte `first`: past the transport if that pays."""
-        transport = self.transport
-        piece = pieces[0]
-        if (
-            len(piece) >= DIRECT_BYTES_MIN
-            and entry.length >= SLICE_BYTES
-            and self._scheme == b"http"
-        ):
-            if slot_of(piece) is not None:
+    def _write(self, head: bytes, entry: Entry, first: int, last: int) -> None:
+        """Write an answer with these bytes of a body: past the transport if that pays."""
+        transport, size = self.transport, last - first + 1
+        if size >= DIRECT_BYTES_MIN and entry.length >= SLICE_BYTES and self._scheme == b"http":
+            number, at = divmod(first, SLICE_BYTES)
+            held = entry.slice(number)
+            if type(held) is Slot:
                 if not transport.get_write_buffer_size():
-                    left = send(self.socket(), head, pieces, first % SLICE_BYTES)
+                    to = self._socket or self.socket()
+                    if at + size > SLICE_BYTES:
+                        left = send(to, head, entry.pieces(first, last), at)
+                    else:
+                        left = send_part(to, head, (held, at, size))
                     if left:
                         transport.writelines(left)
                     return
             else:
-                self.shared.memory.hot.taken = entry, first // SLICE_BYTES
-        transport.writelines([head, *pieces])
+                self.shared.memory.hot.taken = entry, number
+        transport.writelines([head, *entry.pieces(first, last)])
 
     # the way of a miss
 
