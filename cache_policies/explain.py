@@ -72,7 +72,7 @@ def explain(
     elif request.method not in (b"GET", b"HEAD"):
         forwarded = "method"
     if forwarded is not None:
-        key, asked = b"", request.target
+        asked = request.target
     stripped = governing.stripped_request
     judged = judge_storing(
         RequestHead(
@@ -86,8 +86,9 @@ def explain(
         Times(response_wall=now_wall, response_mono=0.0),
         policy,
     )
+    keyed = forwarded is None or not isinstance(judged, NoStore)
     said: dict[str, Any] = {
-        "key": key,
+        "key": key if keyed else b"",
         "asked": asked,
         "rules": tuple(policies.rules[no] for no in matched),
         "choices": policies.choices(matched),
@@ -96,8 +97,6 @@ def explain(
     }
     if isinstance(judged, NoStore):
         return Explanation(**said, why_not_stored=judged.why.value)
-    if forwarded is not None:
-        return Explanation(**said, why_not_stored=forwarded)
     stored = judged.stored
     return Explanation(
         **said,

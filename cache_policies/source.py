@@ -91,16 +91,12 @@ class _Reader:
     def read(self, events: Iterator[Event]) -> Source:
         """The value of the one document."""
         value: Any = None
-        documents = 0
-        for event in events:
-            if isinstance(event, DocumentStartEvent):
-                documents += 1
-                if documents > 1:
-                    raise self._error(event, "a second document; write one file for each")
-                value = self._value(next(events), events, ())
-                assert isinstance(next(events), DocumentEndEvent)
-            elif not isinstance(event, StreamStartEvent):
-                break
+        assert isinstance(next(events), StreamStartEvent)
+        if isinstance(next(events), DocumentStartEvent):
+            value = self._value(next(events), events, ())
+            assert isinstance(next(events), DocumentEndEvent)
+            if isinstance(event := next(events), DocumentStartEvent):
+                raise self._error(event, "a second document; write one file for each")
         return Source(self._name, value, self._places)
 
     def _value(self, event: Event, events: Iterator[Event], path: Path) -> Any:
@@ -123,9 +119,7 @@ class _Reader:
 
     def _mapping(self, events: Iterator[Event], path: Path) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for event in events:
-            if isinstance(event, MappingEndEvent):
-                break
+        while not isinstance(event := next(events), MappingEndEvent):
             if not isinstance(event, ScalarEvent) or event.ctag or event.anchor:
                 raise self._error(event, "a key is plain text")
             key = self._text(event)
@@ -141,9 +135,7 @@ class _Reader:
 
     def _sequence(self, events: Iterator[Event], path: Path) -> list[Any]:
         found: list[Any] = []
-        for event in events:
-            if isinstance(event, SequenceEndEvent):
-                break
+        while not isinstance(event := next(events), SequenceEndEvent):
             found.append(self._value(event, events, (*path, len(found))))
         return found
 

@@ -101,3 +101,16 @@ def test_nothing_that_left_is_held_by_the_rest(policy):
         cache.admit(each)
     cache.shrink(0)
     assert all((e.older, e.newer, e.queue) == (None, None, None) for e in entries)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_an_entry_of_another_cache_is_not_here(policy):
+    here, there = policy(20), policy(20)
+    mine, other = Evictable(1), Evictable(2)
+    here.admit(mine)
+    there.admit(other)
+    assert not here.remove(other)
+    assert not here.remove(Evictable(1))
+    assert here.remove(mine)
+    assert not here.remove(mine)
+    assert (len(here), len(there)) == (0, 1)

@@ -57,6 +57,12 @@ def test_each_no_has_its_reason(asked, text, status, why, forwarded):
     assert not made.to_mapping(POLICIES)["stored"]
 
 
+def test_an_answer_to_post_that_names_itself_is_forwarded_and_stored():
+    made = explained(request(method="POST"), "cache-control: max-age=60 | content-location: /a")
+    assert (made.forwarded, made.why_not_stored, made.key) == ("method", None, b"http://h/a")
+    assert explained(request(method="POST")).key == b""
+
+
 def test_must_revalidate_means_no_stale_window():
     made = explained(request(), "cache-control: max-age=60, must-revalidate")
     assert (made.stale_while_revalidate_s, made.stale_if_error_s) == (0.0, 0.0)

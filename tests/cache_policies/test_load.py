@@ -52,6 +52,7 @@ def refusal(text: str) -> list[str]:
         ("  match: {path: /a?b=1}", "a path has no query; say what of it counts with `query`"),
         ("  match: {path: []}", "f:3:11: `path`: is empty; leave it out, or give at least one"),
         ("  match: {path: '/*a*a*a*a*a*a*a*a*'}", "`path`: at most 8 stars in a pattern"),
+        ("  match: {host: '*a*a*a*a*a*a*a*a*'}", "`host`: at most 8 stars in a pattern"),
         ("  match: {host: 'a b'}", "`host`: want a host, as example.com or *.example.com"),
         ("  match: {status: 700}", "`status`: want a status, as 404, 5xx or 400-499, not 700"),
         ("  match: {status: 404-400}", "no status is in 404-400; write the lower one first"),
@@ -105,6 +106,7 @@ def test_what_could_not_be_decided_is_refused(match, set_, said):
         ("hosts: {a: b, b: c}", "f:1:9: `b` has aliases itself; it cannot be one"),
         ("hosts: {a: x, b: [c, X]}", "f:1:22: `X` is an alias of `a` already"),
         ("hosts: {'*.a': x}", "f:1:9: `*.a`: want one host, no stars"),
+        ("hosts: {a: '*.b'}", "f:1:9: `*.b`: an alias is one host, without stars"),
         (
             f"{HEAD}  set: {{ttl: 1s}}\n- name: a\n  set: {{ttl: 1s}}",
             "f:4:3: a second rule `a`; the f",
@@ -203,3 +205,10 @@ KEYS = st.sampled_from([*known_settings(), "host", "path", "status", "match", "s
 def test_no_document_breaks_the_loader(document):
     with suppress(PolicyFileError):
         load_policies(json.dumps(document, ensure_ascii=False).encode(), "f")
+
+
+def test_complaints_as_json_has_them():
+    with pytest.raises(PolicyFileError) as error:
+        load_policies((HEAD + "  set: {tlt: 3s}\n").encode(), "f")
+    message = "unknown key `tlt`; did you mean `ttl`?"
+    assert error.value.to_list() == [{"line": 3, "column": 9, "message": message}]

@@ -110,7 +110,29 @@ def test_a_key_holds_what_names_the_resource(case):
     assert key.endswith(target)
 
 
+@pytest.mark.parametrize(
+    ("key", "kept"),
+    [
+        (b"http://h/vod/a", True),
+        (b"http://h/vod/a?b=1", False),  # its query says nothing now
+        (b"http://www.h/vod/a", False),  # an alias
+        (b"http://other/a?b=1", True),
+    ],
+)
+def test_a_key_of_other_policies_may_still_be_one(key, kept):
+    assert POLICIES.keeps_key(key) is kept
+    assert Policies.bare().keeps_key(key)
+
+
+def test_what_any_host_s_target_may_be_reduced_to():
+    assert POLICIES.reductions(b"/vod/news/a?b=1&t=2") == (b"/vod/news/a?t=2", b"/vod/news/a")
+    assert POLICIES.reductions(b"/plain?b=1") == ()
+    assert Policies.bare().reductions(b"/a?b") == ()
+
+
 def test_what_fields_may_change_is_known_before_a_path_is():
+    assert POLICIES.has_slow
+    assert not Policies.bare().has_slow
     assert POLICIES.is_slow(b"GET", ((b"cookie", b"a; sid=1"),))
     assert not POLICIES.is_slow(b"GET", ((b"cookie", b"a"),))
 

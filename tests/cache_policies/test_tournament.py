@@ -166,3 +166,46 @@ def test_a_shadow_keeps_to_its_budget(policy):
     while not shadow.move(3):
         assert len(shadow) <= 10
     assert len(shadow) <= 5
+
+
+def test_a_shadow_that_is_not_rescaled_has_nothing_to_take_over():
+    assert Shadow("lru", 1000).move(1)
+
+
+def test_what_is_larger_than_the_budget_is_its_own_victim():
+    tournament = Tournament[Name](1000, Objective.OBJECTS)
+    huge = Name(1, 1001)
+    assert tournament.admit(huge) == [huge]
+    assert not tournament.remove(huge)
+    assert len(tournament) == 0
+
+
+def test_what_is_not_sampled_is_kept_all_the_same():
+    tournament = Tournament[Name](100_000, Objective.OBJECTS)
+    tournament.contest.halvings = 1
+    watched, other = Name(0, 10), Name(1 << 40, 10)
+    for each in (watched, other):
+        assert tournament.admit(each) == []
+    assert len(tournament._watched) == 1
+    assert tournament.remove(other)
+    assert tournament.remove(watched)
+    assert (len(tournament), len(tournament._watched)) == (0, 0)
+
+
+def test_an_entry_of_the_same_name_that_came_later_stays_watched():
+    tournament = Tournament[Name](100_000, Objective.OBJECTS)
+    before, after = Name(7, 10), Name(7, 20)
+    tournament.admit(before)
+    tournament.admit(after)
+    assert tournament.remove(before)
+    assert tournament._watched[7].entry is after
+
+
+def test_a_sample_changes_one_step_at_a_time():
+    contest = Contest(SAMPLE_MAX * 10, Objective.OBJECTS, "lru")
+    for number in range(SAMPLE_MAX * 2):
+        contest.take(number << 40, 1)
+    contest.fade(1.0)
+    assert contest.halvings == 1
+    contest.fade(2.0)  # names are still being taken over
+    assert contest.halvings == 1
