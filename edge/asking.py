@@ -13,7 +13,7 @@ from cache_policies.message import Fields, RequestHead, ResponseHead
 from cache_policies.partial import strong_etag
 from cache_policies.stored import Times
 from edge.counters import Counters
-from edge.errors import MemoryShortError, UpstreamError, UpstreamTimeoutError
+from edge.errors import MemoryShortError, NotCachedError, UpstreamError, UpstreamTimeoutError
 from edge.fetch import IDEMPOTENT, Fetch, FillClient, Response
 from edge.forwarding import HOP, forwarded_fields, received_head, unconditional
 from edge.in_force import InForce
@@ -50,6 +50,7 @@ class Asked:
     body_length: int | None = None
     trace: Trace | None = None  # of a request that carries the debug token
     early: Callable[[Fields], None] | None = None  # told of early hints, while nothing was sent
+    only_held: bool = False  # nobody else may be asked (RFC 9111 §5.2.1.7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +112,15 @@ class Asker:
     async def ask(
         self, key: bytes, request: RequestHead, asked: Asked, *, sequence: int = 0
     ) -> Received:
-        """The response of the first upstream that gives a good one. Raises UpstreamError.
+        """The response of the first upstream that gives a good one.
+
+        Raises UpstreamError, and NotCachedError when nobody may be asked.
 
         Its body goes on at another upstream, or another connection, where it breaks off. A peer
         that has not applied the purge `sequence` passes the fill through to the origin.
         """
+        if asked.only_held:
+            raise NotCachedError("only-if-cached")
         question = Question(key, request, asked, sequence)
         received = await self._best(question)
         etag = strong_etag(received.head)

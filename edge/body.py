@@ -121,4 +121,4 @@ class GrowingBody:
             pieces[-1] = pieces[-1][:-over]
         self._sealed.append(b"".join(pieces))
         self._tail, self._starts, self._tail_from = rest, starts, end
-        return joined
+        return [piece for piece in joined if piece is not self._sealed[-1]]

@@ -12,6 +12,7 @@ from cache_policies.message import Fields, RequestHead, ResponseHead
 from cache_policies.ranges import UNSATISFIABLE, part_fields, requested_parts
 from cache_policies.stored import Stored, parse_length
 from cache_policies.validation import Evaluation, evaluate, not_modified_fields
+from edge.arena import SLICE_BYTES
 from edge.body import Piece
 from edge.collapse import FillReader
 from edge.entry import VIA, Entry, passed_fields
@@ -205,6 +206,23 @@ def lacks(entry: Entry, request: RequestHead) -> bool:
         return not all(entry.has(*span) for span in planned.spans)
     is_whole = planned.shape is Shape.WHOLE and request.method != b"HEAD"
     return is_whole and not entry.has(0, entry.length - 1)
+
+
+def missing(entry: Entry, request: RequestHead) -> list[int]:
+    """The numbers of the slices that the answer to `request` needs and that are not there."""
+    planned = plan(request, entry.stored, entry.length)
+    spans = planned.spans
+    if planned.shape is Shape.PART:
+        spans = ((planned.first, planned.last),)
+    elif planned.shape is Shape.WHOLE:
+        spans = ((0, entry.length - 1),)
+    numbers = dict.fromkeys(
+        number
+        for first, last in spans
+        for number in range(first // SLICE_BYTES, last // SLICE_BYTES + 1)
+    )
+    at = SLICE_BYTES
+    return [number for number in numbers if not entry.has(number * at, number * at)]
 
 
 def of_stored(

@@ -9,23 +9,27 @@ from pathlib import Path
 from typing import Final
 
 from cache_policies.message import Fields, ResponseHead
+from edge.arena import Slice
 from edge.counters import Counters
 from edge.disk_files import CacheFile, look_up
-from edge.disk_format import DamagedError, slice_range
+from edge.disk_format import SLICED, DamagedError, verify_checksum
 from edge.disk_place import PURGES, Place
 from edge.disk_pool import BusyError, DiskPool
-from edge.disk_writing import DiskWriter
+from edge.disk_writing import Bounds, DiskWriter
 from edge.entry import Entry
 from edge.errors import StorageError
 from edge.memory import Memory
 from edge.purge_log import DamagedLogError, read
 from edge.purged import Purged
 from edge.residence import Mark, times_at
+from edge.settings import EdgeSettings
+from edge.sliced import SlicedEntry
 from edge.tasks import Tasks
 
 STEP_BYTES: Final = 262_144  # read inline before the loop has another turn
 SLICE_WAIT_S: Final = 1.0  # for a slice of a body that players are being sent already
 THREADS: Final = 4
+OBJECT_SHARE: Final = 2  # of the disk, for one object at most
 log = logging.getLogger("edge.disk")
 
 _NOWAIT: Final = getattr(os, "RWF_NOWAIT", None)  # Linux
@@ -47,6 +51,7 @@ class DiskHeld:
         self.vary = head.vary
         self.purge_sequence = head.purge_sequence
         self.length = head.length
+        self.is_sliced = head.part == SLICED
         self._file = file
         self._tier = tier
         self._deadline = deadline  # of the loop's clock, for the first slice that is read
@@ -54,6 +59,8 @@ class DiskHeld:
 
     async def read(self, slice_no: int) -> bytes:
         """One slice: from the page cache at once, else from a thread."""
+        if slice_no not in self._file.head.slices:
+            raise StorageError("another-file")
         loop = asyncio.get_running_loop()
         limit_s = max(0.0, self._deadline - loop.time())
         try:
@@ -78,8 +85,9 @@ class DiskHeld:
 
     async def _cached(self, slice_no: int) -> bytes | None:
         """The slice, if all of it is in memory already."""
-        start, size = slice_range(slice_no, self.length)
-        begin, file = self._file.head_size + start, self._file
+        file = self._file
+        start, size = file.head.where(slice_no)
+        begin = file.head_size + start
         if begin + size <= len(file.read_ahead):
             return file.read(slice_no)
         if _NOWAIT is None:
@@ -97,8 +105,7 @@ class DiskHeld:
             got += count
             if got < size:
                 await asyncio.sleep(0)
-        if checksum != file.head.checksums[slice_no]:
-            raise DamagedError("slice-checksum")
+        verify_checksum(file.head, slice_no, checksum)
         return bytes(data)
 
     def close(self) -> None:
@@ -127,19 +134,22 @@ class DiskTier:
         counters: Counters,
         writer: DiskWriter,
     ) -> None:
+        self.object_max_bytes = writer.bounds.object_max_bytes
         self.counters = counters
         self.place = place
         self.writer = writer
         self.pool = DiskPool(THREADS, "disk")
         self._wait_s = wait_s
 
-    async def find(self, key: bytes, fields: Fields) -> DiskHeld | None:
+    async def find(
+        self, key: bytes, fields: Fields, slice_no: int | None = None
+    ) -> DiskHeld | None:
         """What is on disk for this request; whatever breaks is counted, and a miss."""
         counters = self.counters
         deadline = asyncio.get_running_loop().time() + self._wait_s
         try:
             file: CacheFile | None = await self.pool.run(
-                partial(look_up, self.place.root, key, fields),
+                partial(look_up, self.place.root, key, fields, slice_no),
                 limit_s=self._wait_s,
                 dispose=_close,
             )
@@ -164,6 +174,20 @@ class DiskTier:
         """Have it written some time, if it is worth it."""
         self.writer.offer(entry, after=after, second_hand=second_hand)
 
+    def offer_slice(
+        self, entry: SlicedEntry, slice_no: int, data: Slice, *, second_hand: bool
+    ) -> None:
+        """Have a slice written some time, of an entry that was asked for often enough."""
+        self.writer.offer_slice(entry, slice_no, data, second_hand=second_hand)
+
+    async def room(self) -> None:
+        """Wait a moment, if that is what it takes for one slice more to be written."""
+        await self.writer.room()
+
+    def asked(self, key: bytes, variant: bytes) -> int:
+        """Note a request for what is too large for memory; how many there were lately."""
+        return self.writer.asked(key, variant)
+
     def close(self) -> None:
         """Let the threads end."""
         self.writer.close()
@@ -171,9 +195,11 @@ class DiskTier:
 
 
 def open_tier(
-    root: Path, *, wait_s: float, memory: Memory, counters: Counters, tasks: Tasks
+    settings: EdgeSettings, *, memory: Memory, counters: Counters, tasks: Tasks
 ) -> tuple[DiskTier, Purged] | None:
     """A worker's disk tier, and what must not be served from it; None when it cannot be used."""
+    assert settings.disk is not None
+    root, wait_s = Path(settings.disk), settings.limits.disk_wait_s
     try:
         history = read(root / PURGES)
         if history is None:
@@ -182,7 +208,13 @@ def open_tier(
     except (OSError, DamagedLogError) as error:
         log.warning("no disk tier: %s", error)
         return None
-    writer = DiskWriter(place, memory=memory, counters=counters, tasks=tasks)
+    writer = DiskWriter(
+        place,
+        bounds=Bounds(settings.disk_bytes // OBJECT_SHARE, wait_s),
+        memory=memory,
+        counters=counters,
+        tasks=tasks,
+    )
     return DiskTier(place, wait_s=wait_s, counters=counters, writer=writer), history.purged
 
 

@@ -14,13 +14,14 @@ from cache_policies.message import Fields
 from cache_policies.vary import variant_key
 from edge.arena import Slice
 from edge.disk_format import (
+    SLICED,
+    WHOLE,
     DamagedError,
     DiskHead,
     decode,
     encode,
     file_name,
     head_bytes,
-    slice_range,
     verify,
 )
 
@@ -44,7 +45,7 @@ class CacheFile:
 
     def read(self, slice_no: int) -> bytes:
         """One slice, verified. Raises DamagedError, OSError."""
-        start, size = slice_range(slice_no, self.head.length)
+        start, size = self.head.where(slice_no)
         begin = self.head_size + start
         data = self.read_ahead[begin : begin + size]
         while len(data) < size:
@@ -68,25 +69,41 @@ class CacheFile:
             self.close()
 
 
-def look_up(root: Path, key: bytes, fields: Fields) -> CacheFile | None:
-    """The file of what these fields select under `key`; None when there is none.
+def look_up(
+    root: Path, key: bytes, fields: Fields, slice_no: int | None = None
+) -> CacheFile | None:
+    """The file of what these fields select under `key`, that which has the slice if one is named.
+
+    None when there is none.
 
     Raises DamagedError after removing what is damaged, OSError when the disk does not work.
     """
     found = _open(root / OBJECTS / file_name(key), key)
-    if found is None or not found.head.is_signpost:
+    if found is not None and found.head.is_signpost:
+        found = _signposted(root, found, fields)
+    if found is None or slice_no is None or slice_no in found.head.slices:
         return found
+    head = found.head
+    found.close()
+    path = root / OBJECTS / file_name(key, head.variant, slice_no)
+    return _open(path, key, head.variant, slice_no) if head.part == SLICED else None
+
+
+def _signposted(root: Path, found: CacheFile, fields: Fields) -> CacheFile | None:
+    """What a signpost points to for these fields; it is closed."""
     signpost = found.head
     found.close()
-    variant = variant_key(signpost.vary, fields)
-    found = _open(root / OBJECTS / file_name(key, variant), key, variant)
-    if found is not None and found.head.vary != signpost.vary:  # selected by other fields
-        found.close()
+    key, variant = signpost.key, variant_key(signpost.vary, fields)
+    pointed = _open(root / OBJECTS / file_name(key, variant), key, variant)
+    if pointed is not None and pointed.head.vary != signpost.vary:  # selected by other fields
+        pointed.close()
         return None
-    return found
+    return pointed
 
 
-def _open(path: Path, key: bytes, variant: bytes = b"") -> CacheFile | None:
+def _open(
+    path: Path, key: bytes, variant: bytes = b"", slice_no: int | None = None
+) -> CacheFile | None:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
@@ -102,7 +119,9 @@ def _open(path: Path, key: bytes, variant: bytes = b"") -> CacheFile | None:
     except BaseException:
         os.close(fd)
         raise
-    if (found.head.key, found.head.variant) != (key, variant):  # two names with one hash
+    head = found.head
+    is_slice = head.part == slice_no if slice_no is not None else head.part < 0
+    if (head.key, head.variant) != (key, variant) or not is_slice:  # two names with one hash
         found.close()
         return None
     return found
@@ -115,7 +134,7 @@ def _read_head(path: Path, fd: int) -> CacheFile:
     if size > len(data):
         data += os.pread(fd, size - len(data), len(data))
     head = decode(data)
-    if os.fstat(fd).st_size != size + head.length:
+    if os.fstat(fd).st_size != size + head.body_bytes:
         raise DamagedError("truncated")
     return CacheFile(path, fd, head, size, data)
 
@@ -136,38 +155,46 @@ def _note_use(fd: int) -> None:
 
 
 def write(root: Path, head: DiskHead, slices: Sequence[Slice]) -> dict[str, int]:
-    """Keep a response; return the bytes written by shard. Raises OSError, having left nothing.
+    """Keep a response, or the part of one that `head` names; return the bytes written by shard.
+
+    A head alone never takes the place of a file that has the same body. Raises OSError, having left
+    nothing.
 
     It is not synchronised: a file that a loss of power leaves half written is found out when it
     is read.
     """
-    length = sum(map(len, slices))
-    head = replace(head, length=length, checksums=tuple(map(crc32, slices)))
-    if not head.vary:
-        return _put(root, file_name(head.key), [encode(head), *slices])
-    written = _put(root, file_name(head.key, head.variant), [encode(head), *slices])
-    signpost = replace(head, variant=b"", status=0, fields=(), length=0, checksums=())
-    if not stands(root, signpost):
+    head = replace(head, checksums=tuple(map(crc32, slices)))
+    if head.part == SLICED and stands(root, replace(head, part=WHOLE, purge_sequence=0)):
+        return {}
+    written = _put(root, _name(head), [encode(head), *slices])
+    signpost = replace(head, variant=b"", status=0, fields=(), length=0, part=WHOLE, checksums=())
+    if head.vary and head.part < 0 and not stands(root, signpost):
         for shard, size in _put(root, file_name(head.key), [encode(signpost)]).items():
             written[shard] = written.get(shard, 0) + size
     return written
 
 
 def stands(root: Path, head: DiskHead) -> bool:
-    """Whether a file of this life stands where `head` would, not older by purges. Raises OSError.
+    """Whether a file of this life has what `head` would, not older by purges. Raises OSError.
 
     A signpost does whatever its age, if it points to the same.
     """
-    varies = head.vary and not head.is_signpost
-    path = root / OBJECTS / file_name(head.key, head.variant if varies else None)
     with suppress(FileNotFoundError, DamagedError):
-        found = peek(path)
+        found = peek(root / OBJECTS / _name(head))
         return (
             (found.key, found.vary, found.variant) == (head.key, head.vary, head.variant)
             and (found.status, found.log_id) == (head.status, head.log_id)
+            and (found.part, found.length, found.etag) == (head.part, head.length, head.etag)
             and (head.is_signpost or found.purge_sequence >= head.purge_sequence)
         )
     return False
+
+
+def _name(head: DiskHead) -> str:
+    if head.part >= 0:
+        return file_name(head.key, head.variant, head.part)
+    varies = head.vary and not head.is_signpost
+    return file_name(head.key, head.variant if varies else None)
 
 
 def _put(root: Path, name: str, parts: Sequence[Slice]) -> dict[str, int]:

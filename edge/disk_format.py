@@ -1,5 +1,8 @@
 """A cache file: one stored response as bytes, so that nothing beside the file is needed to use it.
 
+Of a response that is kept by slices there is a file of the head alone, and one for each slice that
+is there, with a head of its own: slices are combined only where their heads say the same.
+
     magic and version   8 bytes
     size of the head    4 bytes, these first 16 included
     CRC-32 of the rest  4 bytes
@@ -22,12 +25,14 @@ from cache_policies.message import Fields
 from edge.arena import SLICE_BYTES
 from edge.errors import StorageError
 
-MAGIC: Final = b"AMARO\x00\x00\x01"
+MAGIC: Final = b"AMARO\x00\x00\x02"
 HEAD_MAX_BYTES: Final = 1 << 20
 LENGTH_MAX_BYTES: Final = 1 << 37
+WHOLE: Final = -1  # the part of the body that a file has: all of it,
+SLICED: Final = -2  # none, since its slices have files of their own; else the slice's number
 _START: Final = struct.Struct("<8sII")  # magic, size of the head, checksum of what follows
 START_BYTES: Final = _START.size
-_NUMBERS: Final = struct.Struct("<HIdd16sd8sQQ")
+_NUMBERS: Final = struct.Struct("<HIdd16sd8sQQi")
 _COUNT: Final = struct.Struct("<I")
 
 
@@ -48,22 +53,47 @@ class DiskHead:
     response_boot: float  # when it came, in seconds of that uptime
     log_id: bytes  # 8 bytes: of the purge log that `purge_sequence` counts in
     purge_sequence: int
-    length: int = 0
-    checksums: tuple[int, ...] = ()  # CRC-32 of each slice
+    length: int = 0  # of the whole body, whatever part of it is here
+    part: int = WHOLE
+    checksums: tuple[int, ...] = ()  # CRC-32 of each slice that is here
 
     @property
     def is_signpost(self) -> bool:
         """Whether it only says where to look."""
         return self.status == 0
 
+    @property
+    def etag(self) -> bytes:
+        """What names the bytes of the body, if anything does."""
+        return next((value for name, value in self.fields if name == b"etag"), b"")
+
+    @property
+    def slices(self) -> range:
+        """The numbers of the slices that are in this file."""
+        if self.part == WHOLE:
+            return range(slices_of(self.length))
+        return range(max(0, self.part), self.part + 1)
+
+    @property
+    def body_bytes(self) -> int:
+        """How much of the body is in this file."""
+        if self.part == WHOLE:
+            return self.length
+        return sum(slice_range(slice_no, self.length)[1] for slice_no in self.slices)
+
+    def where(self, slice_no: int) -> tuple[int, int]:
+        """Where a slice begins in the body of this file, and its size in bytes."""
+        start, size = slice_range(slice_no, self.length)
+        return start - self.slices.start * SLICE_BYTES, size
+
 
 class DamagedError(StorageError):
     """A file is not what was written; `detail` says what gave it away."""
 
 
-def file_name(key: bytes, variant: bytes | None = None) -> str:
-    """Where a key is looked up, or one variant of it: `ab/` and 30 more hexadecimal digits."""
-    digest = blake2b(key, digest_size=16)
+def file_name(key: bytes, variant: bytes | None = None, slice_no: int | None = None) -> str:
+    """Where a key is looked up, one variant of it, or a slice of that: `ab/` and 30 more digits."""
+    digest = blake2b(key, digest_size=16, salt=b"" if slice_no is None else b"%d" % slice_no)
     if variant is not None:
         digest.update(b"\n" + variant)
     name = digest.hexdigest()
@@ -93,6 +123,7 @@ def encode(head: DiskHead) -> bytes:
         head.log_id,
         head.purge_sequence,
         head.length,
+        head.part,
     )
     vary = b" ".join(head.vary)
     texts = [head.key, vary, head.variant, *(text for line in head.fields for text in line)]
@@ -124,16 +155,17 @@ def decode(data: bytes) -> DiskHead:
     checksum = _START.unpack_from(data)[2]
     if zlib.crc32(memoryview(data)[START_BYTES:size]) != checksum:
         raise DamagedError("head-checksum")
-    status, lines, wall, delay_s, boot_id, boot, log_id, sequence, length = _NUMBERS.unpack_from(
-        data, START_BYTES
+    status, lines, wall, delay_s, boot_id, boot, log_id, sequence, length, part = (
+        _NUMBERS.unpack_from(data, START_BYTES)
     )
     try:
         texts, at = _texts(data, START_BYTES + _NUMBERS.size, 3 + 2 * lines, size)
     except struct.error:
         raise DamagedError("head-layout") from None
-    if length > LENGTH_MAX_BYTES or size - at != 4 * slices_of(length):
+    if length > LENGTH_MAX_BYTES or not SLICED <= part < slices_of(length):
         raise DamagedError("head-layout")
-    return DiskHead(
+    checksums, odd = divmod(size - at, 4)
+    head = DiskHead(
         key=texts[0],
         vary=tuple(texts[1].split()),
         variant=texts[2],
@@ -146,8 +178,12 @@ def decode(data: bytes) -> DiskHead:
         log_id=log_id,
         purge_sequence=sequence,
         length=length,
-        checksums=struct.unpack_from(f"<{slices_of(length)}I", data, at),
+        part=part,
+        checksums=struct.unpack_from(f"<{checksums}I", data, at),
     )
+    if odd or checksums != len(head.slices):
+        raise DamagedError("head-layout")
+    return head
 
 
 def _texts(data: bytes, at: int, count: int, end: int) -> tuple[list[bytes], int]:
@@ -165,7 +201,12 @@ def _texts(data: bytes, at: int, count: int, end: int) -> tuple[list[bytes], int
 
 def verify(head: DiskHead, slice_no: int, data: bytes) -> None:
     """Raise DamagedError unless `data` is this slice of the body."""
-    if len(data) != slice_range(slice_no, head.length)[1]:
+    if len(data) != head.where(slice_no)[1]:
         raise DamagedError("truncated")
-    if zlib.crc32(data) != head.checksums[slice_no]:
+    verify_checksum(head, slice_no, zlib.crc32(data))
+
+
+def verify_checksum(head: DiskHead, slice_no: int, checksum: int) -> None:
+    """Raise DamagedError unless a slice of this file has this checksum."""
+    if checksum != head.checksums[slice_no - head.slices.start]:
         raise DamagedError("slice-checksum")

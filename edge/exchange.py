@@ -27,11 +27,12 @@ from edge.errors import (
 )
 from edge.fetch import Response
 from edge.filling import Filler
-from edge.finding import find, standing_in, usable_on_error
+from edge.finding import find
 from edge.forwarding import unconditional
 from edge.missing import Miss, of_miss, of_verdict, passes
 from edge.sliced import SlicedEntry
 from edge.slicing import Source
+from edge.standing_in import StandingIn
 from edge.tasks import Tasks
 
 SHARED_ATTEMPTS_MAX: Final = 4  # then a request fetches for itself
@@ -47,6 +48,11 @@ class Exchange:
     counters: Counters  # of those who ask: players, or peers
     catch_up: Callable[[], int]  # applies published purges, returns the last one's number
     invalidate: Callable[[tuple[bytes, ...]], Awaitable[None]]  # in all workers of the node
+
+    @property
+    def stored(self) -> StandingIn:
+        """What answers without anybody being asked."""
+        return StandingIn(self.filler)
 
     async def answer(
         self, request: RequestHead, asked: Asked, reader: FillReader | None = None
@@ -70,8 +76,8 @@ class Exchange:
                 ask.go_on(before, alone=attempts > SHARED_ATTEMPTS_MAX)
                 answer = await self._attempt(ask)
         except EdgeError as error:
-            if not ask.passes and (stale := self._usable_on_error(ask, error)) is not None:
-                return standing_in(ask, stale, time.monotonic())
+            if not ask.passes and (stale := await self.stored.on_error(ask, error)) is not None:
+                return stale
             if ask.entry is not None and must_validate(ask.entry.stored, time.monotonic()):
                 error = UnvalidatedError.instead_of(error)
             return of_error(error, CacheStatus(forward=ask.miss[0], detail=error.detail))
@@ -114,11 +120,17 @@ class Exchange:
             if verdict.reuse in _REUSABLE:
                 return await self._hit(ask, ask.entry, verdict, sequence)
             ask.miss = of_verdict(verdict)
+        is_head = ask.request.method == b"HEAD"
+        if is_head and ask.entry is None and (held := await self.stored.to_head(ask)) is not None:
+            return held
         if only_if_cached(ask.request, ask.policy):
-            raise NotCachedError("only-if-cached")
+            if is_head or ask.entry is not None or not self.filler.slicer.lower.tiers:
+                raise NotCachedError("only-if-cached")
+            ask.asked = replace(ask.asked, only_held=True)
+            return await self._read(ask, self._follow(ask, sequence))
         if ask.entry is None and self._not_for_a_fill(ask):
-            return self._or_stale(ask, await self._pass(ask))
-        if ask.entry is not None and ask.request.method == b"HEAD":
+            return await self._or_stale(ask, await self._pass(ask))
+        if ask.entry is not None and is_head:
             return await self._head_through(ask, ask.entry, sequence)
         return await self._read(ask, self._follow(ask, sequence))
 
@@ -155,16 +167,19 @@ class Exchange:
 
     async def _of_slices(self, ask: Ask, entry: SlicedEntry, sequence: int) -> Answer | None:
         """Serve what is stored in part, and ask for what is missing of it."""
-        if only_if_cached(ask.request, ask.policy):
-            raise NotCachedError("only-if-cached")
         if not ask.sliced:
             ask.miss = (Forward.PARTIAL, Why.SLICE)
-        if ask.alone:
-            return await self._pass(ask)
+        slicer = self.filler.slicer
         ttl_s = entry.ttl_s(time.monotonic())
         says = replace(of_miss(ask.miss, 206), stored=True, ttl_s=ttl_s)
         source = Source(entry, ask.request, ask.asked, sequence)
-        return await self.filler.slicer.answer(source, says)
+        if only_if_cached(ask.request, ask.policy):
+            source = replace(source, asked=replace(ask.asked, only_held=True))
+            if not await slicer.holds(source):
+                raise NotCachedError("only-if-cached")
+        elif ask.alone:
+            return await self._pass(ask)
+        return await slicer.answer(source, says)
 
     def _revalidate(self, ask: Ask, entry: Entry, sequence: int) -> None:
         fills = self.filler.fills
@@ -185,14 +200,15 @@ class Exchange:
         vary = filler.memory.vary(ask.key) or filler.fills.vary(ask.key)
         variant = variant_key(vary, ask.request.fields)
         stale = ask.entry
-        alone = ask.alone or (stale is not None and stale.stored.no_cache)
+        only_held = ask.asked.only_held
+        alone = ask.alone or only_held or (stale is not None and stale.stored.no_cache)
         running = None if alone else filler.fills.find(ask.key, variant, time.monotonic())
         if running is not None:
             return FillReader(running, sequence)
         self._check_fills()
         request = replace(ask.request, method=b"GET")
         fill = Fill(ask.key, variant, request, sequence=sequence, stale=stale)
-        if not alone and (stale is None or isinstance(stale, SlicedEntry)):
+        if only_held or (not alone and (stale is None or isinstance(stale, SlicedEntry))):
             fill.slice_no = filler.slicer.first_slice(ask.key, ask.request, ask.policy)
         reader = FillReader(fill, sequence, leads=True)
         self._begin(fill, ask.asked, alone=alone)
@@ -216,10 +232,10 @@ class Exchange:
         if (
             fill.head is not None
             and fill.head.status in SERVER_ERRORS
-            and (stale := self._usable_on_error(ask)) is not None
+            and (instead := await self.stored.on_error(ask)) is not None
         ):
             reader.close()
-            return standing_in(ask, stale, time.monotonic())
+            return instead
         if phase is Phase.FAILED:
             assert fill.error is not None
             raise fill.error.again()
@@ -283,7 +299,7 @@ class Exchange:
         reader.close()
         if ask.request.get(b"range") is not None or ask.request.method == b"HEAD":
             response.close()
-            return self._or_stale(ask, await self._pass(ask))
+            return await self._or_stale(ask, await self._pass(ask))
         says = replace(of_miss(ask.miss, head.status), detail=fill.detail)
         return self._of_response(response, head, ask, says).says(says, fill.tier)
 
@@ -296,15 +312,15 @@ class Exchange:
         answer.stripped = policy.stripped_response
         return answer
 
-    def _usable_on_error(self, ask: Ask, error: EdgeError | None = None) -> Entry | None:
-        return usable_on_error(self.filler, ask, time.monotonic(), error)
-
-    def _or_stale(self, ask: Ask, answer: Answer) -> Answer:
+    async def _or_stale(self, ask: Ask, answer: Answer) -> Answer:
         """An answer of the origin's, unless it is an error and something better is stored."""
-        if answer.status not in SERVER_ERRORS or (stale := self._usable_on_error(ask)) is None:
+        if answer.status not in SERVER_ERRORS:
+            return answer
+        stale = await self.stored.on_error(ask)
+        if stale is None:
             return answer
         answer.body.close()
-        return standing_in(ask, stale, time.monotonic())
+        return stale
 
     async def _head_through(self, ask: Ask, entry: Entry, sequence: int) -> Answer:
         """Forward a HEAD that what is stored may not answer, and let that learn from the answer."""
@@ -313,9 +329,9 @@ class Exchange:
         received = await self._received(ask, request)
         self.catch_up()
         status = received.head.status
-        if status in SERVER_ERRORS and (stale := self._usable_on_error(ask)) is not None:
+        if status in SERVER_ERRORS and (stale := await self.stored.on_error(ask)) is not None:
             received.response.close()
-            return standing_in(ask, stale, time.monotonic())
+            return stale
         says = of_miss(ask.miss, status)
         if ask.alone or not self.filler.updated_by_head(fill, entry, received):
             return self._of_response(received.response, received.head, ask, says)

@@ -1,11 +1,10 @@
 """Runs one fill: ask upstream, judge the head, keep or release, store what is whole."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from cache_policies.freshness import may_serve_on_error
@@ -19,22 +18,21 @@ from cache_policies.validation import conditional_fields, freshen, freshen_by_he
 from cache_policies.why import Why
 from edge.asking import SERVER_ERRORS, Asked, Asker, Received
 from edge.collapse import WINDOW_BYTES, Fill, Fills, Phase, Uncacheable
+from edge.cookies import count_cookie
 from edge.counters import Counters
 from edge.entry import Entry
-from edge.errors import UpstreamError
+from edge.errors import NotCachedError, UpstreamError
 from edge.fetch import Response
 from edge.forwarding import FOR, unconditional
 from edge.in_force import InForce
-from edge.log_lines import path_text
 from edge.memory import Memory
 from edge.other_variants import OtherVariants
 from edge.outcome import DISK
-from edge.promoting import Found, LowerTiers
+from edge.promoting import Found
 from edge.settings import Limits
-from edge.sliced import SlicedEntry, begins_slice, slice_field
+from edge.slice_starts import SliceStarts
+from edge.sliced import begins_slice, slice_field
 from edge.slicing import Slicer
-
-log = logging.getLogger("edge.filling")
 
 ABANDONED_BYTES_MAX: Final = 64 << 20  # left to fetch of a body that nobody waits for any more
 _LOOK_AGAIN_S: Final = 0.1  # for room in memory
@@ -53,8 +51,11 @@ class Filler:
     limits: Limits
     counters: Counters
     slicer: Slicer
-    lower: LowerTiers
     others: OtherVariants
+    starts: SliceStarts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.starts = SliceStarts(self.slicer, self.fills, self.uncacheable)
 
     async def run(self, fill: Fill, asked: Asked, received: Received | None = None) -> None:
         """See `fill` through to its end, whatever that is; only the fill itself hears of it.
@@ -63,11 +64,13 @@ class Filler:
         """
         try:
             received = received or await self._ask(fill, asked)
+            if received is not None and received.found is not None and received.found.by_slices:
+                received = await self._of_held(fill, asked, received.found)
             if fill.slice_no is not None and received is not None and received.found is None:
                 received = await self._of_part(fill, fill.slice_no, asked, received)
             if received is not None:
                 await self._keep_or_release(fill, received)
-        except UpstreamError as error:
+        except (UpstreamError, NotCachedError) as error:
             fill.fail(error)
         finally:
             self.fills.discard(fill)
@@ -126,19 +129,15 @@ class Filler:
                 self.uncacheable.remember(fill.key, received.times.response_mono)
             self._release(fill, response)
             return None
-        assert part.length is not None
-        entry = SlicedEntry(fill.key, judged.stored, part.length)
-        if self.memory.purged_since(
-            fill.sequence, fill.key, judged.stored.tags
-        ) or not self.memory.store(entry):
+        if not await self.starts.with_part(fill, judged.stored, part, received):
             self._release(fill, response)
-            return None
-        self.uncacheable.forget(fill.key)
-        slice_fill = self.slicer.begin(entry, slice_no)
-        self.fills.discard(fill)
-        fill.enter(Phase.SLICED)
-        await self.slicer.receive(entry, slice_no, slice_fill, received)
         return None
+
+    async def _of_held(self, fill: Fill, asked: Asked, found: Found) -> Received | None:
+        """Have a tier's slices answer; ask upstream for what was purged since they were found."""
+        if self.starts.with_held(fill, found):
+            return None
+        return await self._fetch_for(fill, unconditional(fill.request.fields), asked)
 
     async def _held(self, fill: Fill, whole: Fields, asked: Asked) -> Received | None:
         """What a lower tier holds for this fill, or what the origin has in its place."""
@@ -147,8 +146,8 @@ class Filler:
             return self._fetch_for(fill, (*whole, *conditions), asked)
 
         asked_mono = time.monotonic()
-        found = await self.lower.answer(fill, self.in_force.policies, ask)
-        if asked.trace is not None and self.lower.tiers:
+        found = await self.slicer.lower.answer(fill, self.in_force.policies, ask)
+        if asked.trace is not None and self.slicer.lower.tiers:
             asked.trace.steps.append((DISK, time.monotonic() - asked_mono))
         if not isinstance(found, Found):
             return found
@@ -242,10 +241,21 @@ class Filler:
         judged = self._judged(fill, received)
         length = response.length
         too_large = length is not None and not self._fits(length)
+        below = (
+            too_large
+            and isinstance(judged, Store)
+            and judged.collapsible
+            and self.starts.wants(fill, judged.stored, received)
+        )
+        if below and isinstance(judged, Store) and self.starts.admits(fill, judged.stored):
+            if not await self.starts.with_whole(fill, judged.stored, received):
+                self._release(fill, response)
+            return
         if isinstance(judged, NoStore) or too_large:
             why = judged.why if isinstance(judged, NoStore) else None
             fill.detail = why.value if why is not None else "object-too-large"
-            if why not in _OF_THIS_REQUEST and received.head.status not in SERVER_ERRORS:
+            lasts = why not in _OF_THIS_REQUEST and received.head.status not in SERVER_ERRORS
+            if lasts and not below:
                 self.uncacheable.remember(fill.key, received.times.response_mono)
                 if fill.stale is not None and received.head.status < 500:
                     self.memory.remove(fill.stale)  # the origin now says something else
@@ -354,17 +364,9 @@ class Filler:
         if kept:
             fill.in_memory = True
             self.counters.stored += 1
-            self._count_cookie(fill.key, stored)
+            count_cookie(self.counters, fill.key, stored)
         if received.found is None or received.found.renewed:
             self._offer(fill, entry, second_hand=received.peer)
-
-    def _count_cookie(self, key: bytes, stored: Stored) -> None:
-        """Count a cookie that everybody will get, and warn of the first (RFC 9111 §7.3)."""
-        if any(name == b"set-cookie" for name, _ in stored.fields):
-            if not self.counters.cookies:
-                shown = path_text(key).decode()  # the key with no secrets of its query
-                log.warning("stored a response that sets a cookie: %s", shown)
-            self.counters.cookies += 1
 
     def _of_now(self, fill: Fill, stored: Stored) -> Stored | None:
         """What is to be stored, under the policies of now: others may have come meanwhile."""
@@ -380,9 +382,9 @@ class Filler:
         return self.in_force.policies.for_response(fill.request, head)
 
     def _offer(self, fill: Fill, entry: Entry, *, second_hand: bool) -> None:
-        if self.lower.tiers and not isinstance(entry, SlicedEntry):
+        if self.slicer.lower.tiers:
             policy = self._policy(fill, entry.stored)
-            self.lower.offer(entry, policy, second_hand=second_hand)
+            self.slicer.lower.offer(entry, policy, second_hand=second_hand)
 
     def _unreserve(self, fill: Fill, freed_bytes: int) -> None:
         fill.reserved_bytes -= freed_bytes

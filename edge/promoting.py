@@ -3,102 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from cache_policies.cache_status import CacheStatus, Forward
-from cache_policies.freshness import current_age_s, may_serve_on_error, must_validate
+from cache_policies.freshness import may_serve_on_error, must_validate
 from cache_policies.message import Fields, RequestHead, ResponseHead
-from cache_policies.partial import strong_etag
 from cache_policies.policies import Policies
 from cache_policies.policy import CachePolicy
-from cache_policies.rejudge import judge_anew, rejudge
+from cache_policies.rejudge import rejudge
 from cache_policies.reuse import may_reuse, stale_if_error_asked_s
-from cache_policies.stored import Stored, Times, parse_length
+from cache_policies.stored import Stored, Times
 from cache_policies.storing import NoStore
 from cache_policies.validation import conditional_fields, freshen
 from cache_policies.why import Reuse, Why
-from edge.arena import SLICE_BYTES
+from edge.arena import SLICE_BYTES, Slice
 from edge.asking import SERVER_ERRORS, Received
 from edge.collapse import Fill
 from edge.counters import Counters
 from edge.entry import Entry
 from edge.errors import StorageError, UnvalidatedError, UpstreamError
 from edge.fetch import Response
+from edge.held import HeldResponse, combines_by, expired_since, stored_form
 from edge.purged import Purged
 from edge.resuming import ResumingResponse
+from edge.sliced import SlicedEntry
 from edge.tier import Held, Tier
 
-VERIFIED_MAX: Final = 16  # slices verified before the first is sent
 _STANDS_IN: Final = CacheStatus(detail=Why.STALE_IF_ERROR.value)
-
-
-def stored_form(held: Held, request: RequestHead, policies: Policies) -> Stored | None:
-    """What `held` is under the policies of now; None when it may not be stored by them.
-
-    Where they name other variants than those it was stored under, nobody knows whose this one is.
-    """
-    judged = judge_anew(
-        request, held.head, held.times, policies, purge_sequence=held.purge_sequence
-    )
-    if isinstance(judged, NoStore) or judged.stored.vary != held.vary:
-        return None
-    return judged.stored if parse_length(held.head) in (None, held.length) else None
-
-
-def expired_since(stored: Stored, purged_wall: float, now_wall: float, now_mono: float) -> Stored:
-    """`stored` as a soft purge leaves it: stale from then on, and from now on at the latest."""
-    since_s = max(0.0, now_wall - purged_wall)
-    lifetime_s = max(0.0, current_age_s(stored, now_mono) - since_s)
-    return replace(stored, lifetime_s=min(stored.lifetime_s, lifetime_s))
-
-
-class HeldResponse:
-    """A held response as a fill reads it; what breaks does so like an upstream that is cut off.
-
-    The rest then comes from the origin, where a strong validator tells that it is of the same
-    bytes; without one all of a body that is not huge is verified before anybody sees a byte.
-    """
-
-    def __init__(self, held: Held) -> None:
-        self.head = held.head
-        self.status = held.head.status
-        self.fields: Fields = held.head.fields
-        self.length: int | None = held.length
-        self._held = held
-        self._verified: deque[bytes] = deque()
-        self._slice_no = 0
-
-    async def begin(self, *, may_break: bool) -> None:
-        """Have the first slice verified, or all that may not break later. Raises StorageError."""
-        slices = -(-self._held.length // SLICE_BYTES)
-        wanted = 1 if may_break or slices > VERIFIED_MAX else slices
-        for slice_no in range(min(wanted, slices)):
-            self._verified.append(await self._held.read(slice_no))
-
-    async def read(self) -> bytes:
-        """The next slice, b"" at the end; raises UpstreamError."""
-        if self._slice_no * SLICE_BYTES >= self._held.length:
-            return b""
-        if self._verified:
-            data = self._verified.popleft()
-        else:
-            try:
-                data = await self._held.read(self._slice_no)
-            except StorageError as error:
-                raise UpstreamError("truncated", str(error)) from None
-        self._slice_no += 1
-        return data
-
-    def close(self) -> None:
-        """Let go of what is held."""
-        self._held.close()
-
-    def drop(self) -> None:
-        """Let go of it, and have the tier forget it."""
-        self._held.drop()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +44,7 @@ class Found:
     response: Response  # what is held, and the rest of it from the origin if it breaks
     says: CacheStatus
     is_reusable: bool  # it answers as it is
+    by_slices: bool  # those that are wanted are found one by one
     may_stand_in: bool  # it answers when the origin fails (RFC 5861 §4)
     renewed: bool = False  # the origin has just said that it is still good
 
@@ -120,6 +54,7 @@ class LowerTiers:
     """The tiers below memory, nearest first, and what must not be served from them any more."""
 
     counters: Counters
+    whole_max_bytes: int  # larger bodies are never read whole into memory
     tiers: tuple[Tier, ...] = ()
     purged: Purged = field(default_factory=Purged)
 
@@ -130,7 +65,7 @@ class LowerTiers:
 
         `ask` sends the fill's request upstream with further fields. None when nothing is held.
         """
-        found = await self._find(fill.key, fill.request, policies)
+        found = await self._find(fill.key, fill.request, policies, seeks=fill.slice_no is not None)
         if found is None:
             return None
         answer: Found | Received | None = found
@@ -138,7 +73,7 @@ class LowerTiers:
             if not found.is_reusable:
                 answer = await self._validated(found, fill, policies, ask)
             if isinstance(answer, Found):
-                return await self._begun(answer, ask)
+                return answer if answer.by_slices else await self._begun(answer, ask)
         except StorageError:
             answer = None
         except BaseException:
@@ -149,8 +84,7 @@ class LowerTiers:
 
     async def _begun(self, found: Found, ask: Callable[[Fields], Awaitable[Received]]) -> Found:
         """`found` with something of its body verified, and somebody to ask when more is broken."""
-        head = found.held.head
-        etag = strong_etag(head) if head.status == 200 else None
+        head, etag = found.held.head, combines_by(found.held.head)
         await found.held.begin(may_break=etag is not None)
         self.counters.disk_hits += 1
         if etag is None:
@@ -171,13 +105,52 @@ class LowerTiers:
             for tier in self.tiers:
                 tier.offer(entry, after=policy.disk_after, second_hand=second_hand)
 
-    async def _find(self, key: bytes, request: RequestHead, policies: Policies) -> Found | None:
-        for tier in self.tiers if policies.for_request(request).disk else ():
+    def offer_slice(
+        self, entry: SlicedEntry, slice_no: int, data: Slice, *, second_hand: bool
+    ) -> None:
+        """Let lower tiers keep one more slice of an entry."""
+        for tier in self.tiers:
+            tier.offer_slice(entry, slice_no, data, second_hand=second_hand)
+
+    async def room(self) -> None:
+        """Wait until lower tiers take one slice more, for a moment at most."""
+        for tier in self.tiers:
+            await tier.room()
+
+    def may_hold(self, length: int, policy: CachePolicy) -> bool:
+        """Whether some tier would keep a body that memory cannot, by slices."""
+        is_wanted = policy.disk and policy.slices
+        return is_wanted and any(length <= tier.object_max_bytes for tier in self.tiers)
+
+    def admits(self, key: bytes, variant: bytes, policy: CachePolicy) -> bool:
+        """Note a request for such a body; whether it was asked for often enough by now."""
+        asked = [tier.asked(key, variant) for tier in self.tiers]  # each of them counts
+        return max(asked, default=0) >= policy.disk_after
+
+    async def head(self, key: bytes, request: RequestHead, policies: Policies) -> Found | None:
+        """What answers a request that needs no body; it is closed already."""
+        found = await self._find(key, request, policies, seeks=False)
+        if found is None:
+            return None
+        found.held.close()
+        return found if found.is_reusable else None
+
+    def asked_for(self, request: RequestHead, policies: Policies) -> tuple[Tier, ...]:
+        """The tiers that may answer a request, nearest first."""
+        return self.tiers if policies.for_request(request).disk else ()
+
+    async def _find(
+        self, key: bytes, request: RequestHead, policies: Policies, *, seeks: bool
+    ) -> Found | None:
+        """What is held for a request, which `seeks` when it wants no more than a part."""
+        for tier in self.asked_for(request, policies):
             held = await tier.find(key, request.fields)
             if held is None:
                 self.counters.disk_misses += 1
                 continue
             found = self._judged(tier, held, key, request, policies)
+            if found is not None and seeks and held.length > SLICE_BYTES:
+                found = replace(found, by_slices=combines_by(held.head) is not None)
             if found is None:
                 held.drop()
             elif found.is_reusable or conditional_fields(found.stored):
@@ -192,7 +165,9 @@ class LowerTiers:
     ) -> Found | None:
         """What `held` is worth to this request; None when it is worth nothing to any."""
         stored = stored_form(held, request, policies)
-        if stored is None:
+        is_large = held.is_sliced or held.length > self.whole_max_bytes
+        combines = combines_by(held.head) is not None
+        if stored is None or (held.is_sliced and not combines):
             return None
         if self.purged.since(stored.purge_sequence, key, stored.tags):
             self.counters.disk_purged += 1
@@ -211,6 +186,7 @@ class LowerTiers:
             held=response,
             response=response,
             says=CacheStatus(detail=tier.name),
+            by_slices=is_large and combines,
             is_reusable=held.trusted and reuse is not Reuse.EXPIRED,
             may_stand_in=held.trusted and may_serve_on_error(stored, now_mono, asked_s),
         )

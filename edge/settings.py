@@ -75,7 +75,7 @@ class Limits:
     # disk
     purge_log_s: float = 10.0  # another's log must be read within this, else the disk starts empty
     purge_log_every_s: float = 10.0  # between two readings of it while players are served
-    disk_wait_s: float = 0.05  # for a look-up and the first slice; then the tier is skipped
+    disk_wait_s: float = 0.05  # for a look-up with a slice, or for a write; then it is skipped
 
     # node
     purge_ack_s: float = 5.0  # a worker that needs longer to apply a purge is named as hanging

@@ -30,13 +30,15 @@ class SlicedEntry(Entry):
     a hit on parts compares.
     """
 
-    __slots__ = ("etag", "part_until", "parts", "whole")
+    __slots__ = ("below", "etag", "part_until", "parts", "whole")
 
     def __init__(
         self, key: bytes, stored: Stored, length: int, parts: dict[int, Slice] | None = None
     ) -> None:
         self.parts: dict[int, Slice] = {} if parts is None else parts  # by number, oldest first
         self.whole: Entry | None = None  # what took its place, once every slice was there
+        self.below: set[int] | None = None
+        """The parts of it that lower tiers have been given; None while they want none."""
         self.part_until = 0.0
         self.etag = strong_etag(ResponseHead(stored.status, stored.fields)) or b""
         super().__init__(key, stored, [], length)

@@ -1,31 +1,39 @@
-"""Fetches the slices that a range needs, each once however many players wait for it."""
+"""Brings the slices that a request needs, each once however many players wait for it."""
 
 import asyncio
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
-from cache_policies.cache_status import CacheStatus
+from cache_policies.cache_status import CacheStatus, Forward
 from cache_policies.message import RequestHead
 from cache_policies.partial import as_whole, continues, rest_fields
 from cache_policies.policy import CachePolicy
 from cache_policies.ranges import seek_offset
 from cache_policies.storing import NoStore, judge_storing
 from edge.arena import SLICE_BYTES
-from edge.asking import SERVER_ERRORS, Asked, Asker, Received
+from edge.asking import SERVER_ERRORS, Asked, Asker
 from edge.body import GrowingBody, Piece, part_of
 from edge.collapse import Uncacheable
 from edge.counters import Counters
-from edge.delivery import Answer, of_stored
-from edge.errors import EdgeError, RefusedError, UpstreamError
+from edge.delivery import Answer, missing, of_stored
+from edge.errors import EdgeError, NotCachedError, RefusedError, UpstreamError
 from edge.forwarding import unconditional
 from edge.in_force import InForce
+from edge.lower_slices import Wanted, has_slice, slice_of
 from edge.memory import Memory
+from edge.outcome import DISK, ORIGIN
+from edge.promoting import LowerTiers
 from edge.settings import Limits
+from edge.slice_stream import SliceStream
 from edge.sliced import SlicedEntry
 from edge.tasks import Tasks
 
 _AHEAD_FROM: Final = SLICE_BYTES // 2  # read of a slice before the next one is asked for
+_PASSING_SHARE: Final = 16  # of memory, for slices of what lower tiers have and memory cannot hold
+_PASSING_MIN_BYTES: Final = 4 * SLICE_BYTES
 
 
 class ChangedError(UpstreamError):
@@ -45,10 +53,11 @@ class Source:
 class SliceFill:
     """One slice on its way: all who need it read along."""
 
-    __slots__ = ("_waiting", "body", "error", "reserved_bytes")
+    __slots__ = ("_waiting", "body", "error", "reserved_bytes", "tier")
 
     def __init__(self) -> None:
         self.body = GrowingBody()
+        self.tier = ORIGIN  # or what has it below memory
         self.error: EdgeError | None = None
         self.reserved_bytes = 0  # of the memory budget
         self._waiting: list[asyncio.Future[None]] = []
@@ -86,8 +95,10 @@ class Slicer:
     in_force: InForce
     limits: Limits
     counters: Counters
+    lower: LowerTiers
     unsliced: Uncacheable  # keys whose parts cannot be combined
     running: dict[tuple[SlicedEntry, int], SliceFill] = field(default_factory=dict)
+    streams: dict[SlicedEntry, SliceStream] = field(default_factory=dict)  # that bring several
 
     def first_slice(self, key: bytes, request: RequestHead, policy: CachePolicy) -> int | None:
         """The slice to ask for first, when a part of an unknown body is wanted."""
@@ -101,25 +112,52 @@ class Slicer:
 
         Raises EdgeError when its first bytes cannot be had.
         """
-        bodies = []
+        bodies: list[SlicedBody] = []
+        begun: list[SlicedBody] = []
 
         def open_body(first: int, last: int) -> SlicedBody:
-            body = SlicedBody(self, source, first, last)
-            bodies.append(body)
-            return body
+            if begun:
+                return begun.pop()
+            bodies.append(SlicedBody(self, source, first, last))
+            return bodies[-1]
 
-        answer = of_stored(source.entry, source.request, says, time.monotonic(), open_body)
+        entry, request = source.entry, source.request
+        answer = of_stored(entry, request, says, time.monotonic(), open_body)
         try:
             for body in bodies:
                 await body.begin()
         except ChangedError:
             return None
-        return answer
+        if not bodies or bodies[0].tier != DISK:
+            return answer
+        begun.append(bodies[0])
+        now_mono = time.monotonic()
+        says = _from_disk(says, entry.ttl_s(now_mono))
+        return of_stored(entry, request, says, now_mono, open_body).says(says, DISK)
 
-    def begin(self, entry: SlicedEntry, number: int) -> SliceFill:
-        """A fill that others may join from now on; whoever begins it sees it through."""
+    async def holds(self, source: Source) -> bool:
+        """Whether all that is missing for this request is in lower tiers, as far as it shows."""
+        entry, request = source.entry, source.request
+        for slice_no in missing(entry, request):
+            wanted = Wanted(entry, request, slice_no)
+            if not await has_slice(self.lower, wanted, self.in_force.policies):
+                return False
+        return True
+
+    def close(self) -> None:
+        """Let go of responses that wait for somebody to want more of them."""
+        for stream in list(self.streams.values()):
+            stream.close()
+        self.streams.clear()
+
+    async def take(self, entry: SlicedEntry, number: int, stream: SliceStream) -> None:
+        """Bring a slice with a response that is here already."""
         fill = self.running[entry, number] = SliceFill()
-        return fill
+        try:
+            await stream.claim(number)
+            await self._receive(entry, number, fill, stream)
+        finally:
+            self._end(entry, number, fill)
 
     def fill(self, source: Source, number: int) -> SliceFill:
         """The fill that brings a slice, begun if need be. Raises RefusedError."""
@@ -128,22 +166,49 @@ class Slicer:
             return running
         if len(self.tasks) >= self.limits.fills_max:
             raise RefusedError("fills-max")
-        fill = self.begin(source.entry, number)
+        fill = self.running[source.entry, number] = SliceFill()
         self.tasks.start(self._run(source, number, fill))
         return fill
 
     async def _run(self, source: Source, number: int, fill: SliceFill) -> None:
         entry = source.entry
+        wanted = Wanted(entry, source.request, number)
         try:
-            received = await self._ask(source, *entry.span(number))
-        except UpstreamError as error:
+            data = await slice_of(self.lower, wanted, self.in_force.policies)
+            if data is not None:
+                fill.tier = DISK
+                self._append(fill, data)
+                self._keep(entry, number, fill)
+                return
+            stream = await self._stream(source, number)
+        except (UpstreamError, NotCachedError) as error:
             fill.fail(error)
-            self._end(entry, number, fill)
         else:
-            await self.receive(entry, number, fill, received)
+            await self._receive(entry, number, fill, stream)
+        finally:
+            self._end(entry, number, fill)
 
-    async def _ask(self, source: Source, first: int, last: int) -> Received:
-        """The answer that brings these bytes of the entry's representation, and no others."""
+    async def _stream(self, source: Source, number: int) -> SliceStream:
+        """What brings a slice: a response that comes to it anyway, else a new one; claimed."""
+        entry = source.entry
+        coming = self.streams.get(entry)
+        if coming is not None and coming.next == number and await coming.claim(number):
+            return coming
+        first, last = entry.span(number)
+        stream = await self._ask(source, first, last)
+        await stream.claim(number)
+        try:
+            await stream.skip_to(first)
+        except BaseException:
+            stream.close()
+            raise
+        return stream
+
+    async def _ask(self, source: Source, first: int, last: int) -> SliceStream:
+        """The answer that brings these bytes of the entry's representation, and no others.
+
+        Or all of it: that is what somebody sends who has no ranges.
+        """
         entry, request = source.entry, source.request
         fields = (*unconditional(request.fields), *rest_fields(entry.etag, first, last))
         request = replace(request, method=b"GET", fields=fields)
@@ -151,62 +216,83 @@ class Slicer:
         received = await self.asker.ask(entry.key, request, source.asked, sequence=sequence)
         head = received.head
         part = continues(head, entry.etag, first, entry.length)
-        if head.status == 206 and part is not None and part.last == last:
-            whole = as_whole(head)
+        if head.status == 200:  # no ranges any more, or not for us
+            self.unsliced.remember(entry.key, received.times.response_mono)
+        if part is not None and (head.status == 200 or part.last == last):
+            whole = as_whole(head) if head.status == 206 else head
             assert whole is not None
             policy = self.in_force.policies.for_response(request, whole)
             judged = judge_storing(request, whole, received.times, policy)
             if not isinstance(judged, NoStore):
-                return received
+                return SliceStream(received, part.first, part.last)
         received.response.close()
         if head.status in SERVER_ERRORS:
             raise UpstreamError("slice-refused", f"status {head.status} to a range")
         self.memory.remove(entry)
-        if head.status == 200:  # no ranges any more, or not for us
-            self.unsliced.remember(entry.key, received.times.response_mono)
         raise ChangedError("changed", "the origin has another representation by now")
 
-    async def receive(
-        self, entry: SlicedEntry, number: int, fill: SliceFill, received: Received
+    async def _receive(
+        self, entry: SlicedEntry, number: int, fill: SliceFill, stream: SliceStream
     ) -> None:
-        """Take the body of a slice; keep the slice when it is whole."""
+        """Take a slice from a claimed stream; keep it when it is whole."""
         first, last = entry.span(number)
-        response = received.response
+        received = stream.received
+        if stream.has_more:
+            self.streams[entry] = stream
         try:
-            while piece := await response.read():
+            if entry.below is not None:
+                await self.lower.room()
+            while left := last + 1 - first - fill.body.size:
+                piece = await stream.read(left)
                 if received.peer:
                     self.counters.peer_bytes += len(piece)
                 else:
                     self.counters.fill_bytes += len(piece)
-                fill.reserved_bytes += len(piece)
-                self.memory.reserve(len(piece))
-                self.memory.watch(fill.body.append(piece))
+                self._append(fill, piece)
                 del piece
-                fill.tell()
-                if fill.body.size > last - first + 1:
-                    break
-            if fill.body.size != last - first + 1:
-                raise UpstreamError("truncated", "a slice of another length than announced")
-            self._keep(entry, number, fill)
+            self._keep(entry, number, fill, second_hand=received.peer)
         except UpstreamError as error:
+            stream.close()
             fill.fail(error)
+        except BaseException:
+            stream.close()
+            raise
         finally:
-            response.close()
-            self._end(entry, number, fill)
+            stream.park(partial(self._forget, entry, stream))
+            if not stream.is_open:
+                self._forget(entry, stream)
 
-    def _keep(self, entry: SlicedEntry, number: int, fill: SliceFill) -> None:
+    def _forget(self, entry: SlicedEntry, stream: SliceStream) -> None:
+        """Nobody wants more of a response, or there is no more."""
+        stream.close()
+        if self.streams.get(entry) is stream:
+            del self.streams[entry]
+
+    def _append(self, fill: SliceFill, piece: bytes) -> None:
+        fill.reserved_bytes += len(piece)
+        self.memory.reserve(len(piece))
+        self.memory.watch(fill.body.append(piece))
+        fill.tell()
+
+    def _keep(
+        self, entry: SlicedEntry, number: int, fill: SliceFill, *, second_hand: bool = False
+    ) -> None:
         (data,) = fill.body.slices()
         self.memory.release(fill.reserved_bytes)
         fill.reserved_bytes = 0
-        if self.memory.grow(entry, number, data, self._kept_bytes_max) and entry.is_complete:
+        self.lower.offer_slice(entry, number, data, second_hand=second_hand)
+        if self.memory.grow(entry, number, data, self._kept_max_bytes(entry)) and entry.is_complete:
             whole = entry.become_whole()
             self.memory.remove(entry)
             self.memory.store(whole)
             self.counters.stored += 1
 
-    @property
-    def _kept_bytes_max(self) -> int:
-        return min(self.limits.object_max_bytes, self.memory.budget_bytes // 2)
+    def _kept_max_bytes(self, entry: SlicedEntry) -> int:
+        """How much of an entry memory keeps: little of what it cannot hold and others do."""
+        most = min(self.limits.object_max_bytes, self.memory.budget_bytes // 2)
+        if entry.length <= most or entry.below is None:
+            return most
+        return min(most, max(_PASSING_MIN_BYTES, self.memory.budget_bytes // _PASSING_SHARE))
 
     def _end(self, entry: SlicedEntry, number: int, fill: SliceFill) -> None:
         if self.running.get((entry, number)) is fill:
@@ -218,6 +304,15 @@ class Slicer:
         fill.fail(UpstreamError("fill-ended", "this edge is shutting down"))
 
 
+def _from_disk(says: CacheStatus, ttl_s: int) -> CacheStatus:
+    """What Cache-Status tells of slices that need not be forwarded for, after all."""
+    if says.forward is None:
+        return says
+    if says.forward is Forward.STALE:
+        return replace(says, detail=DISK)
+    return CacheStatus(ttl_s=ttl_s, detail=DISK)
+
+
 class SlicedBody:
     """Bytes of a sliced entry: from memory where they are there, else from their slice's fill."""
 
@@ -226,12 +321,15 @@ class SlicedBody:
         self._source = source
         self._at = first
         self._last = last
+        self.tier = ""  # that had what had to be asked for first; "" when it was all in memory
         self._begun: Piece = b""
         self._fill: tuple[int, SliceFill] | None = None
 
     async def begin(self) -> None:
         """Wait for the first bytes: what cannot be had is an error then, not a cut later."""
         self._begun = await self._next()
+        if self._fill is not None:
+            self.tier = self._fill[1].tier
 
     async def read(self) -> Piece:
         """The next bytes, waiting for them."""
@@ -267,7 +365,5 @@ class SlicedBody:
         entry = self._source.entry
         if number * SLICE_BYTES > self._last or entry.slice(number) is not None:
             return
-        try:
+        with suppress(RefusedError):  # it is asked for again when it is needed
             self._slicer.fill(self._source, number)
-        except RefusedError:
-            return  # it is asked for again when it is needed

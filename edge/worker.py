@@ -7,7 +7,6 @@ import socket
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
@@ -99,10 +98,11 @@ class Worker:
         self.is_draining = False
         self.origins = upstreams.origins
         self.prober = Prober(self.client, self.origins, self.counters, path=settings.probe_path)
-        self.lower = LowerTiers(counters=self.counters)
+        whole_max_bytes = min(limits.object_max_bytes, self.memory.budget_bytes // 2)
+        self.lower = LowerTiers(counters=self.counters, whole_max_bytes=whole_max_bytes)
         self.disk: DiskTier | None = None
         if settings.disk is not None:
-            self._open_disk(Path(settings.disk))
+            self._open_disk()
         asker = Asker(
             client=self.client,
             upstreams=upstreams,
@@ -112,7 +112,8 @@ class Worker:
             counters=self.counters,
             budget=RetryBudget(limits.retry_ratio, limits.retry_burst),
         )
-        slicer = Slicer(
+        self.slicer = Slicer(
+            lower=self.lower,
             asker=asker,
             memory=self.memory,
             tasks=self.tasks,
@@ -123,8 +124,7 @@ class Worker:
         )
         filler = Filler(
             asker=asker,
-            slicer=slicer,
-            lower=self.lower,
+            slicer=self.slicer,
             others=OtherVariants(self.memory, self.in_force, self.counters),
             memory=self.memory,
             fills=self.fills,
@@ -153,10 +153,9 @@ class Worker:
             for accounts in (self.accounts, self.peer_accounts)
         )
 
-    def _open_disk(self, root: Path) -> None:
-        wait_s = self.settings.limits.disk_wait_s
+    def _open_disk(self) -> None:
         opened = open_tier(
-            root, wait_s=wait_s, memory=self.memory, counters=self.counters, tasks=self.tasks
+            self.settings, memory=self.memory, counters=self.counters, tasks=self.tasks
         )
         if opened is not None:
             self.disk, self.lower.purged = opened
@@ -172,6 +171,7 @@ class Worker:
         """End what runs beside the serving of players, who are gone."""
         self.watch.stop()
         await self.tasks.close()
+        self.slicer.close()
         self.client.close()
         if self.disk is not None:
             self.disk.close()

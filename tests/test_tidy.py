@@ -40,7 +40,8 @@ RIM = {
         ),
         *("loop_watch.py", "renewal.py", "secure.py", "tls.py", "windows.py", "worker.py"),
         *("access_log.py", "accounts.py", "asking.py", "http2.py", "peer_dir.py", "probes.py"),
-        *("rounds.py", "slicing.py", "stream_player.py", "switching.py", "upkeep.py"),
+        *("rounds.py", "slice_stream.py", "slicing.py", "standing_in.py", "stream_player.py"),
+        *("switching.py", "upkeep.py"),
     },
     "failover": set(),
     "origin": {

@@ -58,3 +58,12 @@ def test_a_window_holds_what_is_not_read_yet(sizes, later, draw):
             freed += sum(map(len, body.drop_before(offset)))
             assert freed == body.dropped_bytes <= offset
         assert offset == body.size == body.dropped_bytes == len(whole)
+
+
+def test_a_piece_that_is_a_slice_is_no_second_object() -> None:
+    body = GrowingBody()
+    piece = bytes(SLICE_BYTES)
+    assert body.append(piece) == []
+    assert body.slices()[0] is piece
+    longer = bytes(SLICE_BYTES + 1)
+    assert body.append(longer) == [longer]  # whoever reads it holds it beside the slice

@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from edge.arena import SLICE_BYTES
 from edge.disk_format import (
+    SLICED,
     START_BYTES,
+    WHOLE,
     DamagedError,
     DiskHead,
     decode,
@@ -25,7 +27,8 @@ LENGTHS = st.integers(0, 5 * SLICE_BYTES)
 @st.composite
 def heads(draw: st.DrawFn) -> DiskHead:
     length = draw(LENGTHS)
-    count = slices_of(length)
+    part = draw(st.sampled_from([WHOLE, SLICED, *range(slices_of(length))]))
+    count = {WHOLE: slices_of(length), SLICED: 0}.get(part, 1)
     numbers = st.integers(0, 2**32 - 1)
     return DiskHead(
         key=draw(st.binary(max_size=200)),
@@ -40,6 +43,7 @@ def heads(draw: st.DrawFn) -> DiskHead:
         log_id=draw(st.binary(min_size=8, max_size=8)),
         purge_sequence=draw(st.integers(0, 2**64 - 1)),
         length=length,
+        part=part,
         checksums=tuple(draw(st.lists(numbers, min_size=count, max_size=count))),
     )
 

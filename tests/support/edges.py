@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from edge.disk_keeper import DiskKeeper
 from edge.handover import Handover
-from edge.purges import PurgeKind, PurgePage
+from edge.purges import Purge, PurgeKind, PurgePage
 from edge.settings import MIB, Address, CertificatePair, EdgeSettings, Limits
 from edge.tls import read_pairs
 from edge.whom_to_ask import upstreams_of
@@ -207,6 +209,7 @@ class Edge:
     page: PurgePage
     server: Server
     port: int
+    disk: DiskKeeper | None = None
     clients: list[Client] = field(default_factory=list)
     tls: ssl.SSLContext | None = None  # for clients of an edge that serves TLS
 
@@ -244,6 +247,15 @@ class Edge:
         self.page.publish(kind, value, soft=soft)
         self.worker.follower.catch_up()
 
+    async def purge_for_good(
+        self, kind: PurgeKind, value: bytes = b"", *, soft: bool = False
+    ) -> None:
+        """The same of an edge with a disk, whose log outlives it."""
+        assert self.disk is not None
+        purge = Purge(sequence=self.page.epoch() + 1, kind=kind, value=value, soft=soft)
+        await self.disk.record([purge])
+        self.purge(kind, value, soft=soft)
+
 
 @asynccontextmanager
 async def running_edge(
@@ -256,20 +268,28 @@ async def running_edge(
     tls: Sequence[CertificatePair] = (),
     policies: dict[str, Any] | None = None,
     trusted_proxies: tuple[str, ...] = (),
+    disk: Path | None = None,
+    disk_bytes: int = 1 << 30,
     **limits: Any,
 ) -> AsyncIterator[Edge]:
     """An edge in front of `origin_url`; `limits` replace those of its settings."""
+    keeper = None
+    if disk is not None:
+        keeper = DiskKeeper(disk, disk_bytes)
+        limits.setdefault("disk_wait_s", PATIENCE_S)  # this machine may be busy with other tests
     limits.setdefault("drain_grace_s", 0.0)
     limits.setdefault("drain_s", 2.0)
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     listener.setblocking(False)
     port = listener.getsockname()[1]
-    page = PurgePage.create(workers=1)
+    page = PurgePage.create(workers=1, sequence=0 if keeper is None else keeper.sequence)
     given = Handover(
         settings=EdgeSettings(
             listen=Address("127.0.0.1", port),
             origin=origin_url,
             memory_bytes=memory_bytes,
+            disk=None if disk is None else str(disk),
+            disk_bytes=disk_bytes,
             access_log=access_log,
             access_log_sample=access_log_sample,
             debug_token=debug_token,
@@ -288,7 +308,7 @@ async def running_edge(
     server = Server(worker)
     serving = asyncio.create_task(server.run_on([listener]))
     await server.serving.wait()
-    edge = Edge(worker, page, server, port, tls=client_context() if tls else None)
+    edge = Edge(worker, page, server, port, keeper, tls=client_context() if tls else None)
     try:
         yield edge
     finally:
@@ -298,6 +318,8 @@ async def running_edge(
         await serving
         await worker.close()
         page.close()
+        if keeper is not None:
+            keeper.close()
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from cache_policies.stored import Times
 from edge.arena import SLICE_BYTES
 from edge.entry import Entry
 from edge.errors import StorageError
+from edge.sliced import SlicedEntry
 
 
 class DictHeld:
@@ -30,6 +31,7 @@ class DictHeld:
         self.times = Times(response_wall=now_wall, response_mono=now_mono)
         self.purge_sequence = sequence
         self.length = len(body)
+        self.is_sliced = False
         self.is_open = False
         self.dropped = False
         self._body = body
@@ -57,9 +59,13 @@ class DictTier:
 
     def __init__(self) -> None:
         self.held: dict[bytes, DictHeld] = {}
+        self.object_max_bytes = 1 << 40
         self.offered: list[Entry] = []
+        self.given: list[int] = []  # numbers of slices
 
-    async def find(self, key: bytes, fields: Fields) -> DictHeld | None:
+    async def find(
+        self, key: bytes, fields: Fields, slice_no: int | None = None
+    ) -> DictHeld | None:
         found = self.held.get(key)
         if found is None or found.dropped:
             return None
@@ -68,3 +74,14 @@ class DictTier:
 
     def offer(self, entry: Entry, *, after: int, second_hand: bool) -> None:
         self.offered.append(entry)
+
+    def offer_slice(
+        self, entry: SlicedEntry, slice_no: int, data: bytes, *, second_hand: bool
+    ) -> None:
+        self.given.append(slice_no)
+
+    async def room(self) -> None:
+        pass
+
+    def asked(self, key: bytes, variant: bytes) -> int:
+        return 1
