@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 from cache_policies.message import Fields, RequestHead, ResponseHead, end_to_end
+from cache_policies.targeted import DEVICE
 from edge.entry import IDENTITY, VIA
 
 HOP: Final = b"amaro-hop"  # marks a fill that one worker asks of another; trusted on their socket
@@ -34,6 +35,7 @@ UNTRUSTED: Final = frozenset(  # a player may not say who it is, nor what it rea
         b"front-end-https",
         b"proxy",
         b"request-uri",
+        b"surrogate-capability",
         b"true-client-ip",
         b"x-accel-mapping",
         b"x-azure-clientip",
@@ -87,6 +89,10 @@ UNTRUSTED: Final = frozenset(  # a player may not say who it is, nor what it rea
     }
 )
 _NOT_FORWARDED: Final = UNTRUSTED | _FRAMING
+_OF_THIS_CACHE: Final = (
+    (b"via", VIA),
+    (b"surrogate-capability", DEVICE + b'="Surrogate/1.0"'),  # Edge Architecture §2.1
+)
 FOR: Final = b"x-forwarded-for"  # a client's address, as the edge saw it
 
 
@@ -109,11 +115,11 @@ def unconditional(fields: Fields) -> Fields:
 
 def forwarded_fields(request: RequestHead, client: bytes, *, hop: bytes | None) -> Fields:
     """The fields to send upstream; a peer gets the hop marker, so that it asks nobody else."""
-    own = (HOP, hop) if hop is not None else (b"via", VIA)
+    own: Fields = ((HOP, hop),) if hop is not None else _OF_THIS_CACHE
     return (
         (b"host", request.host),
         *request.fields,
-        own,
+        *own,
         (FOR, client),
         (b"x-forwarded-proto", request.scheme),
     )

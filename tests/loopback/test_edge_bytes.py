@@ -221,4 +221,5 @@ async def test_what_is_between_two_hops_stays_there() -> None:
         client.send(b"GET / HTTP/1.1\r\nHost: edge.test\r\n" + b"\r\n".join(lines) + b"\r\n\r\n")
         assert (await client.read()).status == 200
         names = {line.split(b":")[0] for line in origin.heads[-1].split(b"\r\n")[1:] if line}
-        assert names == {b"host", b"via", b"x-forwarded-for", b"x-forwarded-proto", b"x-yours"}
+        own = {b"host", b"via", b"surrogate-capability", b"x-forwarded-for", b"x-forwarded-proto"}
+        assert names == {*own, b"x-yours"}

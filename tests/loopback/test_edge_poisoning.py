@@ -7,7 +7,14 @@ import pytest
 from tests.support.edges import Asked, Edge, edge_and_origin, response
 
 FRESH = "Cache-Control: max-age=600"
-OWN = {"host", "via", "x-forwarded-for", "x-forwarded-proto", "range"}  # the edge's own words
+OWN = {
+    "host",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "range",
+    "surrogate-capability",
+}  # the edge's own words
 
 PLANTED = """
     Ali-CDN-Real-IP: 6.6.6.6
@@ -57,6 +64,7 @@ PLANTED = """
     X-Original-Host: evil.test
     X-Original-Method: DELETE
     X-Original-URI: /admin
+    Surrogate-Capability: evil="ESI/1.0"
     X-Original-URL: /admin
     X-Originating-IP: 6.6.6.6
     X-Override-URL: /admin
@@ -154,6 +162,7 @@ async def test_planted_fields_reach_nobody() -> None:
             asked = origin.asked[-1]
             assert asked.get("x-forwarded-for") == b"127.0.0.1", field
             assert asked.get("x-forwarded-proto") == b"http", field
+            assert asked.get("surrogate-capability") == b'amaro-edge="Surrogate/1.0"', field
             assert {each.get("range") for each in origin.asked} <= {None, b"bytes=0-1048575"}, field
         assert len(origin.asked) == len(planted)
 
