@@ -28,6 +28,7 @@ CANCEL: Final = 0x8
 ENHANCE_YOUR_CALM: Final = 0xB
 
 STREAM_MAX: Final = 0x7FFF_FFFF
+WINDOW_BYTES: Final = 65_535  # that windows begin with, in both directions (RFC 9113 §6.9.2)
 FRAME_BYTES_MAX: Final = 16_384  # of a payload: what every peer takes
 
 ALLOWANCE_MAX: Final = 1000  # frames of no use that are taken at once
@@ -43,6 +44,14 @@ _HEADER_BYTES: Final = 9
 
 class FloodError(Exception):
     """A peer that sends frames of no use faster than anybody needs to."""
+
+
+class WindowError(Exception):
+    """A peer raised a window beyond 2^31-1, or sent beyond one; `stream_id` 0: the connection's."""
+
+    def __init__(self, stream_id: int) -> None:
+        super().__init__(stream_id)
+        self.stream_id = stream_id
 
 
 def header(length: int, kind: int, flags: int, stream_id: int) -> bytes:
@@ -75,10 +84,35 @@ def rst_stream(stream_id: int, error: int) -> bytes:
     return header(4, RST_STREAM, 0, stream_id) + error.to_bytes(4, "big")
 
 
+def window_update(stream_id: int, increment: int) -> bytes:
+    """A WINDOW_UPDATE frame."""
+    return header(4, WINDOW_UPDATE, 0, stream_id) + increment.to_bytes(4, "big")
+
+
+def without_window_updates(frames: bytes) -> bytes:
+    """Whole frames but for the WINDOW_UPDATEs among them."""
+    kept, at = [], 0
+    while at < len(frames):
+        word, _, _ = _HEADER.unpack_from(frames, at)
+        end = at + _HEADER_BYTES + (word >> 8)
+        if word & 0xFF != WINDOW_UPDATE:
+            kept.append(frames[at:end])
+        at = end
+    return b"".join(kept)
+
+
 class Incoming:
     """Splits what comes into frames, in any cut; keeps back what is not for the parser."""
 
-    __slots__ = ("_allowance", "_rest", "_since_mono", "_skip", "credits", "initial_window")
+    __slots__ = (
+        "_allowance",
+        "_rest",
+        "_since_mono",
+        "_skip",
+        "bodies",
+        "credits",
+        "initial_window",
+    )
 
     def __init__(self, now_mono: float) -> None:
         self._rest = b""
@@ -86,7 +120,8 @@ class Incoming:
         self._allowance = float(ALLOWANCE_MAX)
         self._since_mono = now_mono
         self.credits: list[tuple[int, int]] = []  # (stream or 0, bytes) since it was last cleared
-        self.initial_window = 65_535  # of streams, as the peer last said
+        self.bodies: list[tuple[int, int]] = []  # likewise: (stream, bytes) of each DATA
+        self.initial_window = WINDOW_BYTES  # of streams, as the peer last said
 
     def sent(self, body_bytes: int) -> None:
         """Expect WINDOW_UPDATEs for these."""
@@ -117,6 +152,8 @@ class Incoming:
                     begin = end
                 elif kind == SETTINGS and not flags & ACK:
                     self._settings(data[at + 9 : end])
+            elif length:
+                self.bodies.append((stream_id & STREAM_MAX, length))
             if end > size:
                 self._skip = end - size
                 end = size

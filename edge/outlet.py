@@ -6,33 +6,27 @@ from collections.abc import Iterable
 from typing import Final
 
 from edge.body import Piece
-from edge.frames import DATA, END_STREAM, FRAME_BYTES_MAX, STREAM_MAX, header
+from edge.frames import DATA, END_STREAM, STREAM_MAX, WINDOW_BYTES, WindowError, header
 
 WORTH_BYTES: Final = 8_192
 """Less than this of a window is left alone while more waits.
 
 A player that confirms each frame as it takes it would have us cut bodies into ever smaller ones.
 """
+DATA_BYTES_MAX: Final = 16_375  # of a frame: with its header it is one TLS record
 EARLY_MAX: Final = 256  # streams that are given credit before their request was read
-
-
-class WindowError(Exception):
-    """A peer raised a window beyond 2^31-1; `stream_id` is 0 for the connection's."""
-
-    def __init__(self, stream_id: int) -> None:
-        super().__init__(stream_id)
-        self.stream_id = stream_id
 
 
 class Outgoing:
     """What one stream has to send."""
 
-    __slots__ = ("ended", "id", "moved_mono", "pieces", "queued", "waiting_bytes", "window")
+    __slots__ = ("at", "ended", "id", "moved_mono", "pieces", "queued", "waiting_bytes", "window")
 
     def __init__(self, stream_id: int, window: int, now_mono: float) -> None:
         self.id = stream_id
         self.window = window
         self.pieces: deque[Piece] = deque()
+        self.at = 0  # bytes of the first one that have left
         self.waiting_bytes = 0
         self.ended = False  # nothing comes after the pieces
         self.queued = False  # it has its place in the turns
@@ -43,14 +37,14 @@ class Outlet:
     """All streams that are being answered, and the turns that they take."""
 
     def __init__(self) -> None:
-        self.window = 65_535  # the connection's
-        self.initial_window = 65_535
+        self.window = WINDOW_BYTES  # the connection's
+        self.initial_window = WINDOW_BYTES
         self.streams: dict[int, Outgoing] = {}
         self.waiting_bytes = 0
         self._turns: deque[Outgoing] = deque()
         self._early: dict[int, int] = {}
         self._last_id = 0
-        self._largest = 65_535  # that the connection's window has been
+        self._largest = WINDOW_BYTES  # that the connection's window has been
 
     # streams
 
@@ -85,6 +79,7 @@ class Outlet:
             self.waiting_bytes -= stream.waiting_bytes
             stream.waiting_bytes = 0
             stream.pieces.clear()
+            stream.at = 0
             stream.ended = False
         return stream
 
@@ -123,23 +118,19 @@ class Outlet:
         """Whether `take` would return anything."""
         return bool(self._turns) and self._lets(self._turns[0])
 
-    def take(self, bytes_max: int, now_mono: float) -> tuple[list[Piece], int, list[int]]:
-        """DATA frames of about `bytes_max`, the bytes of bodies in them, and the streams they end.
+    def take(self, bytes_max: int, now_mono: float) -> tuple[list[bytes], int, list[int]]:
+        """DATA frames of at most `bytes_max`, bytes of bodies in them, and the streams they end.
 
         Each stream sends one frame a turn.
         """
-        frames: list[Piece] = []
+        frames: list[bytes] = []
         finished: list[int] = []
         turns, left = self._turns, bytes_max
-        while turns and left > 0:
-            stream = turns[0]
-            if not self._lets(stream):
-                break
-            turns.popleft()
+        while turns and left > 0 and self._lets(turns[0]):
+            stream = turns.popleft()
             stream.queued = False
-            sent = self._frame(stream, frames, left)
-            left -= sent
             stream.moved_mono = now_mono
+            left -= self._frame(stream, frames, left)
             if stream.ended and not stream.waiting_bytes:
                 del self.streams[stream.id]
                 finished.append(stream.id)
@@ -149,9 +140,10 @@ class Outlet:
 
     def _lets(self, stream: Outgoing) -> bool:
         """Whether the connection's window is worth a frame of this stream."""
-        return self.window >= min(stream.waiting_bytes, WORTH_BYTES, self._largest // 2)
+        window = self.window
+        return window >= WORTH_BYTES or window >= min(stream.waiting_bytes, self._largest // 2)
 
-    def _frame(self, stream: Outgoing, frames: list[Piece], left: int) -> int:
+    def _frame(self, stream: Outgoing, frames: list[bytes], left: int) -> int:
         """Add a stream's next frame; return the bytes of the body in it."""
         pieces = stream.pieces
         if not pieces:
@@ -160,26 +152,34 @@ class Outlet:
             return 0
         if stream.window <= 0:  # it has shrunk since the stream got its turn
             return 0
-        first = pieces[0]
-        size = min(FRAME_BYTES_MAX, stream.window, self.window, left, len(first))
-        if size == len(first):
+        first, at = pieces[0], stream.at
+        rest = len(first) - at
+        size = min(DATA_BYTES_MAX, stream.window, self.window, left, rest)
+        if size == rest:
             pieces.popleft()
+            stream.at = 0
         else:
-            view = memoryview(first)
-            pieces[0], first = view[size:], view[:size]
+            stream.at = at + size
+        end = END_STREAM if stream.ended and not pieces else 0
+        if size != len(first):
+            first = memoryview(first)[at : at + size]
+        frames.append(header(size, DATA, end, stream.id) + first)
         stream.window -= size
         stream.waiting_bytes -= size
         self.window -= size
         self.waiting_bytes -= size
-        end = stream.ended and not pieces
-        frames += (header(size, DATA, END_STREAM if end else 0, stream.id), first)
         return size
 
     def _queue(self, stream: Outgoing) -> None:
         """Give a stream a turn when it has something that it may send."""
+        if stream.queued:
+            return
         waiting = stream.waiting_bytes
-        worth = min(waiting, WORTH_BYTES, max(self.initial_window // 2, 1))
-        ready = stream.window >= worth if waiting else stream.ended
-        if ready and not stream.queued:
-            stream.queued = True
-            self._turns.append(stream)
+        if waiting:
+            worth = min(waiting, WORTH_BYTES, max(self.initial_window // 2, 1))
+            if stream.window < worth:
+                return
+        elif not stream.ended:
+            return
+        stream.queued = True
+        self._turns.append(stream)

@@ -36,8 +36,8 @@ class Connection(Protocol):
     def reset(self, stream_id: int, error: int) -> None:
         """End a stream at once."""
 
-    def hold(self, stream_id: int, *, held: bool) -> None:
-        """Read nothing more while a stream's request body is held up."""
+    def wants_more(self, stream_id: int) -> None:
+        """Open a stream's window: what came of its request's body has been taken."""
 
     def go_slow(self, player: "StreamPlayer", follower: Follower) -> None:
         """Let the app answer, with the follower's place in the fill."""
@@ -133,12 +133,11 @@ class StreamPlayer:
             self.cycle.writable()
 
     def pause_reading(self) -> None:
-        """The app does not keep up with the request's body."""
-        self._connection.hold(self.stream.id, held=True)
+        """Nothing to do: a window that is not opened holds up this stream alone."""
 
     def resume_reading(self) -> None:
-        """It does again."""
-        self._connection.hold(self.stream.id, held=False)
+        """The app has taken what came."""
+        self._connection.wants_more(self.stream.id)
 
     # as a player
 

@@ -1,9 +1,10 @@
 """HTTP/2: the same answers as HTTP/1.1, many at once, as fast as the player takes them."""
 
 import asyncio
+import socket
 import time
 
-from tests.support.edges import Asked, edge_and_origin, response, until
+from tests.support.edges import Asked, edge_and_origin, response, running_edge, until
 from tests.support.http2 import Http2Client
 from tests.support.tls import EDGE
 
@@ -124,6 +125,52 @@ async def test_bodies_of_requests() -> None:
         await client.close()
 
 
+async def test_a_slow_upload_holds_up_no_other_stream() -> None:
+    go, asked = asyncio.Event(), asyncio.Event()
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """An origin that takes its time to read a body."""
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        asked.set()
+        await go.wait()
+        writer.transport.resume_reading()  # type: ignore[attr-defined]
+        await reader.readuntil(b"\r\n\r\n")
+        count, end = 0, b""
+        while end != b"0\r\n\r\n" and (got := await reader.read(1 << 16)):
+            count += got.count(b"u")
+            end = (end + got)[-5:]
+        writer.write(response(b"%d" % count, "Cache-Control: no-store"))
+        await writer.drain()
+        writer.close()
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+    origin = await asyncio.start_server(slow, sock=listener, limit=1 << 16)
+    url = f"http://127.0.0.1:{origin.sockets[0].getsockname()[1]}"
+    body = b"u" * (6 << 20)  # more than sockets hold
+    async with running_edge(url, tls=[EDGE]) as edge:
+        client = await Http2Client.open(edge)
+        stream_id = client.ask("/upload", method="POST", open_end=True)
+        sending = asyncio.create_task(client.upload(stream_id, body))
+        await asked.wait()
+        (protocol,) = edge.server.server_state.connections
+        streams = protocol._streams
+        await until(lambda: client.h2.local_flow_control_window(stream_id) == 0)
+        await until(lambda: len(streams.players[stream_id].cycle.body) > 40_000)
+        assert streams._inflow.held_bytes < 70_000
+        assert client.h2.outbound_flow_control_window > 40_000
+        for _ in range(3):
+            ping = client.ask("/.amaro/live")
+            await until(lambda sid=ping: client.answers[sid].ended)
+            assert client.answers[ping].status == 200
+        go.set()
+        await sending
+        assert (await client.read(stream_id)).body == b"%d" % len(body)
+        await client.close()
+    origin.close()
+    await origin.wait_closed()
+
+
 async def test_a_player_that_asks_first_is_told_to_continue() -> None:
     async with edge_and_origin(script, tls=[EDGE]) as (edge, _):
         client = await Http2Client.open(edge)
@@ -194,7 +241,7 @@ async def test_a_cancelled_stream_stops_its_fetch() -> None:
         client.h2.reset_stream(stream_id, 8)
         client.flush()
         (protocol,) = edge.server.server_state.connections
-        await until(lambda: not protocol._players)
+        await until(lambda: not protocol._streams.players)
         assert (await client.get("/hit")).status == 200
         await client.close()
 

@@ -105,6 +105,19 @@ class Http2Client:
             self.h2.end_stream(stream_id)
         self.flush()
 
+    async def upload(self, stream_id: int, body: bytes) -> None:
+        """Send a body as the windows allow."""
+        view = memoryview(body)
+        while view:
+            room = min(self.h2.local_flow_control_window(stream_id), 16_384)
+            if not room:
+                assert await self.step()
+                continue
+            self.send_body(stream_id, bytes(view[:room]), end=False)
+            view = view[room:]
+        self.h2.end_stream(stream_id)
+        self.flush()
+
     async def step(self) -> bool:
         """Read once; False at the end of the connection."""
         try:
