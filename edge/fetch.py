@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -136,9 +136,7 @@ class FillClient:
                 else:
                     _, connection = await loop.create_connection(make, upstream.host, upstream.port)
         except TimeoutError:
-            raise UpstreamTimeoutError(
-                "connect-timeout", f"{upstream.url}: no connection"
-            ) from None
+            raise UpstreamTimeoutError("connect-timeout", f"{upstream.url}: silent") from None
         except OSError as error:
             raise UpstreamError("connect-refused", f"{upstream.url}: {error}") from error
         self._open.add(connection)
@@ -147,6 +145,27 @@ class FillClient:
 
 class StaleConnectionError(UpstreamError):
     """A reused connection died before any byte of a response."""
+
+
+class Reply:
+    """The response of one exchange. Once that is over, its connection may be another's already."""
+
+    __slots__ = ("_connection", "_number", "fields", "length", "status")
+
+    def __init__(self, connection: "Connection") -> None:
+        head = connection.reader
+        self.status, self.fields, self.length = head.status, head.fields, head.length
+        self._connection = connection
+        self._number = connection.served
+
+    def read(self) -> Coroutine[None, None, bytes]:
+        """The next piece of the body, b"" at its true end; raises UpstreamError when cut off."""
+        return self._connection.read()
+
+    def close(self) -> None:
+        """End the exchange, if it has not ended by itself."""
+        if self._connection.served == self._number:
+            self._connection.close()
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -158,9 +177,9 @@ class Connection(asyncio.BufferedProtocol):
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
-        self._reader = ResponseReader(b"GET", limits.upstream_head_max_bytes)
+        self.reader = ResponseReader(b"GET", limits.upstream_head_max_bytes)
         self._active = False
-        self._served = 0
+        self.served = 0  # exchanges that ended cleanly
         self._until = 0.0  # of the loop's clock: when the exchange must have ended
         self._lost = False
         self._reading_paused = False
@@ -169,9 +188,6 @@ class Connection(asyncio.BufferedProtocol):
         self._patience = Patience()
         self._idle_timer: asyncio.TimerHandle | None = None
         self._sender: asyncio.Task[None] | None = None
-        self.status = 0
-        self.fields: Fields = ()
-        self.length: int | None = None
 
     # The exchange, as its one user sees it.
 
@@ -181,7 +197,7 @@ class Connection(asyncio.BufferedProtocol):
             self._idle_timer.cancel()
             self._idle_timer = None
         self._active = True
-        self._reader = ResponseReader(
+        self.reader = ResponseReader(
             fetch.method, self._limits.upstream_head_max_bytes, fetch.early
         )
         try:
@@ -196,14 +212,12 @@ class Connection(asyncio.BufferedProtocol):
         except BaseException:
             self.abort()
             raise
-        head = self._reader
-        self.status, self.fields, self.length = head.status, head.fields, head.length
-        return self
+        return Reply(self)
 
     async def _await_head(self) -> None:
         limit_s = self._limits.first_byte_s
         try:
-            while not self._reader.has_head:
+            while not self.reader.has_head:
                 await self._progress(None if self._sender is not None else limit_s)
                 if self._sender is not None and self._sender.done():
                     self._sender_result()
@@ -214,7 +228,7 @@ class Connection(asyncio.BufferedProtocol):
 
     async def read(self) -> bytes:
         """The next piece of the body, b"" at its true end; raises UpstreamError when cut off."""
-        reader = self._reader
+        reader = self.reader
         while True:
             if reader.pieces:
                 piece = reader.take()
@@ -232,9 +246,7 @@ class Connection(asyncio.BufferedProtocol):
             except TimeoutError:
                 self.abort()
                 limit = "idle-timeout" if left_s > self._limits.idle_s else "total-timeout"
-                raise UpstreamTimeoutError(
-                    limit, f"{self.upstream.url}: the body stalled"
-                ) from None
+                raise UpstreamTimeoutError(limit, f"{self.upstream.url}: body stalled") from None
             except UpstreamError:
                 self.abort()
                 raise
@@ -243,12 +255,12 @@ class Connection(asyncio.BufferedProtocol):
         """End the exchange: back to the pool after a complete response, else cut."""
         if not self._active:
             return
-        reader = self._reader
+        reader = self.reader
         sending = self._sender is not None and not self._sender.done()
         if reader.complete and reader.keep_alive and not sending and not self._lost:
             self._active = False
             self._sender = None
-            self._served += 1
+            self.served += 1
             self._drop()
             if self._reading_paused:
                 self._reading_paused = False
@@ -278,16 +290,16 @@ class Connection(asyncio.BufferedProtocol):
 
     async def _progress(self, limit_s: float | None) -> None:
         """Wait for news; raises TimeoutError, or UpstreamError once the connection died."""
-        if self._reader.error is not None:
-            raise self._reader.error.again()
+        if self.reader.error is not None:
+            raise self.reader.error.again()
         if self._lost:
             raise self._cut_off()
         await self._patience.wait(limit_s)
 
     def _cut_off(self) -> UpstreamError:
-        if self._served and not self._reader.has_bytes:
+        if self.served and not self.reader.has_bytes:
             return StaleConnectionError("connection-lost", "a pooled connection was closed")
-        if not self._reader.has_head:
+        if not self.reader.has_head:
             return UpstreamError(
                 "connection-lost", f"{self.upstream.url}: closed without an answer"
             )
@@ -310,11 +322,11 @@ class Connection(asyncio.BufferedProtocol):
                 await asyncio.wait_for(asyncio.shield(self._writable), self._limits.idle_s)
         if left is None:
             self._transport.write(b"0\r\n\r\n")
-        self._loop.call_later(self._limits.first_byte_s, self._body_unanswered, self._reader)
+        self._loop.call_later(self._limits.first_byte_s, self._body_unanswered, self.reader)
         self._patience.tell()
 
     def _body_unanswered(self, reader: ResponseReader) -> None:
-        if self._active and self._reader is reader and not reader.has_head:
+        if self._active and self.reader is reader and not reader.has_head:
             reader.error = UpstreamTimeoutError(
                 "first-byte-timeout", f"{self.upstream.url}: silent"
             )
@@ -322,7 +334,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _sender_result(self) -> None:
         sender = self._sender
-        if sender is None or sender.cancelled() or self._reader.has_head:
+        if sender is None or sender.cancelled() or self.reader.has_head:
             return
         error = sender.exception()
         if isinstance(error, EdgeError):
@@ -345,7 +357,7 @@ class Connection(asyncio.BufferedProtocol):
         if not self._active:  # an answer nobody asked for
             self.abort()
             return
-        reader = self._reader
+        reader = self.reader
         reader.feed(self._client.buffer[:nbytes])
         self._count(reader.held_bytes)
         window_bytes = 0 if self._client.account.shortage() else WINDOW_BYTES
@@ -355,7 +367,7 @@ class Connection(asyncio.BufferedProtocol):
         self._patience.tell()
 
     def _drop(self) -> None:
-        self._reader.drop()
+        self.reader.drop()
         self._count(0)
 
     def _count(self, held_bytes: int) -> None:
@@ -367,7 +379,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
-        self._reader.end_of_stream(clean=exc is None)
+        self.reader.end_of_stream(clean=exc is None)
         if self._idle_timer is not None:
             self._idle_timer.cancel()
         if self._sender is not None:
