@@ -8,6 +8,8 @@ GC_YOUNG: Final = 4_000  # allocations between two passes over the newest object
 GC_MIDDLE: Final = 2  # of those between two over what they left: 10 ms, entries being far apart
 LIBC: Final = ctypes.CDLL(None)
 MAPPED_BYTES_MIN: Final = 288 * 1024
+TRIMMED_BYTES_MIN: Final = 4 << 20  # free at the heap's end: what arrives comes and goes there
+_M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
 
@@ -20,6 +22,7 @@ def tight_heap() -> None:
     """
     if hasattr(LIBC, "mallopt"):
         LIBC.mallopt(_M_MMAP_THRESHOLD, MAPPED_BYTES_MIN)
+        LIBC.mallopt(_M_TRIM_THRESHOLD, TRIMMED_BYTES_MIN)
         LIBC.mallopt(_M_ARENA_MAX, 1)
 
 
