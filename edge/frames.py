@@ -34,7 +34,7 @@ FRAME_BYTES_MAX: Final = 16_384  # of a payload: what every peer takes
 ALLOWANCE_MAX: Final = 1000  # frames of no use that are taken at once
 ALLOWANCE_PER_S: Final = 100
 ALLOWANCE_PER_REQUEST: Final = 2
-BYTES_PER_ALLOWANCE: Final = 4096  # of bodies sent: their receipt is confirmed in WINDOW_UPDATEs
+BYTES_PER_ALLOWANCE: Final = 1024  # of bodies sent: their receipt is confirmed in WINDOW_UPDATEs
 
 _INITIAL_WINDOW_SIZE: Final = b"\x00\x04"
 _HEADER: Final = Struct(">IBI")  # length and type, flags, stream
