@@ -60,6 +60,8 @@ async def have_slices(edge: Edge, root: Path, *numbers: int) -> None:
     for number in numbers:
         for _ in range(2):
             await seek(edge, number)
+    assert edge.worker.disk is not None
+    edge.worker.disk.writer.look()  # now, instead of within a second
     await until(lambda: parts_on_disk(root) == [SLICED, *sorted(numbers)])
     await at_rest(edge)
 
