@@ -49,9 +49,14 @@ class Edge:
             f"{self.admin}/purge", json=order, headers=authorization, timeout=30
         ).raise_for_status()
 
-    def longest_stall_ms(self) -> float:
-        """Return the longest stall of the loop since this was last asked."""
-        return 1e3 * self.metrics()["amaro_edge_loop_stall_max_seconds"]
+    def longest_stall_ms(self) -> tuple[float, float]:
+        """Return the longest stall of the loop since this was last asked, and its own share.
+
+        The share is of work of its own, whatever else ran on the machine.
+        """
+        said = self.metrics()
+        stall_s = said["amaro_edge_loop_stall_max_seconds"]
+        return 1e3 * stall_s, 1e3 * said["amaro_edge_loop_busy_max_seconds"]
 
     def client_context(self, *alpn: str) -> ssl.SSLContext:
         """Return a context that trusts this edge's certificate, and no other."""

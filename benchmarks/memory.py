@@ -64,7 +64,7 @@ async def objects(number: int, churned: int) -> dict[str, Any]:
         resident = Resident(it.server.process.pid)
         it.metrics()
         await ask(it.server.port, small(0, number), CONNECTIONS)
-        filling_ms = it.longest_stall_ms()
+        filling_ms, filling_busy_ms = it.longest_stall_ms()
         await asyncio.sleep(1.0)
         there = it.metrics()["amaro_edge_memory_objects"]
         grown = resident.grown_bytes()
@@ -76,15 +76,17 @@ async def objects(number: int, churned: int) -> dict[str, Any]:
             )
             it.purge(tags=[f"asset-{each:08d}" for each in range(part * 20, part * 20 + 20)])
             it.purge(prefix=f"/o/{part}77")
-        churn_ms = it.longest_stall_ms()
+        churn_ms, churn_busy_ms = it.longest_stall_ms()
         it.purge(all=True)
-        purge_ms = it.longest_stall_ms()
+        purge_ms, _ = it.longest_stall_ms()
         return {
             "objects": there,
             "overhead_bytes_per_object": rest / there,
             "resident_bytes_per_object": grown / there,
             "longest_stall_filling_ms": filling_ms,
+            "longest_busy_filling_ms": filling_busy_ms,
             "longest_stall_churn_ms": churn_ms,
+            "longest_busy_churn_ms": churn_busy_ms,
             "longest_stall_purge_all_ms": purge_ms,
         }
 
@@ -118,6 +120,7 @@ async def churn(seconds: float) -> dict[str, Any]:
             "peak_share_of_budget": resident.peak_bytes / it.budget_bytes,
             "evicted": said["amaro_edge_evicted_total"],
             "longest_stall_ms": 1e3 * said["amaro_edge_loop_stall_max_seconds"],
+            "longest_busy_ms": 1e3 * said["amaro_edge_loop_busy_max_seconds"],
         }
 
 

@@ -75,9 +75,15 @@ GAUGES: Final[dict[str, tuple[str, dict[str, str], str]]] = {
         {},
         "The longest that a worker's event loop stood still since the last scrape",
     ),
+    "loop_busy_max_s": (
+        "amaro_edge_loop_busy_max_seconds",
+        {},
+        "The longest that it stood still for work of its own, not for want of a core",
+    ),
 }
 Pick: TypeAlias = Callable[[float, float], float]
 WORST: Final[dict[str, Pick]] = {  # the node's value is that of its worst worker
+    "loop_busy_max_s": max,
     "loop_stall_max_s": max,
     "origin_up": min,
 }

@@ -278,6 +278,7 @@ class Worker:
             "budget_bytes": self.memory.budget_bytes,
             "fills_running": len(self.tasks),
             **eviction_values(self.memory.tournament),
+            "loop_busy_max_s": self.watch.busiest_s(),
             "loop_stall_max_s": self.watch.longest_s(),
             **dict(self.watch.lateness.said("loop_late")),
             **dict(self.origins.told()),

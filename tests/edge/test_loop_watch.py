@@ -44,3 +44,12 @@ def test_lateness_is_counted_and_the_longest_told_once() -> None:
     assert loop.timers[0][0] == pytest.approx(loop.now + EVERY_S)
     watch.stop()
     assert not loop.timers
+
+
+def test_what_others_did_to_the_core_is_told_apart() -> None:
+    watch = LoopWatch()
+    watch.see(0.5, 0.02)  # half a second late, most of it without a core
+    watch.see(0.004, 0.03)
+    assert watch.longest_s() == 0.5
+    assert watch.busiest_s() == 0.02
+    assert watch.busiest_s() == 0.0
