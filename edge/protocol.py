@@ -5,12 +5,8 @@ What this project touches of uvicorn and httptools' request side is in this file
 bytes, at most one read of them, and are answered in order by construction.
 """
 
-import asyncio
 from time import monotonic
-from typing import Any, Final
-
-from uvicorn.config import Config
-from uvicorn.server import ServerState
+from typing import Final
 
 from cache_policies.key import normalise
 from edge.arena import SLICE_BYTES, Slot
@@ -53,19 +49,10 @@ class EdgeProtocol(Connection):
     """One connection, and what is asked on it."""
 
     chunks = True  # it can frame a body whose length is not known
-
-    def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self._body: RequestBody | None = None  # whose bytes come next
-        self._facts: Facts | None = None  # of the last plain head here
-        self._logged = b""  # what each line of the log says of who asks
-        self._logged_prefix: bytes | None = None  # and the prefix of keys that this is of
+    _body: RequestBody | None = None  # whose bytes come next
+    _facts: Facts | None = None  # of the last plain head here
+    _logged = b""  # what each line of the log says of who asks
+    _logged_prefix: bytes | None = None  # and the prefix of keys that this is of
 
     def forget_lines(self) -> None:
         """Read the next head anew: other policies may make something else of it."""
