@@ -1,16 +1,11 @@
 """Other variants of what is asked for: a miss names them to the origin, a 304 may choose one."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 
 from cache_policies.message import Fields, RequestHead, ResponseHead, field_value, list_members
 from cache_policies.partial import strong_etag
-from cache_policies.policies import Policies
-from cache_policies.stored import Stored, Times
-from cache_policies.storing import NoStore, Store, judge_storing
-from cache_policies.validation import freshen
-from cache_policies.vary import accepted_encodings, variant_key
-from cache_policies.why import Why
+from cache_policies.stored import Stored
+from cache_policies.vary import accepted_encodings
 
 TAGS_MAX = 8  # sent with one request
 TAG_BYTES_MAX = 256  # of one of them
@@ -53,41 +48,3 @@ def chosen(others: Sequence[Stored], not_modified: ResponseHead) -> int | None:
     etag = strong_etag(not_modified)
     named = [number for number, stored in enumerate(others) if stored.etag == etag]
     return named[0] if etag is not None and named else None
-
-
-@dataclass(frozen=True, slots=True)
-class Adopted:
-    """The chosen variant as the answer to another request; `why` keeps it from all later ones."""
-
-    stored: Stored
-    why: Why | None
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether it also answers requests that came while the origin was asked."""
-        return self.why is None and Store(self.stored).collapsible
-
-
-def adopt(
-    other: Stored,
-    request: RequestHead,
-    not_modified: ResponseHead,
-    times: Times,
-    policies: Policies,
-) -> Adopted | None:
-    """Return what a 304 to `request` makes of the variant it has chosen (RFC 9111 §4.3.4).
-
-    That variant stays as it is: the fields of this 304 are for other selecting fields. None when
-    they forbid to use it, or make other fields select.
-    """
-    policy = policies.for_response(request, ResponseHead(other.status, other.fields))
-    fresh = freshen(other, not_modified, times, policy)
-    if fresh is None:
-        return None
-    head = ResponseHead(fresh.status, fresh.fields)
-    policy = policies.for_response(request, head)
-    judged = judge_storing(request, head, times, policy)
-    if isinstance(judged, NoStore):
-        variant = variant_key(fresh.vary, request.fields)
-        return Adopted(replace(fresh, variant=variant), judged.why)
-    return Adopted(judged.stored, None) if judged.stored.vary == other.vary else None

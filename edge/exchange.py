@@ -177,14 +177,14 @@ class Exchange:
             source = replace(source, asked=replace(ask.asked, only_held=True))
             if not await slicer.holds(source):
                 raise NotCachedError("only-if-cached")
-        elif ask.alone:
+        elif ask.alone or not is_for_others(ask.request, _head_of(entry), ask.policy):
             return await self._pass(ask)
         return await slicer.answer(source, says)
 
     def _revalidate(self, ask: Ask, entry: Entry, sequence: int) -> None:
         fills = self.filler.fills
         variant = entry.stored.variant
-        head = ResponseHead(entry.stored.status, entry.stored.fields)
+        head = _head_of(entry)
         policy = self.filler.in_force.policies.for_response(ask.request, head)
         shares = is_for_others(ask.request, head, policy)
         busy = len(self.tasks) >= self.filler.limits.fills_max
@@ -387,3 +387,8 @@ class Exchange:
         except BaseException:
             response.close()
             raise
+
+
+def _head_of(entry: Entry) -> ResponseHead:
+    stored = entry.stored
+    return ResponseHead(stored.status, stored.fields)

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from cache_policies.message import Fields
-from cache_policies.other_variants import TAGS_MAX, adopt, chosen, may_answer, tag_fields
+from cache_policies.other_variants import TAGS_MAX, chosen, may_answer, tag_fields
+from cache_policies.renewing import renew
 from edge.asking import Received
 from edge.collapse import Fill
 from edge.counters import Counters
@@ -47,16 +48,16 @@ class OtherVariants:
             return False
         other = others[number]
         policies = self.in_force.policies
-        adopted = adopt(other.stored, fill.request, received.head, received.times, policies)
-        if adopted is None:
+        renewed = renew(other.stored, fill.request, received.head, received.times, policies)
+        if renewed is None:
             return False
-        stored = replace(adopted.stored, purge_sequence=fill.sequence)
+        stored = replace(renewed.stored, purge_sequence=fill.sequence)
         tags = (*stored.tags, *other.stored.tags)
-        fill.exclusive = not adopted.is_shared
+        fill.exclusive = not renewed.is_shared
         if self.memory.purged_since(fill.sequence, fill.key, tags):
             fill.stale = other.twin(replace(stored, tags=tags))  # for those who asked before
             return True
         fill.stale = other.twin(stored)
-        if adopted.why is None and self.memory.store(fill.stale):
+        if renewed.why is None and self.memory.store(fill.stale):
             self.counters.stored += 1
         return True

@@ -12,9 +12,9 @@ from cache_policies.message import RequestHead
 from cache_policies.partial import as_whole, continues, rest_fields
 from cache_policies.policy import CachePolicy
 from cache_policies.ranges import seek_offset
-from cache_policies.storing import NoStore, judge_storing
+from cache_policies.renewing import renew
 from edge.arena import SLICE_BYTES
-from edge.asking import SERVER_ERRORS, Asked, Asker
+from edge.asking import SERVER_ERRORS, Asked, Asker, Received
 from edge.body import GrowingBody, Piece, part_of
 from edge.collapse import Uncacheable
 from edge.counters import Counters
@@ -218,18 +218,30 @@ class Slicer:
         part = continues(head, entry.etag, first, entry.length)
         if head.status == 200:  # no ranges any more, or not for us
             self.unsliced.remember(entry.key, received.times.response_mono)
-        if part is not None and (head.status == 200 or part.last == last):
-            whole = as_whole(head) if head.status == 206 else head
-            assert whole is not None
-            policy = self.in_force.policies.for_response(request, whole)
-            judged = judge_storing(request, whole, received.times, policy)
-            if not isinstance(judged, NoStore):
-                return SliceStream(received, part.first, part.last)
+        brings = part is not None and (head.status == 200 or part.last == last)
+        if brings and self._renewed(replace(source, request=request), received):
+            assert part is not None
+            return SliceStream(received, part.first, part.last)
         received.response.close()
         if head.status in SERVER_ERRORS:
             raise UpstreamError("slice-refused", f"status {head.status} to a range")
         self.memory.remove(entry)
         raise ChangedError("changed", "the origin has another representation by now")
+
+    def _renewed(self, source: Source, received: Received) -> bool:
+        """Whether parts are combined further, under the head of this one now (RFC 9111 §3.4)."""
+        entry, head = source.entry, received.head
+        whole = as_whole(head) if head.status == 206 else head
+        assert whole is not None
+        policies = self.in_force.policies
+        renewed = renew(entry.stored, source.request, whole, received.times, policies)
+        if renewed is None or renewed.why is not None:
+            return False
+        tags = (*entry.stored.tags, *renewed.stored.tags)
+        if not self.memory.purged_since(source.sequence, entry.key, tags):
+            fresh = replace(renewed.stored, purge_sequence=source.sequence)
+            self.memory.freshen(entry, fresh)
+        return True
 
     async def _receive(
         self, entry: SlicedEntry, number: int, fill: SliceFill, stream: SliceStream

@@ -164,6 +164,31 @@ async def test_authorization_gets_its_part_alone() -> None:
         assert origin.script.parts[-1] == (3_000_000, 3_000_001)
 
 
+async def test_a_further_part_brings_its_head_along() -> None:
+    script = RangedOrigin(BODY, lines=("Cache-Control: max-age=60", "X: 1"))
+    async with edge_and_origin(script) as (edge, origin):
+        assert (await part(edge, 5, 9)).get("x") == b"1"
+        script.lines = ("Cache-Control: max-age=600", "X: 2")
+        far = 4 * SLICE_BYTES
+        assert is_part(await part(edge, far, far + 3), far, far + 3)
+        again = await part(edge, 5, 9)
+        assert is_part(again, 5, 9)
+        assert (again.get("x"), again.get("cache-control")) == (b"2", b"max-age=600")
+        assert int(again.says.partition("hit; ttl=")[2]) > 60
+        assert len(origin.asked) == 2
+
+
+async def test_a_part_that_is_not_to_be_stored_leaves_the_others() -> None:
+    async with edge_and_origin(RangedOrigin(BODY)) as (edge, origin):
+        assert is_part(await part(edge, 5, 9), 5, 9)
+        far = 4 * SLICE_BYTES
+        got = await part(edge, far, far + 3, "Cache-Control: no-store")
+        assert is_part(got, far, far + 3)
+        assert origin.script.parts[-1] == (far, far + 3)
+        assert "hit" in (await part(edge, 5, 9)).says
+        assert len(origin.asked) == 2
+
+
 async def test_another_version_is_never_mixed_in() -> None:
     script = RangedOrigin(BODY)
     async with edge_and_origin(script) as (edge, _):

@@ -6,6 +6,7 @@ import pytest
 
 from cache_policies.other_variants import TAGS_MAX
 from edge.purges import PurgeKind
+from edge.settings import MIB
 from tests.support.edges import Asked, Edge, Got, edge_and_origin, response, until
 
 FRESH = "Cache-Control: max-age=600"
@@ -149,3 +150,20 @@ async def test_bodies_that_variants_share_are_let_go_of() -> None:
             return memory.used_bytes == 0
 
         await until(is_free)
+
+
+async def test_a_variant_that_is_there_in_part_is_not_offered() -> None:
+    body = bytes(2 * MIB)
+    fields = (FRESH, VARY, 'ETag: "a"')
+
+    async def script(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        if asked.get("range") is None:
+            writer.write(response(body, *fields))
+        else:
+            where = f"Content-Range: bytes 0-{MIB - 1}/{2 * MIB}"
+            writer.write(response(body[:MIB], *fields, where, status="206 Partial Content"))
+
+    async with edge_and_origin(script) as (edge, origin):
+        assert (await ask(edge, "en", "Range: bytes=0-9")).status == 206
+        assert (await ask(edge, "fr")).body == body
+        assert [asked.get("if-none-match") for asked in origin.asked] == [None, None]

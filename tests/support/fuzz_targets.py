@@ -17,10 +17,11 @@ from cache_policies.invalidation import invalidated_keys
 from cache_policies.key import normalise
 from cache_policies.load import load_policies
 from cache_policies.message import Fields, RequestHead, ResponseHead
-from cache_policies.other_variants import adopt, chosen, may_answer
+from cache_policies.other_variants import chosen, may_answer
 from cache_policies.partial import carried_part, continues, strong_etag
 from cache_policies.policies import Policies, compile_policies
 from cache_policies.policy import CachePolicy
+from cache_policies.renewing import renew
 from cache_policies.reuse import may_reuse
 from cache_policies.source import PolicyFileError
 from cache_policies.stored import Times
@@ -297,8 +298,8 @@ def decisions(draw: random.Random) -> None:
         other = replace(request, method=b"GET", fields=fields(draw))
         told = ResponseHead(304, fields(draw))
         if may_answer(stored, other) and chosen([stored], told) == 0:
-            adopted = adopt(stored, other, told, later, Policies.bare())
-            assert adopted is None or adopted.stored.vary == stored.vary
+            renewed = renew(stored, other, told, later, Policies.bare())
+            assert renewed is None or renewed.stored.vary == stored.vary
 
 
 def rank(reuse: Reuse) -> int:
