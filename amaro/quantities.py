@@ -40,7 +40,8 @@ def parse_address(text: str) -> tuple[str, int]:
 
 def parse_server(text: str) -> str:
     """Return `http://host[:port]` without a trailing slash; raises ValueError."""
-    form = f"{text!r} is not a server's URL; write http://HOST:PORT, without a path"
+    shown = re.sub("//[^/]*@", "//-@", text)  # what stands there may be a password
+    form = f"{shown!r} is not a server's URL; write http://HOST:PORT, without user or path"
     try:
         parts = urlsplit(text.strip())
         parts.port  # noqa: B018 raises for a port that is none

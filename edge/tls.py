@@ -121,15 +121,21 @@ def _as_file(text: str) -> Iterator[str]:
 
 
 def _read(pair: CertificatePair) -> Pem:
-    try:
-        certificate, key = (Path(name).read_text("ascii") for name in pair)
-    except OSError as error:
-        raise CertificateError(f"{error.filename}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise CertificateError(f"{pair.certificate}, {pair.key}: not PEM") from None
+    certificate = _text("--tls-cert", pair.certificate)
+    key = _text("--tls-key", pair.key)
     if ssl.PEM_HEADER not in certificate or ssl.PEM_FOOTER not in certificate:
         raise CertificateError(f"--tls-cert {pair.certificate}: no certificate in PEM")
     return Pem(f"--tls-cert {pair.certificate} --tls-key {pair.key}", certificate, key)
+
+
+def _text(option: str, name: str) -> str:
+    try:
+        return Path(name).read_text("ascii")
+    except OSError as error:
+        raise CertificateError(f"{option} {name}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        form = "write it as PEM (openssl x509 -inform der, openssl pkey -inform der)"
+        raise CertificateError(f"{option} {name}: not PEM; {form}") from None
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:

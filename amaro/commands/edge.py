@@ -18,8 +18,10 @@ from amaro.terminal import give_up
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cache_policies.contest import Objective
     from edge.settings import EdgeSettings
 
+DISK_SIZE = "20GiB"
 DISK_MIN_BYTES = 1024 * 1024
 MEMORY_MIN_BYTES = 4 * 1024 * 1024  # of one worker
 DEBUG_VARIABLE = "AMARO_DEBUG_TOKEN"
@@ -62,8 +64,8 @@ def serve(
         typer.Option(metavar="DIR", help="Keep responses here too, across restarts."),
     ] = None,
     disk_size: Annotated[
-        str, typer.Option(metavar="SIZE", help="What they may take there.")
-    ] = "20GiB",
+        str | None, typer.Option(metavar="SIZE", help=f"What they may take there; {DISK_SIZE}.")
+    ] = None,
     purge_log: Annotated[
         str | None,
         typer.Option(metavar="URL", help="Purges to replay on the disk before serving."),
@@ -94,27 +96,30 @@ def serve(
         str, typer.Option(metavar="FILE|-", help="A line of JSON for each answer; - is stdout.")
     ] = "",
     access_log_sample: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Log one answer of N.")
-    ] = 1,
+        int | None, typer.Option(min=1, metavar="N", help="Log one answer of N.")
+    ] = None,
 ) -> None:
     """Serve players as a shared HTTP cache in front of any origin.
 
     Example: amaro edge serve --listen 127.0.0.1:8081 --origin http://127.0.0.1:8000
     """
-    from cache_policies.contest import Objective  # noqa: PLC0415
     from edge.settings import Address, CertificatePair, EdgeSettings  # noqa: PLC0415
 
     memory_bytes = _read("--memory", parse_size, memory)
     if memory_bytes < workers * MEMORY_MIN_BYTES:
         give_up(f"--memory {memory} is too small: give at least 4MiB per worker", status=2)
-    disk_bytes = _read("--disk-size", parse_size, disk_size)
+    disk_bytes = _read("--disk-size", parse_size, disk_size or DISK_SIZE)
     if disk_bytes < DISK_MIN_BYTES:
         give_up(f"--disk-size {disk_size} is too small: give at least 1MiB", status=2)
     certificates, keys = tls_cert or [], tls_key or []
     if len(certificates) != len(keys):
         give_up("--tls-cert and --tls-key come in pairs, in the same order", status=2)
-    if purge_log is not None and disk is None:
-        give_up("--purge-log is replayed on the disk: give --disk DIR too", status=2)
+    if disk is None:
+        _refuse_without("--disk DIR", {"--disk-size": disk_size, "--purge-log": purge_log})
+    if not access_log:
+        _refuse_without("--access-log FILE", {"--access-log-sample": access_log_sample})
+    if admin is None and purge_log is None:
+        _refuse_without("--admin HOST:PORT", {"--token-file": token_file})
     own, *groups = _read("--origin", _origins, origin)
     settings = EdgeSettings(
         listen=Address(*_read("--listen", parse_address, listen)),
@@ -122,7 +127,7 @@ def serve(
         origin_groups=tuple(groups),
         probe_path=_read("--origin-probe", _path, origin_probe),
         memory_bytes=memory_bytes,
-        objective=_read("--eviction", Objective, eviction),
+        objective=_read("--eviction", _objective, eviction),
         workers=workers,
         disk=None if disk is None else str(disk.absolute()),
         disk_bytes=disk_bytes,
@@ -132,12 +137,29 @@ def serve(
         debug_token=_debug_token(debug_token_file),
         region=region,
         access_log=_log_file(access_log),
-        access_log_sample=access_log_sample,
+        access_log_sample=access_log_sample or 1,
         trusted_proxies=_read("--trusted-proxy", _networks, trusted_proxy or []),
         tls=tuple(map(CertificatePair, certificates, keys)),
         policies=None if policies is None else str(policies),
     )
     _run(settings)
+
+
+def _refuse_without(option: str, needing: dict[str, object]) -> None:
+    """Give up when an option is given that means nothing without another."""
+    for name, value in needing.items():
+        if value is not None:
+            give_up(f"{name} means nothing without {option}", status=2)
+
+
+def _objective(text: str) -> Objective:
+    from cache_policies.contest import Objective  # noqa: PLC0415
+
+    try:
+        return Objective(text)
+    except ValueError:
+        choices = " or ".join(Objective)
+        raise ValueError(f"{text!r} is nothing to save; write {choices}") from None
 
 
 def _debug_token(file: Path | None) -> str:
