@@ -148,8 +148,9 @@ class Follower(FillReader):
             self._send([])
 
     def disconnect(self) -> None:
-        """The player is gone."""
-        self._close_account(cut=True)
+        """The player is gone; it may have been given all there is, before the fill has ended."""
+        stored = self.fill.stored
+        self._close_account(cut=stored is None or self.offset != stored.length)
         self.close()
 
     def close(self) -> None:

@@ -135,3 +135,51 @@ async def test_the_last_answer_of_a_drain_says_so() -> None:
         got = await client.read()
         assert (got.body, got.get("connection")) == (b"late", b"close")
         assert await client.is_closed()
+
+
+class Halves:
+    """A response in two halves that ends long after its last byte."""
+
+    status, length = 200, 4
+    fields = ((b"content-length", b"4"), (b"cache-control", b"max-age=600"))
+
+    def __init__(self) -> None:
+        self.second, self.end = asyncio.Event(), asyncio.Event()
+        self._left = [(b"ab", None), (b"cd", self.second), (b"", self.end)]
+
+    async def fetch(self, _upstream: object, _fetch: object) -> "Halves":
+        return self
+
+    async def read(self) -> bytes:
+        piece, awaited = self._left.pop(0)
+        if awaited is not None:
+            await awaited.wait()
+        return piece
+
+    def close(self) -> None:
+        pass
+
+
+async def test_only_who_leaves_before_the_last_byte_was_cut() -> None:
+    async def script(_: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with edge_and_origin(script) as (edge, _):
+        halves = edge.worker.app._exchange.filler.asker.client = Halves()
+        players = [await edge.client(), await edge.client()]
+        for player in players:
+            player.send(b"GET /x HTTP/1.1\r\nHost: edge.test\r\n\r\n")
+            await player.reader.readuntil(b"\r\n\r\nab")
+        first, second = players
+
+        (fill,) = edge.worker.fills
+        await first.close()
+        await until(lambda: len(fill.readers) == 1)
+        assert edge.worker.counters.snapshot()["cut player"] == 1
+        halves.second.set()
+        await second.reader.readexactly(2)
+        await second.close()
+        await until(lambda: not fill.readers)
+        assert edge.worker.counters.snapshot()["cut player"] == 1
+        halves.end.set()
+        await until(lambda: len(edge.worker.fills) == 0)
