@@ -74,6 +74,12 @@ def head_frames(stream_id: int, block: bytes, *, end: bool) -> bytes:
     return b"".join(out)
 
 
+def head_and_data(stream_id: int, block: bytes, length: int) -> bytes:
+    """A header block that fits into HEADERS, and the header of all DATA that follows."""
+    head = _HEADER.pack(len(block) << 8 | HEADERS, END_HEADERS, stream_id)
+    return head + block + _HEADER.pack(length << 8 | DATA, END_STREAM, stream_id)
+
+
 def goaway(last_stream_id: int, error: int) -> bytes:
     """A GOAWAY frame."""
     return header(8, GOAWAY, 0, 0) + Struct(">II").pack(last_stream_id, error)

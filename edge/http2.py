@@ -21,7 +21,7 @@ from edge.heads import Facts, joined_cookies
 from edge.hits import Hit, look_up, part_of
 from edge.hpack import Blocks
 from edge.log_lines import asked_by
-from edge.output import Output
+from edge.output import DIRECT_BYTES_MAX, Output
 from edge.pace import Pace
 from edge.refusals import REFUSALS, RefusedHeadError
 from edge.scope import Ends
@@ -221,25 +221,32 @@ class Http2Protocol:
         if self._is_gone:
             self._streams.reset(stream_id, frames.REFUSED_STREAM)
             return
-        lines, facts = self.shared.lines, self._plain_facts(event)
-        entry = None if facts is None else look_up(self.shared, event.target, facts, now)
+        shared = self.shared
+        lines, facts = shared.lines, self._plain_facts(event)
+        entry = None if facts is None else look_up(shared, event.target, facts, now)
         if facts is None or entry is None:
-            self._slow(event, facts if self.shared.lines is lines else None, window, now)
+            self._slow(event, facts if shared.lines is lines else None, window, now)
             return
         entry.mark += 1
-        self.shared.counters.hits += 1
+        counters = shared.counters
+        counters.hits += 1
         if facts.selecting or facts.method == b"HEAD":
             hit = part_of(entry, facts, now)
+            head, length = hit.head, hit.length
+            self._output.answer(stream_id, window, self.blocks.of(head), hit, now)
         else:
-            hit = Hit(entry.hit_head(now), entry.pieces(0, entry.length - 1), entry.length)
-        self.shared.counters.hit_bytes += hit.length
-        log = self.shared.log
-        if log is not None:
+            head, length = entry.hit_head(now), entry.length
+            block = self.blocks.of(head)
+            if length > DIRECT_BYTES_MAX or not self._output.has_sent(
+                stream_id, window, block, entry.slices
+            ):
+                hit = Hit(head, entry.pieces(0, length - 1), length)
+                self._output.answer(stream_id, window, block, hit, now)
+        counters.hit_bytes += length
+        if shared.log is not None:
             asked = asked_by(self.address, b"2", facts.method, facts.host)
-            status = int(hit.head[9:12])
-            log.hit(now, asked, event.target, status, hit.length, entry.ttl_s(now))
-        block = self.blocks.of(hit.head)
-        self._output.answer(stream_id, window, block, hit, now)
+            status = int(head[9:12])
+            shared.log.hit(now, asked, event.target, status, length, entry.ttl_s(now))
 
     def _plain_facts(self, event: zttp.Request) -> Facts | None:
         """What a plain request says; a player's fields seldom change from one to the next."""

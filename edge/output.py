@@ -1,14 +1,21 @@
 """What one HTTP/2 connection sends: heads and small bodies at once, large ones in turns."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
 import zttp
 
-from edge import frames
+from edge.arena import Slice
 from edge.body import Piece
-from edge.frames import Incoming, head_frames, without_window_updates
+from edge.frames import (
+    FRAME_BYTES_MAX,
+    Incoming,
+    head_and_data,
+    head_frames,
+    without_window_updates,
+)
 from edge.hits import Hit
 from edge.outlet import DATA_BYTES_MAX, Outgoing, Outlet
 
@@ -28,7 +35,7 @@ class Output:
         self.is_full = False  # the transport takes no more
         self._parser = parser
         self._incoming = incoming  # expects the receipt of what is sent
-        self._out: list[Piece] = []  # what the next write begins with
+        self._out: list[Piece | Slice] = []  # what the next write begins with
         self._direct_bytes = 0  # of bodies in it
         self._ended: list[int] = []  # streams whose end the parser has to learn
 
@@ -44,23 +51,31 @@ class Output:
 
     def answer(self, stream_id: int, window: int, block: bytes, hit: Hit, now: float) -> None:
         """Send a response that is all there; `block` is its head's."""
-        out, outlet, length = self._out, self.outlet, hit.length
-        out.append(head_frames(stream_id, block, end=not length))
+        outlet, length = self.outlet, hit.length
         if not length:
+            self._out.append(head_frames(stream_id, block, end=True))
             self._ended.append(stream_id)
-        elif (
-            length <= min(DIRECT_BYTES_MAX, window, outlet.window)
-            and self._direct_bytes < BATCH_BYTES_MAX
-            and not self.is_full
-        ):
-            out.append(frames.header(length, frames.DATA, frames.END_STREAM, stream_id))
-            out += hit.pieces
-            self._direct_bytes += length
-            outlet.window -= length
-            self._incoming.sent(length)
-            self._ended.append(stream_id)
-        else:
+        elif length > DIRECT_BYTES_MAX or not self.has_sent(stream_id, window, block, hit.pieces):
+            self._out.append(head_frames(stream_id, block, end=False))
             outlet.add(outlet.open(stream_id, window, now), hit.pieces, now, end=True)
+
+    def has_sent(
+        self, stream_id: int, window: int, block: bytes, body: Sequence[Piece | Slice]
+    ) -> bool:
+        """Send a response of one small piece at once; False when it is not, or has to wait."""
+        outlet = self.outlet
+        if len(body) != 1 or self.is_full or self._direct_bytes >= BATCH_BYTES_MAX:
+            return False
+        piece = body[0]
+        length = len(piece)
+        if length > window or length > outlet.window or len(block) > FRAME_BYTES_MAX:
+            return False
+        heads = head_and_data(stream_id, block, length)
+        self._out += (heads, piece)
+        self._direct_bytes += length
+        outlet.window -= length
+        self._ended.append(stream_id)
+        return True
 
     def head(self, stream: Outgoing, block: bytes) -> None:
         """Send the head of a response whose body follows in steps."""
@@ -79,6 +94,7 @@ class Output:
             records: list[bytes] = []
             if self._out:
                 records.append(b"".join(self._out))
+                self._incoming.sent(self._direct_bytes)
                 self._out, self._direct_bytes = [], 0
             if outlet.can_send:
                 bodies, size, finished = outlet.take(TURN_BYTES_MAX, now)
@@ -113,7 +129,9 @@ class Output:
             self._out.append(kept)
         if self._ended:
             for stream_id in self._ended:
-                with suppress(zttp.LocalProtocolError):  # the player has reset it meanwhile
+                try:  # cheaper than `suppress` by 0.3 us a hit
                     parser.stream(stream_id).send_response(200, None, True)
+                except zttp.LocalProtocolError:  # the player has reset it meanwhile
+                    continue
             self._ended.clear()
             parser.data_to_send()  # it has been sent already, with another head
