@@ -22,7 +22,7 @@ class BusyError(StorageError):
 class _Job:
     """One operation, and who waits for it."""
 
-    __slots__ = ("begun", "dispose", "done", "work")
+    __slots__ = ("begun", "dispose", "done", "has_ended", "work")
 
     def __init__(
         self,
@@ -34,6 +34,7 @@ class _Job:
         self.done = done  # cancelled when nobody waits any more; None when nobody ever did
         self.dispose = dispose
         self.begun = False
+        self.has_ended = False
 
     @property
     def abandoned(self) -> bool:
@@ -79,7 +80,8 @@ class DiskPool:
         except TimeoutError:
             raise BusyError("slow") from None
         finally:
-            if job.abandoned and job.begun:
+            # the loop may have heard of its end already, in the same turn as of the limit's
+            if job.abandoned and job.begun and not job.has_ended:
                 self._late.add(job)
 
     def post(self, work: Callable[[], Any]) -> None:
@@ -127,6 +129,7 @@ class DiskPool:
     # in the loop
 
     def _finish(self, job: _Job, result: Any, error: Exception | None) -> None:
+        job.has_ended = True
         self._late.discard(job)
         if job.done is None:
             return

@@ -24,6 +24,7 @@ from edge.disk import DiskHeld, DiskTier
 from edge.disk_files import ASIDE, OBJECTS, prepare
 from edge.disk_format import file_name
 from edge.disk_place import Clocks, Place, latest_wall, note_time
+from edge.disk_pool import DiskPool
 from edge.disk_sweep import Sweep
 from edge.disk_writing import DiskWriter
 from edge.entry import Entry
@@ -371,6 +372,22 @@ async def test_a_look_up_that_comes_too_late_is_closed(rig: Rig) -> None:
             await rig.tier.pool.run(slow, limit_s=0.01, dispose=lambda event: event.set())
     gate.set()
     await until(closed.is_set)
+
+
+async def test_what_ends_just_when_nobody_waits_any_more_is_not_late() -> None:
+    pool, gate, told = DiskPool(1, "test"), threading.Event(), threading.Event()
+    asking = asyncio.create_task(pool.run(lambda: gate.wait(20), limit_s=0.0))
+
+    def end() -> None:
+        gate.set()
+        told.wait(20)  # so the loop hears of the end after the limit, and before who asked does
+
+    asyncio.get_running_loop().call_soon(end)
+    pool.post(told.set)
+    with pytest.raises(StorageError):
+        await asking
+    assert not pool.is_stuck
+    pool.close()
 
 
 # size
