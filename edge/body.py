@@ -119,6 +119,7 @@ class GrowingBody:
             rest.insert(0, pieces[-1][-over:])
             starts.insert(0, end)
             pieces[-1] = pieces[-1][:-over]
-        self._sealed.append(b"".join(pieces))
+        sealed = b"".join(pieces)
+        self._sealed.append(sealed)
         self._tail, self._starts, self._tail_from = rest, starts, end
         return [piece for piece in joined if piece is not self._sealed[-1]]

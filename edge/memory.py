@@ -345,13 +345,15 @@ class Memory:
                     self._carry_out(purge, entry, now_mono)
 
     def purged_since(
-        self, sequence: int, key: bytes, tags: Iterable[bytes], until: int | None = None
-    ) -> bool:
+        self, sequence: int, key: bytes, tags: Iterable[bytes],
+        until: int | None = None, *, hard: bool = False,
+    ) -> bool:  # fmt: skip
         """Whether a purge after `sequence`, none after `until`, names what `key` and `tags` do."""
         if sequence < self._forgotten_sequence:
             return True
         return any(
             sequence < purge.sequence
+            and not (hard and purge.soft)
             and (until is None or purge.sequence <= until)
             and touches(purge, key, tags)
             for purge in self._purges

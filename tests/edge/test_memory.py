@@ -143,6 +143,18 @@ def test_a_body_that_variants_share_is_held_once():
     assert memory.used_bytes == 0
 
 
+def test_what_was_told_of_twice_is_let_go_of_once():
+    memory = Memory(1 << 30)
+    data = bytes(1 << 20)
+    memory.watch([data])
+    memory.watch([data])
+    memory.sweep_held()
+    assert memory.held_bytes == len(data)
+    del data
+    memory.sweep_held()
+    assert memory.held_bytes == 0
+
+
 def test_what_is_held_leaves_less_for_the_rest():
     memory = Memory(4 * MIB)
     sending = []
