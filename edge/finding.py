@@ -17,10 +17,13 @@ def find(filler: Filler, ask: Ask, now_mono: float) -> Entry | None:
         return entry
     before = entry.stored
     judged = rejudge(before, ask.request, policies)
-    if isinstance(judged, NoStore):
+    tags = () if isinstance(judged, NoStore) else (*before.tags, *judged.stored.tags)
+    # rules may have tagged it: a purge since then has not looked at it
+    gone = memory.purged_since(before.purge_sequence, ask.key, tags, hard=True)
+    if isinstance(judged, NoStore) or gone:
         memory.remove(entry)
         return None
     memory.freshen(entry, judged.stored)
-    if memory.purged_since(before.purge_sequence, ask.key, before.tags):
+    if memory.purged_since(before.purge_sequence, ask.key, tags):
         entry.expire(now_mono)  # a soft purge touched it
     return entry

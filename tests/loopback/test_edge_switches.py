@@ -68,6 +68,19 @@ async def test_a_tag_that_rules_add_purges_what_was_stored_before():
         assert len(origin.asked) == 2
 
 
+@pytest.mark.parametrize("soft", [False, True])
+async def test_it_does_so_though_nobody_has_asked_for_it_since(soft: bool):
+    async with edge_and_origin(script) as (edge, origin):
+        await edge.get("/a")
+        await edge.get("/b")
+        switch(edge, TAGGED)
+        assert "hit" in (await edge.get("/b")).says  # the worker has followed
+        edge.purge(PurgeKind.TAG, b"new", soft=soft)
+        for target in ("/a", "/b"):
+            assert "hit" not in (await edge.get(target)).says
+        assert len(origin.asked) == 4
+
+
 async def test_keys_that_rules_no_longer_make_are_given_up():
     async with edge_and_origin(script) as (edge, origin):
         client = await edge.client()
