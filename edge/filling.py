@@ -152,7 +152,10 @@ class Filler:
         if not isinstance(found, Found):
             return found
         fill.held = found.says
-        return Received(found.response, found.held.head, found.times, found=found, tier=DISK)
+        head = found.held.head
+        if found.renewed:  # RFC 9111 §4.3.4: its leader, too, gets the fields of now
+            head = ResponseHead(found.stored.status, found.stored.fields)
+        return Received(found.response, head, found.times, found=found, tier=DISK)
 
     async def _fetch_for(self, fill: Fill, fields: Fields, asked: Asked) -> Received:
         request = fill.request
@@ -263,8 +266,9 @@ class Filler:
             return
         assert isinstance(judged, Store)
         fill.stored = judged.stored
-        if received.found is None or received.found.renewed:
-            fill.exclusive = not judged.collapsible
+        found = received.found
+        if found is None or found.renewed:
+            fill.exclusive = not judged.collapsible or (found is not None and found.own)
         self.uncacheable.forget(fill.key)
         if self.memory.purged_since(fill.sequence, fill.key, fill.tags):
             fill.outdated = True  # by a tag that its head has only now shown
@@ -356,7 +360,8 @@ class Filler:
         assert fill.stored is not None
         purged = self.memory.purged_since(fill.sequence, fill.key, fill.stored.tags)
         stored = self._of_now(fill, fill.stored)
-        if purged or fill.outdated or stored is None:
+        own = received.found is not None and received.found.own
+        if purged or fill.outdated or own or stored is None:
             return
         self._unreserve(fill, fill.reserved_bytes)
         entry = Entry(fill.key, stored, fill.body.slices())

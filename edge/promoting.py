@@ -15,7 +15,7 @@ from cache_policies.policy import CachePolicy
 from cache_policies.rejudge import rejudge
 from cache_policies.reuse import may_reuse, stale_if_error_asked_s
 from cache_policies.stored import Stored, Times
-from cache_policies.storing import NoStore
+from cache_policies.storing import NoStore, is_for_others
 from cache_policies.validation import conditional_fields, freshen
 from cache_policies.why import Reuse, Why
 from edge.arena import SLICE_BYTES, Slice
@@ -45,8 +45,15 @@ class Found:
     says: CacheStatus
     is_reusable: bool  # it answers as it is
     by_slices: bool  # those that are wanted are found one by one
-    may_stand_in: bool  # it answers when the origin fails (RFC 5861 §4)
+    trusted: bool  # whether its times are known
+    on_error_s: float  # for how long the request takes it stale when the origin fails
     renewed: bool = False  # the origin has just said that it is still good
+    own: bool = False  # it said so to one player, whose alone the answer is
+
+    def may_stand_in(self) -> bool:
+        """Whether it answers now that the origin has failed (RFC 5861 §4)."""
+        now_mono = time.monotonic()  # much later than it was found, if the origin was waited for
+        return self.trusted and may_serve_on_error(self.stored, now_mono, self.on_error_s)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -177,7 +184,6 @@ class LowerTiers:
         if purged_wall is not None:
             stored = expired_since(stored, purged_wall, now_wall, now_mono)
         policy = policies.for_response(request, held.head)
-        asked_s = stale_if_error_asked_s(request, policy)
         reuse = may_reuse(request, stored, policy, now_mono).reuse
         response = HeldResponse(held)
         return Found(
@@ -188,7 +194,8 @@ class LowerTiers:
             says=CacheStatus(detail=tier.name),
             by_slices=is_large and combines,
             is_reusable=held.trusted and reuse is not Reuse.EXPIRED,
-            may_stand_in=held.trusted and may_serve_on_error(stored, now_mono, asked_s),
+            trusted=held.trusted,
+            on_error_s=stale_if_error_asked_s(request, policy),
         )
 
     async def _validated(
@@ -205,28 +212,35 @@ class LowerTiers:
         except UpstreamError as error:
             if must_validate(found.stored, time.monotonic()):
                 raise UnvalidatedError.instead_of(error) from None
-            if not found.may_stand_in:
+            if not found.may_stand_in():
                 raise
             return replace(found, says=_STANDS_IN)
-        if received.head.status in SERVER_ERRORS and found.may_stand_in:
+        if received.head.status in SERVER_ERRORS and found.may_stand_in():
             received.response.close()
             return replace(found, says=_STANDS_IN)
+        policy = policies.for_response(fill.request, found.held.head)
         if received.head.status != 304:
-            if received.head.status < 500:
+            if received.head.status < 500 and is_for_others(fill.request, received.head, policy):
                 found.held.drop()  # it has been replaced
             return received
         received.response.close()
         fresh = freshen(
-            found.stored,
-            received.head,
-            received.times,
-            policies.for_response(fill.request, found.held.head),
-            purge_sequence=fill.sequence,
+            found.stored, received.head, received.times, policy, purge_sequence=fill.sequence
         )
         judged = None if fresh is None else rejudge(fresh, fill.request, policies)
         if judged is None or isinstance(judged, NoStore):
-            found.held.drop()
+            if is_for_others(fill.request, received.head, policy):
+                found.held.drop()
             return None
         fresh = replace(judged.stored, length=found.stored.length)
         says = replace(found.says, forward=Forward.STALE, forward_status=304)
-        return replace(found, stored=fresh, times=received.times, says=says, renewed=True)
+        own = not is_for_others(fill.request, ResponseHead(fresh.status, fresh.fields), policy)
+        return replace(
+            found,
+            stored=fresh,
+            times=received.times,
+            says=says,
+            renewed=True,
+            own=own,
+            by_slices=found.by_slices and not own,  # else memory would keep them for everybody
+        )

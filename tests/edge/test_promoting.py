@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -14,6 +15,7 @@ from edge.errors import UpstreamError
 from edge.fetch import Fetch
 from edge.purges import PurgeKind
 from edge.worker import Worker
+from tests.support.edges import until
 from tests.support.held_tier import DictHeld, DictTier
 from tests.support.rules import compiled
 from tests.support.wire import close_worker, worker_without_listener
@@ -33,7 +35,8 @@ class Response:
         self.status = status
         self._pieces = [b"", OF_ORIGIN]
         if status == 304:
-            self.fields, self.length, self._pieces = (*FRESH, (b"etag", b'"1"')), 0, [b""]
+            said = (*FRESH, (b"etag", b'"1"'), (b"set-cookie", b"now"))
+            self.fields, self.length, self._pieces = said, 0, [b""]
 
     async def read(self) -> bytes:
         return self._pieces.pop()
@@ -59,9 +62,12 @@ class Client:
         self.asked = 0
         self.status = 200
         self.rest: bytes | None = None  # of the body that is held
+        self.gate: asyncio.Event | None = None  # answers wait for it
 
     async def fetch(self, upstream: object, fetch: Fetch) -> Response:
         self.asked += 1
+        if self.gate is not None:
+            await self.gate.wait()
         if self.status == 0:
             raise UpstreamError("connect-refused")
         if any(name == b"if-range" for name, _ in fetch.fields) and self.rest is not None:
@@ -195,6 +201,42 @@ async def test_what_is_stale_is_validated(rig, age_s, status):
     assert held.dropped is dropped
     if says.startswith(b"fwd=stale"):
         assert [entry.stored.lifetime_s for entry in rig.tier.offered] == [6000.0]
+
+
+async def test_who_has_it_validated_gets_the_fields_of_now(rig):
+    rig.tier.held[KEY] = DictHeld(BODY, CHECKED, age_s=7000.0)
+    rig.client.status = 304
+    answer = await rig.ask()
+    assert (b"set-cookie", b"now") in answer.fields
+    assert (b"cache-control", b"max-age=6000") in answer.fields
+    answer.body.close()
+
+
+async def test_what_one_player_is_told_of_it_is_nobody_elses(rig):
+    """A 304 to a request with Authorization, of a response that all may have."""
+    held = rig.tier.held[KEY] = DictHeld(BODY, CHECKED, age_s=7000.0)
+    rig.client.status = 304
+    mine = await rig.ask((b"authorization", b"me"))
+    assert (b"set-cookie", b"now") in mine.fields
+    assert await mine.body.read() == BODY[:SLICE_BYTES]
+    while await mine.body.read():
+        pass
+    mine.body.close()
+    assert rig.worker.memory.find(KEY, ()) is None
+    assert (rig.tier.offered, held.dropped) == ([], False)
+
+
+async def test_it_stands_in_no_longer_than_it_may(rig):
+    """The origin may take its time to fail: what counts is how stale it is by then."""
+    fields = ((b"cache-control", b"max-age=10, stale-if-error=30"), (b"etag", b'"1"'))
+    held = rig.tier.held[KEY] = DictHeld(BODY, fields, age_s=39.5)
+    rig.client.status, rig.client.gate = 0, asyncio.Event()
+    asking = asyncio.create_task(rig.ask())
+    await until(lambda: rig.client.asked == 1)
+    over_mono = held.times.response_mono + 41.0
+    await until(lambda: time.monotonic() > over_mono)
+    rig.client.gate.set()
+    assert (await asking).status == 502
 
 
 async def test_a_soft_purge_has_it_validated(rig):
