@@ -13,6 +13,18 @@ from cache_policies.sieve import Sieve
 POLICIES = (Lru, Sieve, S3Fifo, Gdsf)
 
 
+class Numbered(Evictable):
+    """An entry whose name is its number: where it lies in memory decides nothing."""
+
+    def __init__(self, size_bytes, number):
+        super().__init__(size_bytes)
+        self.number = number
+
+    @property
+    def name_hash(self):
+        return self.number * 0x9E3779B97F4A7C15 % (1 << 61)
+
+
 class Machine(RuleBasedStateMachine):
     """Any order of calls against a plain set of what must still be there."""
 
@@ -20,6 +32,7 @@ class Machine(RuleBasedStateMachine):
     def start(self, policy):
         self.cache = policy(20)
         self.there = []
+        self.admitted = 0
 
     def leave(self, victims):
         for each in victims:
@@ -28,7 +41,8 @@ class Machine(RuleBasedStateMachine):
 
     @rule(size=st.integers(0, 25), mark=st.integers(0, 3))
     def admit(self, size, mark):
-        entry = Evictable(size)
+        entry = Numbered(size, self.admitted)
+        self.admitted += 1
         self.there.append(entry)
         self.leave(self.cache.admit(entry))
         entry.mark += mark
