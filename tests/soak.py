@@ -15,8 +15,10 @@ import time
 import traceback
 from collections.abc import Callable
 
-from tests.edge.test_exchange_simulation import RULES, STEADY, simulate
+from tests.edge.test_exchange_simulation import NODES
+from tests.support.exchange_simulation import Shape, simulate
 from tests.support.fuzz_targets import TARGETS
+from tests.support.simulated_origin import STEADY
 
 PRINTED_MAX = 3000
 
@@ -25,7 +27,7 @@ def exchange(draw: random.Random) -> None:
     """The simulation of players, purges and a dying origin."""
     seed = draw.randrange(1 << 30)
     try:
-        simulate(seed, draw.choice([RULES, RULES, RULES, STEADY]))
+        simulate(seed, draw.choice([*NODES.values(), Shape(), Shape(STEADY, parts=True)]))
     except BaseException as error:
         raise AssertionError(f"simulation seed {seed}") from error
 

@@ -4,14 +4,15 @@ import asyncio
 import random
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from typing import Any
 
 from cache_policies.message import Fields
 from edge.errors import UpstreamError, UpstreamTimeoutError
 from edge.fetch import Fetch
+from edge.routes import Upstream
 from tests.support.virtual_time import WALL_AT_START, Clock
 
 LANGUAGES = ("", "tr", "de")
+SPARE = "http://127.0.0.1:2"  # an origin that never fails
 SIZES = (0, 1, 300, 5_000, 70_000, 400_000, 2_500_000)
 
 
@@ -104,7 +105,8 @@ class World:
         self.rule: dict[str, Rule] = {}
         self.errors: dict[str, list[float]] = {key: [] for key in keys}
         self.down_until = 0.0
-        self.running: list[tuple[str, str]] = []  # whole fetches of anybody's, by key and language
+        # what is fetched for anybody, by key, language and range
+        self.running: list[tuple[str, str, str]] = []
         self.most_at_once = 0
         for key in keys:
             self.change(key)
@@ -142,6 +144,11 @@ def etag_of(key: str, version: Version, language: str, owner: str) -> str:
     return f'"{key[1:]}.{version.number}.{of_language}.{owner}"'
 
 
+def slot_of(fetch: Fetch, asked: dict[str, str]) -> tuple[str, str, str]:
+    """What a fetch is for, when it is for all."""
+    return fetch.target.decode(), asked.get("accept-language", ""), asked.get("range", "")
+
+
 class ScriptedClient:
     """Stands in for the fill client."""
 
@@ -149,32 +156,33 @@ class ScriptedClient:
         self.world = world
         self.open = 0
 
-    async def fetch(self, _upstream: object, fetch: Fetch) -> "ScriptedResponse":
-        world, key = self.world, fetch.target.decode()
+    async def fetch(self, upstream: Upstream, fetch: Fetch) -> "ScriptedResponse":
+        world = self.world
         asked = {name.decode(): value.decode() for name, value in fetch.fields}
         if fetch.body is not None:
             async for _ in fetch.body:
                 pass
-        slot = (key, asked.get("accept-language", ""))
-        whole = fetch.method == b"GET" and "range" not in asked
-        if whole:
+        slot = slot_of(fetch, asked)
+        if fetch.method == b"GET":
             world.running.append(slot)
             world.most_at_once = max(world.most_at_once, world.running.count(slot))
         try:
-            return await self._answer(key, asked, fetch)
+            return await self._answer(upstream, asked, fetch)
         except BaseException:
-            if whole:
+            if fetch.method == b"GET":
                 world.running.remove(slot)
             raise
 
-    async def _answer(self, key: str, asked: dict[str, str], fetch: Fetch) -> "ScriptedResponse":
-        world = self.world
+    async def _answer(
+        self, upstream: Upstream, asked: dict[str, str], fetch: Fetch
+    ) -> "ScriptedResponse":
+        world, key = self.world, fetch.target.decode()
         draw = world.draw
         await asyncio.sleep(draw.choice([0, 0.01, 0.2, 3.0]))
         if fetch.method not in (b"GET", b"HEAD"):
             world.change(key)
         down = world.clock.now < world.down_until
-        if world.failing and (down or world.chance(0.04)):
+        if upstream.url != SPARE and world.failing and (down or world.chance(0.04)):
             world.failed(key)
             match draw.randrange(3):
                 case 0:
@@ -299,9 +307,5 @@ class ScriptedResponse:
         if self._is_open:
             self._is_open = False
             self.client.open -= 1
-            slot: tuple[str, Any] = (
-                self.request.target.decode(),
-                self.asked.get("accept-language", ""),
-            )
-            if self.request.method == b"GET" and "range" not in self.asked:
-                self.client.world.running.remove(slot)
+            if self.request.method == b"GET":
+                self.client.world.running.remove(slot_of(self.request, self.asked))
