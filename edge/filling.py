@@ -152,10 +152,7 @@ class Filler:
         if not isinstance(found, Found):
             return found
         fill.held = found.says
-        head = found.held.head
-        if found.renewed:  # RFC 9111 §4.3.4: its leader, too, gets the fields of now
-            head = ResponseHead(found.stored.status, found.stored.fields)
-        return Received(found.response, head, found.times, found=found, tier=DISK)
+        return Received(found.response, found.head, found.times, found=found, tier=DISK)
 
     async def _fetch_for(self, fill: Fill, fields: Fields, asked: Asked) -> Received:
         request = fill.request

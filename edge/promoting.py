@@ -50,6 +50,12 @@ class Found:
     renewed: bool = False  # the origin has just said that it is still good
     own: bool = False  # it said so to one player, whose alone the answer is
 
+    @property
+    def head(self) -> ResponseHead:
+        """The head that answers: with the fields of now, if it was validated (RFC 9111 §4.3.4)."""
+        stored = self.stored
+        return ResponseHead(stored.status, stored.fields) if self.renewed else self.held.head
+
     def may_stand_in(self) -> bool:
         """Whether it answers now that the origin has failed (RFC 5861 §4)."""
         now_mono = time.monotonic()  # much later than it was found, if the origin was waited for
