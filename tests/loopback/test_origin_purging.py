@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import pytest
 
 from origin.service import open_publisher
@@ -61,20 +62,28 @@ def edge() -> EdgeAdmin:
     return EdgeAdmin()
 
 
+async def uploaded(client: httpx.AsyncClient) -> str:
+    """The asset of a new upload."""
+    fields = create_headers(1, **{"Content-Type": BODY_TYPE})
+    made = await client.post("/uploads/", headers=fields, content=b"x")
+    return made.headers["amaro-asset-id"]
+
+
+async def publish(settings: OriginSettings, asset_id: str) -> None:
+    """Publish an asset's first playlist."""
+    with open_publisher(settings) as publisher:
+        playlist = publication(main_playlist(b"#EXTM3U\n"))
+        await asyncio.to_thread(publisher.publish, asset_id, playlist)
+
+
 async def test_a_publication_purges_playlists_and_feed_but_no_segment(
     tmp_path: Path, edge: EdgeAdmin
 ) -> None:
     async with edge_admin(edge) as url:
         settings = OriginSettings(data=tmp_path, edge_admin_urls=(url,), token="secret")
         async with running_origin(settings) as client:
-            made = await client.post(
-                "/uploads/", headers=create_headers(1, **{"Content-Type": BODY_TYPE}), content=b"x"
-            )
-            asset_id = made.headers["amaro-asset-id"]
-        with open_publisher(settings) as publisher:
-            await asyncio.to_thread(
-                publisher.publish, asset_id, publication(main_playlist(b"#EXTM3U\n"))
-            )
+            asset_id = await uploaded(client)
+        await publish(settings, asset_id)
     assert edge.heard == [("bearer secret", ["feed-north", f"playlists-{asset_id}"])]
 
 
@@ -83,14 +92,8 @@ async def test_an_edge_that_was_away_hears_it_later(tmp_path: Path, edge: EdgeAd
     async with edge_admin(edge) as url:
         settings = OriginSettings(data=tmp_path, edge_admin_urls=(url,), token="secret")
         async with running_origin(settings) as client:
-            made = await client.post(
-                "/uploads/", headers=create_headers(1, **{"Content-Type": BODY_TYPE}), content=b"x"
-            )
-            asset_id = made.headers["amaro-asset-id"]
-            with open_publisher(settings) as publisher:  # fails to purge, yet publishes
-                await asyncio.to_thread(
-                    publisher.publish, asset_id, publication(main_playlist(b"#EXTM3U\n"))
-                )
+            asset_id = await uploaded(client)
+            await publish(settings, asset_id)  # fails to purge, yet publishes
             shown = (await client.get(f"/api/assets/{asset_id}")).json()
             assert shown["state"] == "playable"
             assert edge.heard == []
@@ -103,14 +106,8 @@ async def test_a_cancelled_asset_is_purged_altogether(tmp_path: Path, edge: Edge
     async with edge_admin(edge) as url:
         settings = OriginSettings(data=tmp_path, edge_admin_urls=(url,), token="secret")
         async with running_origin(settings) as client:
-            made = await client.post(
-                "/uploads/", headers=create_headers(1, **{"Content-Type": BODY_TYPE}), content=b"x"
-            )
-            asset_id = made.headers["amaro-asset-id"]
-            with open_publisher(settings) as publisher:
-                await asyncio.to_thread(
-                    publisher.publish, asset_id, publication(main_playlist(b"#EXTM3U\n"))
-                )
+            asset_id = await uploaded(client)
+            await publish(settings, asset_id)
             await client.post(
                 f"/api/assets/{asset_id}/cancel", headers={"Authorization": "Bearer secret"}
             )
@@ -126,14 +123,8 @@ async def test_the_log_is_served_to_who_has_the_token(
 ) -> None:
     settings = OriginSettings(data=tmp_path, token="secret")
     async with running_origin(settings) as client:
-        made = await client.post(
-            "/uploads/", headers=create_headers(1, **{"Content-Type": BODY_TYPE}), content=b"x"
-        )
-        asset_id = made.headers["amaro-asset-id"]
-        with open_publisher(settings) as publisher:
-            await asyncio.to_thread(
-                publisher.publish, asset_id, publication(main_playlist(b"#EXTM3U\n"))
-            )
+        asset_id = await uploaded(client)
+        await publish(settings, asset_id)
         fields = {"authorization": f"Bearer {token}"} if token else {}
         answer = await client.get("/purges", params={"after": after}, headers=fields)
     assert answer.status_code == status
