@@ -66,6 +66,10 @@ class StalledStreams:
         self._connection.sendall(setting(WINDOW_MAX))
         while len(self._ended) < len(self._received):
             self._read()
+        self.close()
+
+    def close(self) -> None:
+        """Read no more of it."""
         self._connection.close()
 
     def _read(self) -> None:
