@@ -22,7 +22,8 @@ def content(path: str, version: int, size: int) -> bytes:
 class CountingOrigin:
     """Answers GET /NAME?size=N&pause=S (a pause after each 64 KiB) with the current version.
 
-    With `&named=1` it says that a GET of the same URL would be answered alike.
+    With `&named=1` it says that a GET of the same URL would be answered alike, with `&ranges=1` it
+    knows ranges, of the version that If-Range names.
     """
 
     def __init__(self) -> None:
@@ -87,11 +88,17 @@ class CountingOrigin:
         body = content(path, version, int(asked.get("size", "0")))
         name = path.strip("/").split("/")[0]
         named = [f"content-location: {target}"] if "named" in asked else []
+        etag, size, status = f'"{path}-{version}"', len(body), "200 OK"
+        span = part_of(head, etag, size) if "ranges" in asked else None
+        if span is not None:
+            first, last = span
+            body, status = body[first : last + 1], "206 Partial Content"
+            named.append(f"content-range: bytes {first}-{last}/{size}")
         lines = [
-            "HTTP/1.1 200 OK",
+            f"HTTP/1.1 {status}",
             f"content-length: {len(body)}",
             asked.get("cc", CACHEABLE).replace("+", " "),
-            f'etag: "{path}-{version}"',
+            f"etag: {etag}",
             f"surrogate-key: tag-{name} every",
             *named,
         ]
@@ -103,6 +110,16 @@ class CountingOrigin:
             await _passed(self.middle)
             if pause_s:
                 await asyncio.sleep(pause_s)
+
+
+def part_of(head: bytes, etag: str, size: int) -> tuple[int, int] | None:
+    """The first and last byte that a request's Range wants; None when it wants the whole."""
+    lines = head.decode("latin-1").lower().split("\r\n")
+    fields = dict(line.split(": ", 1) for line in lines[1:] if ": " in line)
+    if "range" not in fields or fields.get("if-range", etag.lower()) != etag.lower():
+        return None
+    first, _, last = fields["range"].removeprefix("bytes=").partition("-")
+    return int(first), min(int(last or size - 1), size - 1)
 
 
 async def _passed(gate: threading.Event | None) -> None:

@@ -60,13 +60,22 @@ KEYS = tuple(
 )
 
 
+FILM_BYTES = 2_600_000
+FILM = f"/red/film?size={FILM_BYTES}&ranges=1"
+SPANS = [(first, first + 90_000) for first in (0, 500_000, 1_100_000, 2_200_000)]
+
+
 @dataclass
 class Hammer:
-    """Plays until `done`. With `deaths`, connections may break; what they carried must be right."""
+    """Plays until `done`. With `deaths`, connections may break; what they carried must be right.
+
+    With `parts`, players seek in a film of three slices, too, and the operator purges softly.
+    """
 
     rig: Rig
     seed: int
     deaths: bool = False
+    parts: bool = False
     floor: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     done: bool = False
     responses: int = 0
@@ -78,22 +87,27 @@ class Hammer:
         client = None
         while not self.done:
             key, floor = self.choose(chance)
+            span = chance.choice(SPANS) if key == FILM else None
+            seek = [] if span is None else [f"Range: bytes={span[0]}-{span[1]}"]
             try:
                 client = client or await self.rig.client()
-                got = await client.get(key)
+                got = await client.get(key, *seek)
             except (ConnectionError, asyncio.IncompleteReadError):
                 assert self.deaths
                 self.broken += 1
                 client = await self.dropped(client)
                 continue
-            self.judge(key, floor, got)
+            if span is None:
+                self.judge(key, floor, got)
+            else:
+                self.judge_part(floor, span, got)
             if not got.whole or chance.random() < 0.2:
                 client = await self.dropped(client)
         await self.dropped(client)
 
     def choose(self, chance: random.Random) -> tuple[str, int]:
         """Return a key, and the version below which its content was purged before we ask."""
-        key = chance.choice(KEYS)
+        key = FILM if self.parts and chance.random() < 0.3 else chance.choice(KEYS)
         return key, self.floor[key]
 
     def judge(self, key: str, floor: int, got: Got) -> None:
@@ -102,6 +116,18 @@ class Hammer:
         assert got.whole or self.deaths
         version = version_of(key, got.body, whole=got.whole)
         assert version >= floor, f"seed {self.seed}: {key} said {version} after {floor}"
+        self.responses += 1
+
+    def judge_part(self, floor: int, span: tuple[int, int], got: Got) -> None:
+        """See that a part is all of one version, and of one that may still be served."""
+        assert (got.status, got.whole) == (206, True), f"seed {self.seed}: {got.fields}"
+        first, last = span
+        said = [
+            version
+            for version in range(max(1, floor), self.rig.origin.version + 1)
+            if got.body == content("/red/film", version, FILM_BYTES)[first : last + 1]
+        ]
+        assert said, f"seed {self.seed}: bytes {first}-{last} of before {floor}, or of no version"
         self.responses += 1
 
     async def dropped(self, client: Client | None) -> None:
@@ -114,6 +140,10 @@ class Hammer:
         self.rig.origin.version += 1
         version = self.rig.origin.version
         order, touched = order_of(chance)
+        if self.parts:
+            if {"/red/", "tag-red", True} & {*order.values()}:
+                touched = [*touched, FILM]
+            order = order | {"soft": chance.random() < 0.3}
         headers = {"Authorization": f"Bearer {self.rig.node.settings.token}"}
         url = f"{self.rig.node.admin_url}/purge"
         answer = await admin.post(url, json=order, headers=headers)
