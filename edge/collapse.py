@@ -333,6 +333,11 @@ class Fills:
                 self.discard(fill)
 
 
+def personal(key: bytes) -> bytes:
+    """What `Uncacheable` knows `key` by when it is asked for with credentials."""
+    return b"authorization " + key
+
+
 class Uncacheable:
     """Keys whose last response could not be stored: their requests do not wait for each other.
 

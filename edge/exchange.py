@@ -15,7 +15,7 @@ from cache_policies.vary import variant_key
 from cache_policies.why import Reuse, Why
 from edge.ask import Ask
 from edge.asking import SERVER_ERRORS, Asked, Received
-from edge.collapse import Fill, FillReader, Phase
+from edge.collapse import Fill, FillReader, Phase, personal
 from edge.counters import Counters
 from edge.delivery import Answer, lacks, of_error, of_fill, of_response, of_stored
 from edge.entry import Entry
@@ -219,11 +219,16 @@ class Exchange:
             raise RefusedError("fills-max")
 
     def _begin(self, fill: Fill, asked: Asked, *, alone: bool = False) -> None:
-        if alone:  # what came with credentials may be for all: its owner is to know it
-            asked = replace(asked, direct=asked.direct or not is_authorized(fill.request))
+        if alone:
+            asked = replace(asked, direct=asked.direct or not self._may_be_for_all(fill))
         else:
             self.filler.fills.add(fill)
         self.tasks.start(self.filler.run(fill, asked))
+
+    def _may_be_for_all(self, fill: Fill) -> bool:
+        """Whether a fill for one with credentials goes by the key's owner, who may share it."""
+        known = (personal(fill.key), time.monotonic()) in self.filler.uncacheable
+        return is_authorized(fill.request) and not known
 
     async def _of_fill(self, ask: Ask, reader: FillReader) -> Answer | None:
         """What a fill's outcome means for one of its readers."""

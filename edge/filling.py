@@ -17,7 +17,7 @@ from cache_policies.storing import NoStore, Store, is_for_others, judge_storing
 from cache_policies.validation import conditional_fields, freshen, freshen_by_head
 from cache_policies.why import Why
 from edge.asking import SERVER_ERRORS, Asked, Asker, Received
-from edge.collapse import WINDOW_BYTES, Fill, Fills, Phase, Uncacheable
+from edge.collapse import WINDOW_BYTES, Fill, Fills, Phase, Uncacheable, personal
 from edge.cookies import count_cookie
 from edge.counters import Counters
 from edge.entry import Entry
@@ -193,12 +193,10 @@ class Filler:
     ) -> bool:
         """Whether a 304 says what answers the fill; else that is asked for again."""
         if stale is None:
-            if not self.others.take(fill, others, received):
-                return False
-            assert fill.stale is not None
-            if self.memory.holds(fill.stale):
-                self._offer(fill, fill.stale, second_hand=received.peer)
-            return True
+            taken = self.others.take(fill, others, received)
+            if taken is not None and self.memory.holds(taken):
+                self._offer(fill, taken, second_hand=received.peer)
+            return taken is not None
         if self._freshened(fill, stale, received):
             return True
         if is_for_others(fill.request, received.head, self._policy(fill, stale.stored)):
@@ -259,6 +257,8 @@ class Filler:
                 self.uncacheable.remember(fill.key, received.times.response_mono)
                 if fill.stale is not None and received.head.status < 500:
                     self.memory.remove(fill.stale)  # the origin now says something else
+            if why is Why.AUTHORIZATION:
+                self.uncacheable.remember(personal(fill.key), received.times.response_mono)
             self._release(fill, response)
             return
         assert isinstance(judged, Store)

@@ -38,26 +38,26 @@ class OtherVariants:
         """The condition that offers them."""
         return tag_fields(entry.stored for entry in others)
 
-    def take(self, fill: Fill, others: list[Entry], received: Received) -> bool:
+    def take(self, fill: Fill, others: list[Entry], received: Received) -> Entry | None:
         """Have the one that a 304 chooses answer a fill: its body, under a head of its own.
 
-        False when it chooses none, or none that may be used.
+        None when it chooses none, or none that may be used.
         """
         number = chosen([entry.stored for entry in others], received.head)
         if number is None:
-            return False
+            return None
         other = others[number]
         policies = self.in_force.policies
         renewed = renew(other.stored, fill.request, received.head, received.times, policies)
         if renewed is None:
-            return False
+            return None
         stored = replace(renewed.stored, purge_sequence=fill.sequence)
         tags = (*stored.tags, *other.stored.tags)
         fill.exclusive = not renewed.is_shared
         if self.memory.purged_since(fill.sequence, fill.key, tags):
             fill.stale = other.twin(replace(stored, tags=tags))  # for those who asked before
-            return True
+            return fill.stale
         fill.stale = other.twin(stored)
         if renewed.why is None and self.memory.store(fill.stale):
             self.counters.stored += 1
-        return True
+        return fill.stale

@@ -241,3 +241,21 @@ def test_a_drain_finishes_what_runs_and_says_so(workers: int) -> None:
         await_end(processes)
         with socket.socket() as probe:
             assert probe.connect_ex(node.settings.listen) != 0
+
+
+async def test_what_is_one_user_s_goes_by_the_owner_once() -> None:
+    with counting_origin() as origin, edge_node(origin.url, workers=2) as node:
+        rig = Rig(origin, node)
+        for number in range(6):  # some keys are owned by each worker
+            for _ in range(10):
+                client = await rig.client()
+                await client.get(f"/mine/{number}?size=9", "Authorization: me")
+                await client.close()
+            assert origin.asked[f"GET /mine/{number}"] == 10
+
+        def all_counted() -> bool:
+            return results_of(metrics(node)).total() == 60
+
+        await asyncio.to_thread(eventually, all_counted, "what every worker counted")
+        said = await asyncio.to_thread(metrics, node)
+        assert said.get(("fills_total", "peer"), 0) <= 6
