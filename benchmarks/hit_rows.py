@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from benchmarks.pairing import CONNECTIONS
 from benchmarks.peers import EDGE
 
 KIB: Final = 1024
@@ -21,6 +22,7 @@ class Row:
     answer_bytes: int | None = None  # of the body of each answer; None: the whole object
     status: int = 200
     script: str = "browser.lua"  # makes the requests
+    connections: int = CONNECTIONS  # over which wrk sends them
     fields: tuple[tuple[str, str], ...] = ()  # of a request beside the browser's
     parts: bool = False  # of the object are asked for, one after the other: see `parts`
     tls: bool = False

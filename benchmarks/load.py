@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.hit_rows import Row
 from benchmarks.origin_client import requests_so_far
-from benchmarks.pairing import CONNECTIONS, Sample
+from benchmarks.pairing import Sample
 from benchmarks.peers import LOAD_CORE, complaints
 from benchmarks.processes import Server, busy_cpu_s, cpu_of_children_s
 
@@ -17,7 +17,7 @@ TOTALS = re.compile(r"^totals" + r" (\d+)" * 7 + "$", re.MULTILINE)
 
 def wrk(server: Server, row: Row, seconds: int) -> list[str]:
     """Return the command of a load that asks for the same thing again and again."""
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s"]
+    command = ["wrk", "-t1", f"-c{row.connections}", f"-d{seconds}s", "--timeout", "10s"]
     command += ["-s", str(SCRIPTS / row.script)]
     command += [part for name, value in row.fields for part in ("-H", f"{name}: {value}")]
     return [*command, server.url + row.path]

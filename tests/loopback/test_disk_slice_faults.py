@@ -33,7 +33,7 @@ from tests.support.disk_slices import (
     slice_file,
     whole,
 )
-from tests.support.edges import running_edge, running_origin, until
+from tests.support.edges import Asked, response, running_edge, running_origin, until
 from tests.support.ranged_origin import RangedOrigin
 
 SPANS = [(at, min(at + SLICE_BYTES, len(BODY)) - 1) for at in range(0, len(BODY), SLICE_BYTES)]
@@ -143,6 +143,39 @@ async def test_a_directory_that_is_none_any_more(tmp_path: Path) -> None:
             await seek(edge, 6)
             await whole(edge)
         assert edge.worker.counters.disk_failed
+
+
+async def test_a_disk_that_hangs_costs_nobody_more_than_a_look(tmp_path: Path) -> None:
+    async def origin_script(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        lines = ("Cache-Control: max-age=600", 'ETag: "1"')
+        writer.write(response(asked.target * 1_000, *lines))
+
+    names = [f"/hangs/{number}" for number in range(60)]
+    pipes = [tmp_path / OBJECTS / file_name(f"http://edge.test{name}".encode()) for name in names]
+    async with (
+        running_origin(origin_script) as origin,
+        running_edge(origin.url, disk=tmp_path, disk_wait_s=0.05) as edge,
+    ):
+        assert edge.worker.disk is not None
+        pool, counters = edge.worker.disk.pool, edge.worker.counters
+        await edge.get("/in-memory")
+        for pipe in pipes:
+            os.mkfifo(pipe)  # opening it waits for a writer that never comes
+        for name in names:  # four of them are enough, where threads begin in time
+            assert (await edge.get(name)).body == name.encode() * 1_000
+            if pool.is_stuck:
+                break
+        assert pool.is_stuck
+        skipped = counters.disk_skipped
+        for number in range(20):
+            name = f"/not-in-memory/{number}"
+            assert (await edge.get(name)).body == name.encode() * 1_000
+            assert (await edge.get("/in-memory")).says.startswith("amaro-edge; hit; ttl=")
+        assert counters.disk_skipped == skipped + 20
+        for pipe in pipes:
+            with suppress(OSError):  # nobody hangs in this one
+                os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+        await until(lambda: not pool.is_stuck)
 
 
 def aged(file: Path, by_s: float) -> None:
