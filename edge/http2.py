@@ -104,7 +104,7 @@ class Http2Protocol:
         self.shared.clients.leave(self._client)
         if self._timer is not None:
             self._timer.cancel()
-        self._streams.drop_all()
+        self._streams.lost()
         self._output.forget()
         if exc is None:
             self.transport.close()

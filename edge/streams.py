@@ -142,6 +142,7 @@ class Streams:
         """All of an answer has been written."""
         self._serving.state.total_requests += 1
         stream = player.stream
+        player.cycle = None  # no cycle of references outlives the answer
         if self.players.pop(stream.id, None) is not None:
             self._output.add(self._inflow.end(stream.id))
             self.send_body(stream, (), end=True)
@@ -160,6 +161,11 @@ class Streams:
         if player is not None:
             player.disconnect()
 
+    def lost(self) -> None:
+        """The connection is gone, and is not to be kept by a cycle of references."""
+        self.drop_all()
+        self._flush_soon = _do_nothing
+
     def drop_all(self) -> None:
         """Forget all that are being answered."""
         for stream_id in [*self._outlet.streams]:
@@ -169,3 +175,7 @@ class Streams:
         """Tell those who wait when there is room again."""
         for player in [*self.players.values()]:
             player.drained()
+
+
+def _do_nothing() -> None:
+    """What a connection that is gone is asked for."""

@@ -5,7 +5,7 @@ A worker's collector never looks at what has lived for a while, so a cycle keeps
 
 import asyncio
 import gc
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 
 import pytest
@@ -14,12 +14,27 @@ from edge.asking import Asked as WhoAsks
 from edge.collapse import Fill, FillReader
 from edge.cycle import Cycle
 from edge.delivery import Answer
+from edge.encrypted import EncryptedTransport
+from edge.encryption import Encryption
 from edge.errors import EdgeError
+from edge.http2 import Http2Protocol
+from edge.output import Output
+from edge.protocol import EdgeProtocol
 from edge.purges import PurgeKind
+from edge.secure import SecureConnection
+from edge.streams import Streams
+from edge.windows import WindowedTransport
 from tests.support.edges import Asked, Edge, edge_and_origin, response, until
+from tests.support.http2 import Http2Client
+from tests.support.tls import EDGE
 
 SOON = "Cache-Control: max-age=600, stale-if-error=0"
 LIMITS = {"first_byte_s": 0.2, "idle_s": 0.2, "memory_wait_s": 0.2}
+Player = Callable[[Edge], Awaitable[None]]
+OF_CONNECTIONS = (
+    *(EdgeProtocol, EncryptedTransport, Encryption, Http2Protocol, Output, SecureConnection),
+    *(Streams, WindowedTransport),
+)
 TRACKED = (Answer, Cycle, EdgeError, Fill, FillReader, WhoAsks)
 
 
@@ -116,3 +131,40 @@ async def test_nothing_hangs_in_a_cycle(way, stale: bool) -> None:
         edge.purge(PurgeKind.ALL)
         edge.worker.memory.sweep_held()
         assert edge.worker.memory.used_bytes == 0
+
+
+async def over_tls(edge: Edge) -> None:
+    client = await edge.client()
+    assert (await client.get("/")).status == 200
+    await client.close()
+
+
+async def over_http2(edge: Edge) -> None:
+    client = await Http2Client.open(edge)
+    for target in ("/", "/", "/?other"):
+        assert (await client.get(target)).status == 200
+    assert (await client.read(client.ask("/", method="POST", body=b"a body"))).status == 200
+    await client.close()
+
+
+async def in_its_handshake(edge: Edge) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", edge.port)
+    writer.write(b"\x16\x03\x01")
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+
+
+@pytest.mark.parametrize("player", [over_tls, over_http2, in_its_handshake])
+async def test_a_connection_that_is_gone_leaves_nothing(player: Player) -> None:
+    async def script(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(response(b"an answer", SOON))
+
+    async with edge_and_origin(script, tls=[EDGE]) as (edge, _):
+        for _ in range(3):
+            await player(edge)
+            await until(lambda: not left_of_connections())
+
+
+def left_of_connections() -> list[object]:
+    return [each for each in gc.get_objects() if isinstance(each, OF_CONNECTIONS)]
