@@ -6,17 +6,21 @@ import pytest
 
 from edge.messages import configure
 
+NAMES = ("", "edge", "edge.node", "edge.tasks", "uvicorn", "uvicorn.error")
+
 
 @pytest.fixture(autouse=True)
-def as_it_was():
-    """Leave logging as it was."""
-    root, ours = logging.getLogger(), logging.getLogger("edge")
-    handlers, levels = root.handlers[:], (root.level, ours.level)
-    root.handlers = []
+def as_new():
+    """Have loggers as in a new process, whatever was configured in this one; then as they were."""
+    loggers = [logging.getLogger(name) for name in NAMES]
+    before = [(log.handlers, log.level, log.propagate, log.disabled) for log in loggers]
+    for log in loggers:
+        log.handlers, log.propagate, log.disabled = [], True, False
+        log.setLevel(logging.NOTSET)
     yield
-    root.handlers[:] = handlers
-    root.setLevel(levels[0])
-    ours.setLevel(levels[1])
+    for log, (handlers, level, propagate, disabled) in zip(loggers, before, strict=True):
+        log.handlers, log.propagate, log.disabled = handlers, propagate, disabled
+        log.setLevel(level)
 
 
 def test_a_line_says_when_how_bad_what_and_who(capsys):
