@@ -75,6 +75,8 @@ def has_news(connection: socket.socket) -> bool:
 
 async def outcome(connection: socket.socket) -> Got | None:
     """What a reader that reads at last gets; None for a connection cut before the head."""
+    # through a window of 4 KiB, with acknowledgements that wait, 8 MiB may take a minute
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
     reader, writer = await asyncio.open_connection(sock=connection, limit=1 << 24)
     try:
         return await Client(reader, writer).read()
