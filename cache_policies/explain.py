@@ -20,7 +20,7 @@ class Explanation:
     asked: bytes  # the target of which an origin is asked
     rules: tuple[CompiledRule, ...]  # those that match, in the order of the file
     choices: dict[str, Choice]  # what they set; rules by their number in the file
-    forwarded: str | None  # why it goes to the origin whatever is stored: method, bypass
+    forwarded: str | None  # why it goes to the origin whatever is stored
     why_not_stored: str | None  # the named reason; None when it is stored
     lifetime_s: float = 0.0
     stale_while_revalidate_s: float = 0.0
@@ -68,7 +68,7 @@ def explain(
     key, asked = policies.key(request.scheme, request.host, request.target)
     forwarded = None
     if governing.bypass:
-        forwarded = "bypass"
+        forwarded = "ambiguous-path" if policies.is_ambiguous(request) else "bypass"
     elif request.method not in (b"GET", b"HEAD"):
         forwarded = "method"
     if forwarded is not None:

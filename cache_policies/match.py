@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
@@ -28,9 +28,24 @@ def plain_path(target: bytes) -> bytes:
     path = target.partition(b"?")[0]
     if not any(odd in path for odd in _ODD):
         return path
-    path = _SLASHES.sub(b"/", unquote_to_bytes(path))
-    kept: list[bytes] = []
+    return _without_dots(_SLASHES.sub(b"/", unquote_to_bytes(path)).split(b"/"))
+
+
+def literal_path(target: bytes) -> bytes:
+    """Return a target's path for who takes an encoded slash for a character, `//` for two slashes.
+
+    That is RFC 3986 to the letter. Origins differ in this.
+    """
+    path = target.partition(b"?")[0]
+    if not any(odd in path for odd in _ODD):
+        return path
     segments = path.split(b"/")
+    return _without_dots([unquote_to_bytes(each).replace(b"/", b"%2F") for each in segments])
+
+
+def _without_dots(segments: Sequence[bytes]) -> bytes:
+    """Join segments, each dot segment carried out (RFC 3986 §5.2.4)."""
+    kept: list[bytes] = []
     for segment in segments:
         if segment == b"..":
             if len(kept) > 1:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cache_policies.glob import parse_glob
 from cache_policies.key import cache_key, normalise, plain_authority
-from cache_policies.match import Conditions, compile_match, plain_host, plain_path
+from cache_policies.match import Conditions, compile_match, literal_path, plain_host, plain_path
 from cache_policies.message import Fields, RequestHead, ResponseHead
 from cache_policies.policy import CachePolicy
 from cache_policies.query import Query
@@ -114,11 +114,25 @@ class Policies:
 
     def for_request(self, request: RequestHead) -> CachePolicy:
         """Return what governs a request before there is a response."""
-        return self._fold(self.matched(request)) if self.rules else self._fold(())
+        return self._governs(request, self.matched(request)) if self.rules else self._fold(())
 
     def for_response(self, request: RequestHead, response: ResponseHead) -> CachePolicy:
         """Return what governs a response to a request."""
-        return self._fold(self.matched(request, response)) if self.rules else self._fold(())
+        if not self.rules:
+            return self._fold(())
+        return self._governs(request, self.matched(request, response))
+
+    def is_ambiguous(self, request: RequestHead) -> bool:
+        """Whether it depends on how an origin reads the path which rules are about it.
+
+        The cache has no part in that: what `/account%2F..%2Fstatic/x` shows may be somebody's own.
+        """
+        path, other = plain_path(request.target), literal_path(request.target)
+        if path == other:
+            return False
+        host = plain_host(self.host(request.scheme, request.host))
+        places = (rule.conditions for rule in self.rules)
+        return any(each.hold_at(host, path) != each.hold_at(host, other) for each in places)
 
     def matched(
         self, request: RequestHead, response: ResponseHead | None = None
@@ -147,6 +161,12 @@ class Policies:
                 else:
                     made[setting] = Choice(value, (no,))
         return made
+
+    def _governs(self, request: RequestHead, matched: tuple[int, ...]) -> CachePolicy:
+        policy = self._fold(matched)
+        if self.is_ambiguous(request):
+            return replace(policy, bypass=True, store=False)
+        return policy
 
     def _fold(self, matched: tuple[int, ...]) -> CachePolicy:
         policy = self._flyweights.get(matched)

@@ -45,6 +45,7 @@ def test_a_stored_response():
     ("asked", "text", "status", "why", "forwarded"),
     [
         (request(target="/api/a"), "cache-control: max-age=60", 200, "policy", "bypass"),
+        (request(target="/x%2f..%2fvod/a"), "max-age=60", 200, "policy", "ambiguous-path"),
         (request(method="DELETE"), "cache-control: max-age=60", 200, "method", "method"),
         (request(), "cache-control: max-age=60", 503, "policy", None),
         (request(), "cache-control: no-store", 200, "no-store", None),

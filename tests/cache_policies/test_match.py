@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cache_policies.load import load_policies
-from cache_policies.match import Conditions, compile_match, plain_host, plain_path
+from cache_policies.match import Conditions, compile_match, literal_path, plain_host, plain_path
 from cache_policies.message import RequestHead, ResponseHead
 from tests.support.table import fields, table
 
@@ -48,6 +48,25 @@ def test_plain_paths_are_those_of_the_standard_library(segments):
     expected = b"/" + posixpath.normpath(plain).lstrip(b"/")
     assert plain_path(target).rstrip(b"/") == expected.rstrip(b"/")
     assert plain_path(quote(plain_path(target)).encode()) == plain_path(target)
+
+
+@pytest.mark.parametrize(
+    "case",
+    table("""
+    target                   path
+    /a/b?c=/../d             /a/b
+    /%61%2fb                 /a%2Fb
+    //a///b                  //a///b
+    /a//../b                 /a/b
+    /a%2f..%2fb/c            /a%2F..%2Fb/c
+    /a/%2e%2e/b              /b
+    /a/..                    /
+    /                        /
+"""),
+    ids=str,
+)
+def test_a_path_to_the_letter(case):
+    assert literal_path(case["target"].encode()) == case["path"].encode()
 
 
 def test_a_host_is_seen_without_case_and_port():

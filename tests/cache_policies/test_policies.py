@@ -58,6 +58,26 @@ def test_every_rule_that_matches_counts_and_the_last_one_wins():
     assert (plain.tags, plain.heuristic_fraction) == ((), 0.0)
 
 
+@pytest.mark.parametrize(
+    ("target", "ambiguous"),
+    [
+        ("/account%2f..%2fvod/a", True),  # theirs to the letter, /vod/a when decoded
+        ("/account//../vod/a", True),
+        ("/vod%2Fa", True),
+        ("/vod/a%2Fb", False),  # in /vod/ either way
+        ("/vod//a", False),
+        ("/vod/%2e%2e/vod/a", False),  # the same path by RFC 3986
+        ("/vod/%61", False),
+        ("/other%2Fa", False),
+    ],
+)
+def test_a_path_that_rules_read_in_two_ways_bypasses_the_cache(target, ambiguous):
+    asked = request(target=target)
+    assert POLICIES.is_ambiguous(asked) is ambiguous
+    for policy in (POLICIES.for_request(asked), POLICIES.for_response(asked, response(""))):
+        assert (policy.bypass, policy.store) == (ambiguous, not ambiguous)
+
+
 def test_a_response_adds_the_rules_that_are_about_it():
     asked = request(target="/vod/a")
     assert POLICIES.for_response(asked, response()) is POLICIES.for_request(asked)
