@@ -128,12 +128,17 @@ class Slicer:
                 await body.begin()
         except ChangedError:
             return None
-        if not bodies or bodies[0].tier != DISK:
+        if not bodies:
             return answer
         begun.append(bodies[0])
-        now_mono = time.monotonic()
-        says = _from_disk(says, entry.ttl_s(now_mono))
-        return of_stored(entry, request, says, now_mono, open_body).says(says, DISK)
+        now_mono = time.monotonic()  # the wait may have been long: it is said anew how old this is
+        ttl_s = entry.ttl_s(now_mono)
+        if bodies[0].tier == DISK:
+            says = _from_disk(says, ttl_s)
+            return of_stored(entry, request, says, now_mono, open_body).says(says, DISK)
+        if says.ttl_s is not None:
+            says = replace(says, ttl_s=ttl_s)
+        return of_stored(entry, request, says, now_mono, open_body)
 
     async def holds(self, source: Source) -> bool:
         """Whether all that is missing for this request is in lower tiers, as far as it shows."""

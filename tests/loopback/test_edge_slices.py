@@ -1,6 +1,7 @@
 """Ranges of what is not stored: they cost the slices that they need, once, and are kept."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -75,6 +76,27 @@ async def test_the_whole_takes_what_is_there_and_asks_for_the_rest() -> None:
 
 def edge_span(number: int) -> tuple[int, int]:
     return number * SLICE_BYTES, min((number + 1) * SLICE_BYTES, len(BODY)) - 1
+
+
+async def test_age_and_ttl_count_the_wait_for_a_slice() -> None:
+    ranged, go = RangedOrigin(BODY), asyncio.Event()
+
+    async def gated(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        if ranged.parts:
+            await go.wait()
+        await ranged(asked, writer)
+
+    async with edge_and_origin(gated) as (edge, origin):
+        assert is_part(await part(edge, 0, 9), 0, 9)
+        stored_mono = time.monotonic()
+        waiting = asyncio.create_task(part(edge, SLICE_BYTES, SLICE_BYTES + 9))
+        await until(lambda: len(origin.asked) == 2 and time.monotonic() > stored_mono + 2)
+        ranged.lines = (*ranged.lines, "Age: 2")  # the second is of the same age
+        go.set()
+        got = await waiting
+        assert is_part(got, SLICE_BYTES, SLICE_BYTES + 9)
+        assert int(got.get("age") or 0) >= 2
+        assert int(got.says.partition("ttl=")[2].partition(";")[0]) <= 598
 
 
 async def test_many_players_cost_each_slice_once() -> None:
