@@ -9,6 +9,7 @@ from edge.delivery import Shape, lacks, plan
 from edge.entry import Entry
 from edge.heads import Facts, is_target
 from edge.memory import Variants
+from edge.multipart import multipart
 from edge.shared import Shared
 from edge.sliced import SlicedEntry
 
@@ -60,6 +61,10 @@ def part_of(entry: Entry, facts: Facts, now: float) -> Hit:
         pieces = entry.pieces(planned.first, planned.last)
         head = entry.partial_head(now, planned.first, planned.last)
         return Hit(head, pieces, planned.last - planned.first + 1)
+    if shape is Shape.PARTS:
+        around = multipart(planned.spans, entry.length, entry.stored.fields)
+        head = entry.multipart_head(now, around)
+        return Hit(head, around.pieces(entry.pieces), around.length)
     if facts.method == b"HEAD":
         return Hit(entry.hit_head(now), [], 0)
     return Hit(entry.hit_head(now), entry.pieces(0, entry.length - 1), entry.length)

@@ -1,17 +1,15 @@
 """Whatever the hit path answers, the slow path answers alike."""
 
 import random
-import re
 import time
-from dataclasses import dataclass
 
 from cache_policies.message import RequestHead, ResponseHead
 from cache_policies.policy import CachePolicy
 from cache_policies.stored import Times
 from cache_policies.storing import Store, judge_storing
 from edge.entry import Entry
-from edge.protocol import EdgeProtocol
 from edge.worker import Worker
+from tests.support.paths import SlowOnly, parse, same
 from tests.support.wire import Connection, close_worker, worker_without_listener
 
 REQUESTS = 10_000
@@ -117,20 +115,6 @@ FIELDS = [
 ]
 
 
-class SlowOnly(EdgeProtocol):
-    """The same connection without its hit path."""
-
-    def _hit(self, target, facts):
-        return False
-
-
-@dataclass(frozen=True)
-class Parsed:
-    status: int
-    fields: tuple[tuple[str, str], ...]
-    body: bytes
-
-
 def fill(worker: Worker) -> None:
     wall, mono = time.time(), time.monotonic()
     for target, status, body, lines, age_s, selecting in STORED:
@@ -143,33 +127,6 @@ def fill(worker: Worker) -> None:
         assert isinstance(judged, Store), (target, judged)
         slices = [body[at : at + (1 << 20)] for at in range(0, len(body), 1 << 20)]
         worker.memory.store(Entry(b"http://edge.test" + target.encode(), judged.stored, slices))
-
-
-def parse(data: bytes) -> Parsed:
-    if (boundary := re.search(rb"boundary=(\w{32})", data)) is not None:  # never the same twice
-        data = data.replace(boundary[1], b"-" * 32)
-    head, _, body = data.partition(b"\r\n\r\n")
-    first, *lines = head.decode("latin-1").split("\r\n")
-    fields = sorted(tuple(line.split(": ", 1)) for line in lines)
-    return Parsed(int(first.split(" ")[1]), tuple(fields), body)
-
-
-def same(one: Parsed, other: Parsed) -> bool:
-    """Alike but for a second that may have passed between the two."""
-
-    def seconds(parsed: Parsed) -> list[int]:
-        said = [v for n, v in parsed.fields if n in ("age", "cache-status")]
-        return [int(number) for value in said for number in re.findall(r"\d+", value)]
-
-    def timeless(parsed: Parsed) -> Parsed:
-        fields = [
-            (n, re.sub(r"\d+", "N", v) if n in ("age", "cache-status") else v)
-            for n, v in parsed.fields
-        ]
-        return Parsed(parsed.status, tuple(fields), parsed.body)
-
-    close = all(abs(a - b) <= 1 for a, b in zip(seconds(one), seconds(other), strict=True))
-    return timeless(one) == timeless(other) and close
 
 
 def generate(draw: random.Random) -> tuple[bytes, bytes]:

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from edge.handover import Handover
@@ -84,10 +85,15 @@ class Connection:
     """One connection of a given protocol class, over a `Wire`."""
 
     def __init__(
-        self, worker: Worker, protocol_class: type[EdgeProtocol], wire: Wire | None = None
+        self,
+        worker: Worker,
+        protocol_class: type[EdgeProtocol],
+        wire: Wire | None = None,
+        config: Config | None = None,
     ) -> None:
-        config = Server(worker).config
-        config.load()
+        if config is None:
+            config = Server(worker).config
+            config.load()
         self.wire = wire or Wire()
         self.protocol = self.wire.protocol = protocol_class(config, ServerState(), {})
         self.protocol.connection_made(self.wire)
