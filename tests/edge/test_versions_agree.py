@@ -1,8 +1,6 @@
 """The same request over HTTP/1.1 and HTTP/2: same key, same status, same fields, same body."""
 
-import re
-from dataclasses import dataclass, field
-from email.utils import formatdate
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from hypothesis import example, given, settings
@@ -11,12 +9,12 @@ from hypothesis import strategies as st
 from cache_policies.message import Fields
 from edge.arena import SLICE_BYTES, Slice
 from edge.entry import Entry
-from edge.fetch import Fetch
 from edge.protocol import EdgeProtocol
 from edge.sliced import SlicedEntry
 from edge.worker import Worker
 from tests.support.edges import until
-from tests.support.generated_ranges import BODY, LENGTH, MODIFIED, part_lines
+from tests.support.film_origin import FRESH, FilmOrigin
+from tests.support.generated_ranges import BODY, LENGTH, part_lines
 from tests.support.http2_wire import Http2Wire
 from tests.support.paths import Parsed, judged, parse, same
 from tests.support.virtual_time import virtual_time
@@ -24,12 +22,6 @@ from tests.support.wire import Connection, Wire, close_worker, worker_without_li
 
 SLICES = [BODY[at : at + SLICE_BYTES] for at in range(0, LENGTH, SLICE_BYTES)]
 FRAMING = frozenset({"connection", "keep-alive", "transfer-encoding"})
-FRESH: Fields = (
-    (b"cache-control", b"max-age=900"),
-    (b"etag", b'"v1"'),
-    (b"last-modified", MODIFIED.encode()),
-    (b"surrogate-key", b"film"),
-)
 VARIED: Fields = (*FRESH, (b"vary", b"Accept-Encoding, Accept-Language"))
 STORED: list[tuple[str, int, list[bytes], Fields, Fields]] = [
     # target, status, slices, fields, request fields that select it
@@ -50,6 +42,7 @@ STORED: list[tuple[str, int, list[bytes], Fields, Fields]] = [
     ),
 ]
 SLICED = {"/one": {1}, "/gap": {0, 2}, "/none": set[int]()}
+PARTLY = frozenset(target.encode() for target in SLICED)
 TARGETS = [
     *sorted({row[0] for row in STORED} | SLICED.keys()),
     "/small?CMCD=bl%3D1000",
@@ -80,45 +73,6 @@ class SecureWire(Wire):
         return True if name == "sslcontext" else default
 
 
-@dataclass
-class StillOrigin:
-    """Has what is stored in part, and nothing else; tells what it was asked."""
-
-    status: int = 404
-    fields: Fields = ()
-    body: bytes = b"no such thing"
-    asked: list[tuple[bytes, bytes, Fields]] = field(default_factory=list)
-
-    @property
-    def length(self) -> int:
-        return len(self.body)
-
-    async def fetch(self, _upstream: object, fetch: Fetch) -> "StillOrigin":
-        told = tuple(sorted(line for line in fetch.fields if line[0] != b"via"))
-        self.asked.append((fetch.method, fetch.target, told))
-        date = (b"date", formatdate(usegmt=True).encode())
-        if fetch.target.decode() not in SLICED:
-            length = (b"content-length", b"%d" % len(self.body))
-            return StillOrigin(fields=(date, length, (b"cache-control", b"no-store")))
-        value = dict(fetch.fields).get(b"range", b"")
-        span = re.fullmatch(rb"bytes=(\d+)-(\d*)", value)
-        body = BODY
-        fields = (date, *FRESH)
-        if span is not None and int(span[1]) < LENGTH:
-            first, last = int(span[1]), min(int(span[2] or LENGTH), LENGTH - 1)
-            body = BODY[first : last + 1]
-            fields += ((b"content-range", b"bytes %d-%d/%d" % (first, last, LENGTH)),)
-        fields += ((b"content-length", b"%d" % len(body)),)
-        return StillOrigin(206 if len(body) < LENGTH else 200, fields, body)
-
-    async def read(self) -> bytes:
-        piece, self.body = self.body, b""
-        return piece
-
-    def close(self) -> None:
-        pass
-
-
 @dataclass(frozen=True)
 class Heard:
     """What one request led to."""
@@ -131,7 +85,7 @@ class Heard:
 Told: TypeAlias = tuple[list[Heard], list[tuple[bytes, bytes, Fields]]]
 
 
-def stocked(origin: StillOrigin) -> Worker:
+def stocked(origin: FilmOrigin) -> Worker:
     worker = worker_without_listener()
     worker.app._exchange.filler.asker.client = origin  # type: ignore[assignment]
     for target, status, slices, lines, selecting in STORED:
@@ -146,7 +100,7 @@ def stocked(origin: StillOrigin) -> Worker:
 
 
 async def over_http1(method: str, target: str, many: list[list[str]]) -> Told:
-    origin = StillOrigin()
+    origin = FilmOrigin(PARTLY)
     worker = stocked(origin)
     bound = worker.protocol()
     assert issubclass(bound, EdgeProtocol)
@@ -167,7 +121,7 @@ async def over_http1(method: str, target: str, many: list[list[str]]) -> Told:
 
 
 async def over_http2(method: str, target: str, many: list[list[str]]) -> Told:
-    origin = StillOrigin()
+    origin = FilmOrigin(PARTLY)
     worker = stocked(origin)
     bound = worker.protocol()
     assert issubclass(bound, EdgeProtocol)
