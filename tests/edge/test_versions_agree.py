@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cache_policies.message import Fields
-from edge.arena import SLICE_BYTES, Slice
+from edge.arena import SLICE_BYTES, Slice, Slot
 from edge.entry import Entry
 from edge.protocol import EdgeProtocol
 from edge.sliced import SlicedEntry
@@ -41,7 +41,8 @@ STORED: list[tuple[str, int, list[bytes], Fields, Fields]] = [
         ((b"accept-encoding", b"gzip"), (b"accept-language", b"tr")),
     ),
 ]
-SLICED = {"/one": {1}, "/gap": {0, 2}, "/none": set[int]()}
+MOVED = "/moved"  # its slices lie in an arena
+SLICED = {"/one": {1}, "/gap": {0, 2}, "/none": set[int](), MOVED: {0, 2}}
 PARTLY = frozenset(target.encode() for target in SLICED)
 TARGETS = [
     *sorted({row[0] for row in STORED} | SLICED.keys()),
@@ -95,7 +96,12 @@ def stocked(origin: FilmOrigin) -> Worker:
     for target, numbers in SLICED.items():
         key = b"https://edge.test" + target.encode()
         parts: dict[int, Slice] = {number: SLICES[number] for number in numbers}
-        assert worker.memory.store(SlicedEntry(key, judged(key, FRESH), LENGTH, parts))
+        entry = SlicedEntry(key, judged(key, FRESH), LENGTH, parts)
+        assert worker.memory.store(entry)
+        for number in numbers if target == MOVED else ():
+            worker.memory.hot.taken = entry, number
+            worker.memory.hot.step(worker.memory.holds)
+            assert isinstance(entry.slice(number), Slot)
     return worker
 
 
@@ -165,6 +171,7 @@ lines = st.one_of(
 @example("GET", "/gap", [[f"Range: bytes=0-1,{2 * SLICE_BYTES}-{2 * SLICE_BYTES + 9}"]])
 @example("GET", "/whole", [["Range: bytes=-5", 'If-Range: "v1"'], []])
 @example("GET", "/varied", [["Accept-Language: tr", "Accept-Encoding: gzip"], []])
+@example("GET", MOVED, [["Range: bytes=0-1,9-9"], ["Range: bytes=7-80006"]])
 @example("HEAD", "/whole", [["Range: bytes=0-1,5-6"]])
 def test_both_versions_give_the_same_answers(
     method: str, target: str, many: list[list[str]]
