@@ -15,6 +15,8 @@ from edge.routes import Upstream
 from edge.settings import Limits
 
 READ_BYTES: Final = 262_144  # at most at once: also the largest piece that a slow player can hold
+_READ_BYTES_FULL: Final = 65_536  # when memory is
+_FULL_AT: Final = 0.75
 WINDOW_BYTES: Final = 262_144  # read ahead of the consumer before reading pauses
 IDEMPOTENT: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
 
@@ -63,6 +65,9 @@ class Account(Protocol):
     def shortage(self) -> float:
         """0 while all fits, 1 when nothing more may come in."""
 
+    def fullness(self) -> float:
+        """How much of what there is for it is in use: 1 is all."""
+
 
 class FillClient:
     """Fetches from upstreams over pooled connections; one per worker, used from its loop only."""
@@ -70,6 +75,7 @@ class FillClient:
     def __init__(self, limits: Limits, account: Account, tls: ssl.SSLContext | None = None) -> None:
         self.account = account
         self.buffer = memoryview(bytearray(READ_BYTES))  # of all connections: read, used up at once
+        self._part = self.buffer[:_READ_BYTES_FULL]
         self._limits = limits
         self._tls = tls
         self._idle: dict[Upstream, list[Connection]] = {}
@@ -86,6 +92,11 @@ class FillClient:
                 pass  # it died before the first byte of an answer: once more, on a new one
         connection = await self._connect(upstream)
         return await connection.exchange(fetch)
+
+    @property
+    def room(self) -> memoryview:
+        """To read into: less where it may stay for long."""
+        return self.buffer if self.account.fullness() < _FULL_AT else self._part
 
     def close(self) -> None:
         """Drop every connection."""
@@ -351,7 +362,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         del sizehint
-        return self._client.buffer
+        return self._client.room
 
     def buffer_updated(self, nbytes: int) -> None:
         if not self._active:  # an answer nobody asked for

@@ -89,9 +89,13 @@ class Memory:
         """What evicting does not give back."""
         return self.fill_bytes + self.ahead_bytes + self.held_bytes
 
+    def fullness(self) -> float:
+        """How much of the budget is in use."""
+        return self.used_bytes / self.budget_bytes
+
     def shortage(self) -> float:
         """0 while all fits, 1 when nothing more may come in."""
-        over = self.used_bytes / self.budget_bytes - SHORT_AT
+        over = self.fullness() - SHORT_AT
         return min(1.0, max(0.0, over / (FULL_AT - SHORT_AT)))
 
     def relieve(self) -> float:

@@ -13,7 +13,7 @@ from edge.settings import MIB
 from tests.support.edge_node import RunningNode, edge_node, eventually
 from tests.support.edges import Asked, Client, Got, response, running_origin, until
 
-BUDGET_BYTES = 128 * MIB
+BUDGET_BYTES = 256 * MIB
 OBJECT_BYTES = 8 * MIB
 READERS = 48
 FRESH = "Cache-Control: max-age=600"
@@ -102,7 +102,7 @@ def metrics_of(node: RunningNode) -> dict[str, float]:
 async def churn(prefix: str) -> Peak:
     """Many large objects, each with a reader of its own that has stopped; then all of them read."""
     async with running_origin(script) as origin:
-        with edge_node(origin.url, memory="128MiB") as node:
+        with edge_node(origin.url, memory="256MiB") as node:
             peak = Peak(node)
             watching = asyncio.create_task(peak.watch())
             targets = [f"{prefix}/{number}" for number in range(READERS)]
