@@ -10,13 +10,11 @@ from typing import Final, Protocol
 from cache_policies.message import Fields
 from edge.errors import EdgeError, UpstreamError, UpstreamTimeoutError
 from edge.patience import Patience
+from edge.reading import Account, ReadingPlace
 from edge.responses import ResponseReader
 from edge.routes import Upstream
 from edge.settings import Limits
 
-READ_BYTES: Final = 262_144  # at most at once: also the largest piece that a slow player can hold
-_READ_BYTES_FULL: Final = 65_536  # when memory is
-_FULL_AT: Final = 0.75
 WINDOW_BYTES: Final = 262_144  # read ahead of the consumer before reading pauses
 IDEMPOTENT: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
 
@@ -56,26 +54,12 @@ class Response(Protocol):
         """Give the connection back, or drop it if the body was not read to its end."""
 
 
-class Account(Protocol):
-    """Where a client says what it holds, and learns how short memory is."""
-
-    def ahead(self, piece_bytes: int) -> None:
-        """Count bytes read ahead of their consumer; negative when they are taken."""
-
-    def shortage(self) -> float:
-        """0 while all fits, 1 when nothing more may come in."""
-
-    def fullness(self) -> float:
-        """How much of what there is for it is in use: 1 is all."""
-
-
 class FillClient:
     """Fetches from upstreams over pooled connections; one per worker, used from its loop only."""
 
     def __init__(self, limits: Limits, account: Account, tls: ssl.SSLContext | None = None) -> None:
         self.account = account
-        self.buffer = memoryview(bytearray(READ_BYTES))  # of all connections: read, used up at once
-        self._part = self.buffer[:_READ_BYTES_FULL]
+        self.reading = ReadingPlace(account)
         self._limits = limits
         self._tls = tls
         self._idle: dict[Upstream, list[Connection]] = {}
@@ -92,11 +76,6 @@ class FillClient:
                 pass  # it died before the first byte of an answer: once more, on a new one
         connection = await self._connect(upstream)
         return await connection.exchange(fetch)
-
-    @property
-    def room(self) -> memoryview:
-        """To read into: less where it may stay for long."""
-        return self.buffer if self.account.fullness() < _FULL_AT else self._part
 
     def close(self) -> None:
         """Drop every connection."""
@@ -362,14 +341,14 @@ class Connection(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         del sizehint
-        return self._client.room
+        return self._client.reading.room()
 
     def buffer_updated(self, nbytes: int) -> None:
         if not self._active:  # an answer nobody asked for
             self.abort()
             return
         reader = self.reader
-        reader.feed(self._client.buffer[:nbytes])
+        reader.feed(self._client.reading.buffer[:nbytes])
         self._count(reader.held_bytes)
         window_bytes = 0 if self._client.account.shortage() else WINDOW_BYTES
         if reader.held_bytes > window_bytes and not self._reading_paused:
