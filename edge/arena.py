@@ -36,11 +36,12 @@ class Arena:
     """
 
     def __init__(self, budget_bytes: int) -> None:
-        """Raises OSError where there can be no such file."""
+        """Raises OSError where there can be no such file, or pages of it cannot be freed."""
         size = budget_bytes // SLICE_BYTES * SLICE_BYTES
         self.fd = os.memfd_create("slices")
         os.ftruncate(self.fd, size)
         self._map = mmap.mmap(self.fd, size)
+        self._map.madvise(mmap.MADV_REMOVE, 0, SLICE_BYTES)
         self._free = list(range(0, size, SLICE_BYTES))
 
     def __del__(self) -> None:

@@ -88,6 +88,19 @@ def test_what_cannot_be_written_is_not_kept(arena, monkeypatch, written):
     assert [slot is None for slot in slots] == [False] * 4 + [True]
 
 
+def test_where_pages_cannot_be_freed_there_is_no_arena(monkeypatch):
+    class Mapping:
+        def __init__(self, fd, size):
+            assert size == SLICE_BYTES
+
+        def madvise(self, *_):
+            raise OSError(errno.EINVAL, "not known here")
+
+    monkeypatch.setattr(arena_module.mmap, "mmap", Mapping)
+    with pytest.raises(OSError, match="not known"):
+        Arena(SLICE_BYTES)
+
+
 def test_the_file_is_closed_with_the_last_slot():
     arena = Arena(SLICE_BYTES)
     fd, slot = arena.fd, arena.keep(slice_of(1))
