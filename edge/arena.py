@@ -8,6 +8,7 @@ written to twice: its pages are freed first, and the next slice there gets new o
 import ctypes
 import mmap
 import os
+import weakref
 from typing import Final, TypeAlias
 
 SLICE_BYTES: Final = 1 << 20
@@ -39,13 +40,11 @@ class Arena:
         """Raises OSError where there can be no such file, or pages of it cannot be freed."""
         size = budget_bytes // SLICE_BYTES * SLICE_BYTES
         self.fd = os.memfd_create("slices")
+        weakref.finalize(self, os.close, self.fd)
         os.ftruncate(self.fd, size)
         self._map = mmap.mmap(self.fd, size)
         self._map.madvise(mmap.MADV_REMOVE, 0, SLICE_BYTES)
         self._free = list(range(0, size, SLICE_BYTES))
-
-    def __del__(self) -> None:
-        os.close(self.fd)
 
     def keep(self, data: bytes) -> Slot | None:
         """A full slice in a place of the file; None when no place or no memory is left."""
