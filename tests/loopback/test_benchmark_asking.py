@@ -1,6 +1,7 @@
 """The load of the memory benchmark gets what its origin sends, and tells wrong bytes."""
 
 import asyncio
+import mmap
 import os
 import socket
 from contextlib import asynccontextmanager
@@ -138,7 +139,8 @@ async def test_a_slow_reader_reads_piece_by_piece():
 def test_what_a_process_holds_is_seen():
     resident = Resident(os.getpid())
     assert os.getpid() in tree(os.getpid())
-    held = bytearray(os.urandom(1) * (64 * MIB))
+    held = mmap.mmap(-1, 64 * MIB, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)  # not the heap
+    held.write(bytes(len(held)))
     assert resident.grown_bytes() > 48 * MIB
     assert resident.peak_bytes > 48 * MIB
     assert resident_bytes([os.getpid()]) > len(held)
