@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 
-DEBIAN_PACKAGE_OF = {"chromium": "chromium"}
+DEBIAN_PACKAGE_OF = {"chromium": "chromium", "curl": "curl", "h2load": "nghttp2-client"}
 
 
 def main() -> int:
