@@ -27,7 +27,7 @@ from edge.sliced import SlicedEntry
 from edge.tasks import Tasks
 
 STEP_BYTES: Final = 262_144  # read inline before the loop has another turn
-SLICE_WAIT_S: Final = 1.0  # for a slice of a body that players are being sent already
+SLICE_WAIT_S: Final = 1.0  # at least, for a slice of a body that players are being sent already
 THREADS: Final = 4
 OBJECT_SHARE: Final = 2  # of the disk, for one object at most
 log = logging.getLogger("edge.disk")
@@ -79,7 +79,7 @@ class DiskHeld:
         except OSError as error:
             self._tier.counters.disk_failed += 1
             raise StorageError("disk", str(error)) from None
-        self._deadline = loop.time() + SLICE_WAIT_S
+        self._deadline = loop.time() + self._tier.slice_wait_s
         self._tier.counters.disk_bytes += len(data)
         return bytes(data)
 
@@ -139,6 +139,7 @@ class DiskTier:
         self.place = place
         self.writer = writer
         self.pool = DiskPool(THREADS, "disk")
+        self.slice_wait_s = max(SLICE_WAIT_S, wait_s)
         self._wait_s = wait_s
 
     async def find(

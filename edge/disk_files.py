@@ -63,8 +63,7 @@ class CacheFile:
     def remove(self) -> None:
         """Remove it, unless another has taken its place meanwhile, and close it."""
         try:
-            if self.path.stat().st_ino == os.fstat(self.fd).st_ino:
-                self.path.unlink()
+            remove(self.path, os.fstat(self.fd).st_ino)
         finally:
             self.close()
 
@@ -112,9 +111,10 @@ def _open(
         found = _read_head(path, fd)
         _note_use(fd)
     except DamagedError:
-        with suppress(FileNotFoundError):
-            path.unlink()
-        os.close(fd)
+        try:
+            remove(path, os.fstat(fd).st_ino)
+        finally:
+            os.close(fd)
         raise
     except BaseException:
         os.close(fd)
@@ -146,6 +146,24 @@ def peek(path: Path) -> DiskHead:
         return _read_head(path, fd).head
     finally:
         os.close(fd)
+
+
+def remove(path: Path, inode: int) -> None:
+    """Remove the cache file that was seen at `path`, never one that has taken its place since.
+
+    Raises OSError.
+    """
+    with suppress(FileNotFoundError):
+        if path.stat().st_ino != inode:
+            return
+        aside = _aside(path.parents[2])
+        path.rename(aside)
+        try:
+            if aside.stat().st_ino != inode:  # it came in between
+                with suppress(FileExistsError):  # and here is a newer one
+                    os.link(aside, path)
+        finally:
+            aside.unlink()
 
 
 def _note_use(fd: int) -> None:
@@ -198,7 +216,7 @@ def _name(head: DiskHead) -> str:
 
 
 def _put(root: Path, name: str, parts: Sequence[Slice]) -> dict[str, int]:
-    aside = root / ASIDE / f"{os.getpid()}-{next(_numbers)}"
+    aside = _aside(root)
     fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         try:
@@ -212,6 +230,11 @@ def _put(root: Path, name: str, parts: Sequence[Slice]) -> dict[str, int]:
             aside.unlink()
         raise
     return {name.partition("/")[0]: sum(map(len, parts))}
+
+
+def _aside(root: Path) -> Path:
+    """A name that no other file has."""
+    return root / ASIDE / f"{os.getpid()}-{next(_numbers)}"
 
 
 def _write_all(fd: int, data: Slice) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from edge.disk_files import ASIDE, OBJECTS, SHARDS, peek
+from edge.disk_files import ASIDE, OBJECTS, SHARDS, peek, remove
 from edge.disk_format import DamagedError
 from edge.purged import Purged
 
@@ -26,6 +26,7 @@ class Seen:
     """One cache file."""
 
     path: Path
+    inode: int
     shard: str
     size: int  # on disk
     used_wall: float
@@ -111,14 +112,13 @@ class Sweep:
                     status = file.stat(follow_symlinks=False)
                     used_wall = status.st_mtime if status.st_mtime <= now_wall + 2 else 0.0
                     size = max(status.st_blocks * 512, status.st_size)
-                    found.append(Seen(Path(file.path), shard, size, used_wall))
+                    found.append(Seen(Path(file.path), status.st_ino, shard, size, used_wall))
         self.sizes[shard] = sum(seen.size for seen in found)
         self.counts[shard] = len(found)
         return found
 
     def _remove(self, seen: Seen) -> None:
-        with suppress(FileNotFoundError):
-            seen.path.unlink()
+        remove(seen.path, seen.inode)
         self.sizes[seen.shard] -= seen.size
         self.counts[seen.shard] -= 1
 

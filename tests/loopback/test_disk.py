@@ -31,7 +31,7 @@ from edge.entry import Entry
 from edge.errors import StorageError
 from edge.memory import Memory
 from edge.tasks import Tasks
-from tests.support.edges import until
+from tests.support.edges import PATIENCE_S, until
 
 KEY = b"http://edge.test/object"
 LOG_ID = b"logs-id8"
@@ -53,7 +53,7 @@ def entry(body: bytes = BODY, fields: Fields = FIELDS, asked: Fields = ()) -> En
 
 
 class Rig:
-    def __init__(self, root: Path, *, wait_s: float = 5.0, log_id: bytes = LOG_ID) -> None:
+    def __init__(self, root: Path, *, wait_s: float = PATIENCE_S, log_id: bytes = LOG_ID) -> None:
         self.counters, self.tasks = Counters(), Tasks()
         self.memory = Memory(64 << 20)
         place = Place(root, log_id, Clocks())
