@@ -128,6 +128,7 @@ def varnish(place: Place) -> AbstractContextManager[Server]:
         *(f"thread_pools={place.workers}", "thread_pool_min=64", "thread_pool_max=2048"),
         "thread_queue_limit=2048",
         *("timeout_idle=3600", "listen_depth=4096", "http_max_hdr=64"),
+        *(("vsl_space=1g",) if place.logs else ()),  # else varnishncsa misses lines of a turn
     ):
         command += ["-p", setting]
     if place.logs:
