@@ -20,6 +20,7 @@ from edge.settings import EdgeSettings
 STDOUT: Final = "-"
 WRITE_EVERY_S: Final = 0.1
 LOOK_EVERY_S: Final = 0.5  # whether the file was renamed
+BATCH_LINES: Final = 512  # written at once: while a thread writes many, the loop waits for the core
 LINES_MAX: Final = 100_000  # that wait to be written; more are dropped and counted
 _HIT: Final = b'%b%03dZ",%b"path":"%b","status":%d,"bytes":%d,"ttl":%d,' + answered(
     "hit", "fresh", "memory"
@@ -38,6 +39,7 @@ class AccessLog:
         self._every = every
         self._left = 1
         self._lines: list[bytes] = []
+        self._enough = BATCH_LINES  # lines, until something is done about them
         self._clock = clock
         self._offset_s = clock() - monotonic()  # from monotonic to wall time
         self._second = 0
@@ -46,6 +48,7 @@ class AccessLog:
         self._pool = ThreadPoolExecutor(1, "access-log")
         self._writing: asyncio.Future[bool] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop
 
     def hit(  # noqa: PLR0913, PLR0917 an object to hold them would cost as much as the line
         self, now_mono: float, asked: bytes, target: bytes, status: int, size: int, ttl_s: int
@@ -59,7 +62,7 @@ class AccessLog:
         second = int(wall)
         if second != self._second:
             self._second, self._opening = second, opening(second)
-        if len(self._lines) < LINES_MAX:
+        if len(self._lines) < self._enough or self._has_room():
             self._lines.append(
                 _HIT
                 % (
@@ -72,8 +75,6 @@ class AccessLog:
                     ttl_s,
                 )
             )
-        else:
-            self._counters.log_dropped += 1
 
     def answer(self, line: Line) -> None:
         """Log any other answer."""
@@ -81,46 +82,58 @@ class AccessLog:
         if self._left:
             return
         self._left = self._every
-        if len(self._lines) < LINES_MAX:
+        if len(self._lines) < self._enough or self._has_room():
             self._lines.append(rendered(line))
-        else:
-            self._counters.log_dropped += 1
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Write what is there, again and again."""
-        self._timer = loop.call_later(WRITE_EVERY_S, self._write, loop)
+        self._loop = loop
+        self._timer = loop.call_later(WRITE_EVERY_S, self._write)
 
     async def stop(self) -> None:
         """Write the rest, and close the file."""
         if self._timer is not None:
             self._timer.cancel()
-        loop = asyncio.get_running_loop()
-        if self._writing is not None:
-            await self._writing
-        self._hand_over(loop)
-        if self._writing is not None:
-            await self._writing
+        await self._written_out()
+        self._hand_over()
+        await self._written_out()
         self._pool.shutdown()
         self._file.close()
 
-    def _write(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = loop.call_later(WRITE_EVERY_S, self._write, loop)
-        self._offset_s = self._clock() - monotonic()
-        if self._writing is None:  # else the disk is slow: lines wait, up to a number
-            self._hand_over(loop)
+    async def _written_out(self) -> None:
+        while self._writing is not None:
+            await asyncio.wait([self._writing])
 
-    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _write(self) -> None:
+        self._timer = self._loop.call_later(WRITE_EVERY_S, self._write)
+        self._offset_s = self._clock() - monotonic()
+        if self._writing is None:
+            self._hand_over()
+
+    def _has_room(self) -> bool:
+        if self._writing is None:
+            self._hand_over()
+            return True
+        self._enough = LINES_MAX  # the disk is slow: lines wait
+        if len(self._lines) < LINES_MAX:
+            return True
+        self._counters.log_dropped += 1
+        return False
+
+    def _hand_over(self) -> None:
         if not self._lines:
-            self._writing = None
             return
         lines, self._lines = self._lines, []
-        self._writing = loop.run_in_executor(self._pool, self._file.write, lines)
+        self._enough = BATCH_LINES
+        self._writing = self._loop.run_in_executor(self._pool, self._file.write, lines)
         self._writing.add_done_callback(lambda done: self._written(len(lines), done))
 
     def _written(self, lines: int, done: asyncio.Future[bool]) -> None:
         self._writing = None
         if done.cancelled() or not done.result():
             self._counters.log_dropped += lines
+        if len(self._lines) >= BATCH_LINES:
+            self._hand_over()
 
 
 def access_log(settings: EdgeSettings, counters: Counters) -> AccessLog | None:

@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from edge.access_log import LINES_MAX, AccessLog
+from edge.access_log import BATCH_LINES, LINES_MAX, AccessLog
 from edge.counters import Counters
 from tests.support.edges import PATIENCE_S, Asked, edge_and_origin, response, until
 
@@ -114,11 +115,21 @@ async def test_what_cannot_be_written_is_counted(path: str) -> None:
         await until(lambda: edge.worker.counters.log_dropped == 3)
 
 
-def test_lines_that_nobody_writes_are_bounded(tmp_path: Path) -> None:
-    counters = Counters()
-    log = AccessLog(str(tmp_path / "log"), 1, counters)
-    for _ in range(LINES_MAX + 7):
+async def test_lines_that_nobody_takes_are_bounded(tmp_path: Path) -> None:
+    counters, pipe = Counters(), tmp_path / "log"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    log = AccessLog(str(pipe), 1, counters)
+    log.start(asyncio.get_running_loop())
+    for _ in range(BATCH_LINES + LINES_MAX + 7):
         log.hit(1.0, b"", b"/", 200, 1, 1)
     assert counters.log_dropped == 7
-    asyncio.run(log.stop())
-    assert len((tmp_path / "log").read_bytes().splitlines()) == LINES_MAX
+    os.set_blocking(reader, True)
+    taken = asyncio.create_task(asyncio.to_thread(line_count, reader))
+    await log.stop()
+    assert await taken == BATCH_LINES + LINES_MAX
+
+
+def line_count(fd: int) -> int:
+    with open(fd, "rb") as file:
+        return sum(1 for _ in file)
