@@ -241,8 +241,7 @@ class DiskWriter:
                 name = next(iter(self._queue))
                 waiting = self._queue.pop(name)
                 entry = waiting.entry or self._memory.peek(name.key, name.variant)
-                if isinstance(entry, SlicedEntry) is (name.part != WHOLE):
-                    assert entry is not None
+                if entry is not None and isinstance(entry, SlicedEntry) is (name.part != WHOLE):
                     await self._write(name, entry, waiting)
                 self._held_bytes -= waiting.held_bytes
                 self._tell()

@@ -230,6 +230,20 @@ async def test_it_is_written_when_it_is_fetched_again(rig: Rig) -> None:
     await until(rig.file.exists)
 
 
+async def test_what_memory_drops_before_its_turn_holds_up_nothing(rig: Rig) -> None:
+    varying: Fields = (*FIELDS, (b"vary", b"accept-language"))
+    dropped, kept = (
+        entry(body, varying, ((b"accept-language", body),)) for body in (b"de", b"en")
+    )
+    for each in (dropped, kept):
+        rig.memory.store(each)
+        rig.tier.offer(each, after=1, second_hand=False)
+    rig.memory.remove(dropped)
+    await until(lambda: not rig.tasks)
+    assert rig.counters.disk_writes == 1
+    assert await rig.body(((b"accept-language", b"en"),)) == b"en"
+
+
 async def test_what_another_worker_wrote_is_not_written_again(rig: Rig) -> None:
     await rig.write(entry())
     written = rig.counters.disk_writes
