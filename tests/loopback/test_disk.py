@@ -232,9 +232,7 @@ async def test_it_is_written_when_it_is_fetched_again(rig: Rig) -> None:
 
 async def test_what_memory_drops_before_its_turn_holds_up_nothing(rig: Rig) -> None:
     varying: Fields = (*FIELDS, (b"vary", b"accept-language"))
-    dropped, kept = (
-        entry(body, varying, ((b"accept-language", body),)) for body in (b"de", b"en")
-    )
+    dropped, kept = (entry(body, varying, ((b"accept-language", body),)) for body in (b"de", b"en"))
     for each in (dropped, kept):
         rig.memory.store(each)
         rig.tier.offer(each, after=1, second_hand=False)

@@ -1,0 +1,305 @@
+"""Players of a soak: over HTTP/1.1 and HTTP/2, some slow, some gone in mid-body."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from itertools import count
+
+import h2.exceptions
+
+from tests.support.edges import read_chunked, read_head
+from tests.support.http2 import Answered, Http2Client
+from tests.support.soak_judge import Ask, Heard, Judge
+from tests.support.soak_world import KINDS, LANGUAGES, PATHS, World, kind_of, size_of
+from tests.support.tls import RENEWED, client_context
+
+PATIENCE_S = 60.0  # for one answer, whatever happens to the node
+READ_BYTES = 65_536
+LOST = (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, TimeoutError, OSError)
+
+
+@dataclass
+class Target:
+    """Where the node serves at the moment; no port while it does not."""
+
+    port: int = 0
+    tls: bool = False
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.tls else "http"
+
+
+@cache
+def trusting(*alpn: str) -> ssl.SSLContext:
+    context = client_context(*alpn)
+    context.load_verify_locations(RENEWED.certificate)
+    return context
+
+
+@dataclass
+class Crowd:
+    """What all players share."""
+
+    seed: int
+    world: World
+    judge: Judge
+    target: Target
+    numbers: count[int]
+    done: bool = False
+    lost: int = 0
+    reconnected: int = 0
+
+    def ask(self, draw: random.Random, user: str, etags: dict[str, str]) -> Ask:
+        """Decide on a request."""
+        path = draw.choice(PATHS)
+        kind, number = kind_of(path), next(self.numbers)
+        method = draw.choices(["GET", "HEAD", "POST"], [92, 6, 2])[0]
+        fields = {"X-Ask": str(number), "Cookie": user}
+        if language := draw.choice(LANGUAGES):
+            fields["Accept-Language"] = language
+        spans: list[tuple[int, int | None]] = []
+        if method == "POST":
+            fields["Content-Length"] = "0"
+        else:
+            if draw.random() < 0.05:
+                fields["Authorization"] = user
+            if draw.random() < 0.15 and path in etags:
+                fields["If-None-Match"] = etags[path]
+            elif draw.random() < (0.7 if kind is KINDS["film"] else 0.3):
+                spans = spans_of(draw, size_of(path, self.world.versions[path]))
+                said = [f"{first}-{'' if last is None else last}" for first, last in spans]
+                fields["Range"] = f"bytes={', '.join(said)}"
+                if draw.random() < 0.2 and path in etags:
+                    fields["If-Range"] = etags[path]
+        url = f"{self.target.scheme}:{path}"
+        promised = self.world.invalidations[url]
+        asked_mono = time.monotonic()
+        return Ask(
+            *(number, method, url, fields, asked_mono, promised.hard_mono),
+            type(promised)(soft_mono=[*promised.soft_mono]),
+            spans,
+        )
+
+    def hear(self, ask: Ask, heard: Heard, etags: dict[str, str]) -> None:
+        if heard.status in (200, 206) and "etag" in heard.fields:
+            etags[ask.path] = heard.fields["etag"]
+        self.judge.judge(ask, heard)
+
+
+def spans_of(draw: random.Random, size: int) -> list[tuple[int, int | None]]:
+    """One part or a few, most within the body."""
+    found: list[tuple[int, int | None]] = []
+    for _ in range(draw.choice([1, 1, 1, 2, 4])):
+        first = draw.choice([0, draw.randrange(size), draw.randrange(size), size // 2, size + 99])
+        length = draw.choice([1, 100, 70_000, 1 << 20])
+        found.append((first, draw.choice([first + length - 1, first + length - 1, None])))
+    return found
+
+
+def nothing() -> Heard:
+    return Heard(0, {}, b"", whole=False, ended_mono=time.monotonic())
+
+
+class Http1Player:
+    """One connection at a time; a part of it reads slowly, or leaves."""
+
+    def __init__(self, crowd: Crowd, number: int) -> None:
+        self.crowd = crowd
+        self.draw = random.Random(f"{crowd.seed} player {number}")
+        self.user = f"user{number}"
+        self.etags: dict[str, str] = {}
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def play(self) -> None:
+        while not self.crowd.done:
+            await asyncio.sleep(self.draw.choice([0, 0, 0, 0.02, 0.1]))
+            if self.crowd.target.port:
+                await self._once()
+            else:
+                await asyncio.sleep(0.05)
+        self._drop()
+
+    def _drop(self) -> None:
+        if self._streams is not None:
+            self._streams[1].transport.abort()
+        self._streams = None
+
+    async def _once(self) -> None:
+        draw, crowd = self.draw, self.crowd
+        if draw.random() < 0.05:
+            self._drop()
+        ask = crowd.ask(draw, self.user, self.etags)
+        old = self._streams is not None
+        leaves = draw.random() < 0.03
+        ask.hurried = draw.random() > 0.03
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                reader, writer = await self._connection()
+                writer.write(wire(ask))
+                if leaves:
+                    await asyncio.sleep(draw.choice([0, 0.01, 0.1]))
+                    self._drop()
+                    return
+                heard = await read_answer(reader, ask, draw)
+        except LOST:
+            heard = nothing()
+        if not heard.whole:
+            self._drop()
+            if old and heard.status == 0:  # it was closed while it was idle
+                crowd.reconnected += 1
+                return
+        crowd.hear(ask, heard, self.etags)
+        if heard.fields.get("connection") == "close":
+            self._drop()
+
+    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._streams is None:
+            target = self.crowd.target
+            tls = {"ssl": trusting("http/1.1"), "server_hostname": "edge.test"}
+            self._streams = await asyncio.open_connection(
+                "127.0.0.1", target.port, **(tls if target.tls else {})
+            )
+        return self._streams
+
+
+def wire(ask: Ask) -> bytes:
+    head = [f"{ask.method} {ask.path} HTTP/1.1", "Host: edge.test", *ask.lines()]
+    return "\r\n".join(head).encode() + b"\r\n\r\n"
+
+
+async def read_answer(reader: asyncio.StreamReader, ask: Ask, draw: random.Random) -> Heard:
+    """The final answer, as far as it comes."""
+    status, fields = 100, {}
+    while status < 200:
+        first, lines = await read_head(reader)
+        status = int(first.split(b" ")[1])
+        fields = {name: value.decode("latin-1") for name, value in lines}
+    heard = Heard(status, fields, b"", whole=True, ended_mono=0.0)
+    if ask.method != "HEAD" and status not in (204, 304):
+        try:
+            if "content-length" in fields:
+                await read_body(reader, heard, int(fields["content-length"]), ask, draw)
+            else:
+                assert fields["transfer-encoding"] == "chunked"
+                heard.body = await read_chunked(reader)
+        except (*LOST, ValueError):
+            heard.whole = False
+    heard.ended_mono = time.monotonic()
+    return heard
+
+
+async def read_body(
+    reader: asyncio.StreamReader, heard: Heard, length: int, ask: Ask, draw: random.Random
+) -> None:
+    """Read a body of known length, with pauses if its reader is in no hurry."""
+    pieces, left = [], length
+    try:
+        while left:
+            piece = await reader.read(min(left, READ_BYTES))
+            if not piece:
+                heard.whole = False
+                return
+            pieces.append(piece)
+            left -= len(piece)
+            if not ask.hurried and len(pieces) < 200:
+                await asyncio.sleep(draw.choice([0, 0.01, 0.05]))
+    finally:
+        heard.body = b"".join(pieces)
+
+
+class Http2Player:
+    """One connection with several streams at once; some are cancelled."""
+
+    def __init__(self, crowd: Crowd, number: int) -> None:
+        self.crowd = crowd
+        self.draw = random.Random(f"{crowd.seed} stream player {number}")
+        self.user = f"user-h2-{number}"
+        self.etags: dict[str, str] = {}
+
+    async def play(self) -> None:
+        while not self.crowd.done:
+            if not (self.crowd.target.port and self.crowd.target.tls):
+                await asyncio.sleep(0.05)
+                continue
+            client = None
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    client = await self._connected()
+                for _ in range(self.draw.choice([1, 5, 40])):
+                    await self._round(client)
+                    if client.closed or client.goaways or self.crowd.done:
+                        break
+            except LOST:
+                self.crowd.lost += 1
+                await asyncio.sleep(0.05)
+            finally:
+                if client is not None:
+                    client.writer.transport.abort()
+
+    async def _connected(self) -> Http2Client:
+        context = trusting("h2")
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", self.crowd.target.port, ssl=context, server_hostname="edge.test"
+        )
+        client = Http2Client(reader, writer)
+        client.h2.initiate_connection()
+        client.flush()
+        return client
+
+    async def _round(self, client: Http2Client) -> None:
+        """Ask for several things at once, give up some, read the others."""
+        draw, crowd = self.draw, self.crowd
+        asked: list[tuple[int, Ask]] = []
+        for _ in range(draw.choice([1, 2, 6])):
+            ask = crowd.ask(draw, self.user, self.etags)
+            asked.append((client.ask(ask.path, *lowered(ask), method=ask.method), ask))
+        kept = [(stream, ask) for stream, ask in asked if not self._cancels(client, stream)]
+        client.reads = draw.random() > 0.03
+        if not client.reads:
+            await asyncio.sleep(draw.choice([0.01, 0.5]))
+            client.reads = True
+        for stream, ask in kept:
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    answer = await client.read(stream)
+            except LOST:
+                answer = client.answers[stream]
+            heard = heard_of(answer)
+            if client.goaways and not heard.status:
+                crowd.reconnected += 1
+            else:
+                crowd.hear(ask, heard, self.etags)
+        client.answers.clear()
+
+    def _cancels(self, client: Http2Client, stream: int) -> bool:
+        if self.draw.random() > 0.03:
+            return False
+        with suppress(h2.exceptions.ProtocolError):
+            client.h2.reset_stream(stream, 8)
+            client.flush()
+        return True
+
+
+def lowered(ask: Ask) -> list[str]:
+    return [f"{name.lower()}: {value}" for name, value in ask.fields.items()]
+
+
+def heard_of(answer: Answered) -> Heard:
+    fields = {name: value.decode("latin-1") for name, value in answer.fields}
+    whole = answer.ended and answer.error is None
+    return Heard(answer.status, fields, bytes(answer.body), whole, time.monotonic())
+
+
+def players(crowd: Crowd, http1: int, http2: int) -> Sequence[Callable[[], object]]:
+    return [
+        *(Http1Player(crowd, number).play for number in range(http1)),
+        *(Http2Player(crowd, number).play for number in range(http2)),
+    ]
