@@ -12,7 +12,8 @@ import pytest
 
 from amaro.target import TOKEN_VARIABLE
 from tests.support.clip import make_clip
-from tests.support.stack import AMARO, RunningStack, free_port_base, get
+from tests.support.ports import own_port
+from tests.support.stack import AMARO, RunningStack, get
 
 
 @pytest.fixture(scope="module")
@@ -116,14 +117,14 @@ def test_no_stack_is_said(tmp_path: Path, clip: Path) -> None:
 
 
 def test_a_second_stack_on_the_same_data_is_refused(stack: RunningStack) -> None:
-    again = amaro("up", "--data", str(stack.data.root), "--port-base", str(free_port_base()))
+    again = amaro("up", "--data", str(stack.data.root), "--port-base", str(own_port()))
     assert again.returncode == 1
     assert f"process {stack.process.pid}" in again.stderr
     assert stack.is_ready()
 
 
 def test_a_taken_port_is_named_with_its_option(tmp_path: Path) -> None:
-    base = free_port_base()
+    base = own_port()
     with socket.create_server(("127.0.0.1", base + 4)):
         refused = amaro("up", "--data", str(tmp_path), "--port-base", str(base))
     assert refused.returncode == 1

@@ -10,9 +10,11 @@ from functools import partial
 import psutil
 import pytest
 
+from edge.settings import Address
 from tests.support.counting_origin import counting_origin
 from tests.support.edge_hammer import KEYS, Hammer, Rig
 from tests.support.edge_node import RunningNode, await_end, decoded, edge_node, eventually
+from tests.support.ports import own_port
 
 KILLS = 3
 
@@ -76,7 +78,8 @@ async def test_a_killed_worker_costs_the_other_nothing() -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_the_supervisor_is_killed_under_players_and_started_again(workers: int) -> None:
     with counting_origin() as origin:
-        with edge_node(origin.url, workers=workers) as node:
+        listen = Address("127.0.0.1", own_port())
+        with edge_node(origin.url, workers=workers, listen=listen) as node:
             hammer = Hammer(Rig(origin, node), seed=7, deaths=True)
             processes = [psutil.Process(node.process.pid), *map(psutil.Process, node.worker_pids())]
             async with asyncio.TaskGroup() as tasks:
@@ -89,7 +92,7 @@ async def test_the_supervisor_is_killed_under_players_and_started_again(workers:
             await_end(processes)
 
         origin.version += 1  # while nobody was there to hear of a purge
-        with edge_node(origin.url, workers=workers, listen=node.settings.listen) as again:
+        with edge_node(origin.url, workers=workers, listen=listen) as again:
             rig = Rig(origin, again)
             for key in KEYS:
                 assert await rig.versions(key, times=6) == {origin.version}

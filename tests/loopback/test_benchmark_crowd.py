@@ -10,13 +10,14 @@ from benchmarks.miss_path import lags, refuse_unless_complete
 from benchmarks.origin_client import fetch, requests_so_far
 from benchmarks.origin_server import body
 from benchmarks.pairing import RunRefusedError
-from benchmarks.processes import free_port, running
+from benchmarks.processes import running
+from tests.support.ports import own_port
 
 SIZE = 40_000
 
 
 def test_a_crowd_reads_what_the_origin_has(tmp_path):
-    port = free_port()
+    port = own_port()
     command = [sys.executable, "-m", "benchmarks.origin_server", str(port)]
     with running("origin", command, port=port, cores="0", log=tmp_path / "log") as origin:
         assert fetch(origin, f"/fast/{SIZE}")[2] == body(SIZE)
@@ -35,7 +36,7 @@ def test_a_crowd_reads_what_the_origin_has(tmp_path):
 
 
 def test_cold_objects_are_asked_for_one_after_another_and_compared(tmp_path):
-    port = free_port()
+    port = own_port()
     command = [sys.executable, "-m", "benchmarks.origin_server", str(port)]
     with running("origin", command, port=port, cores="0", log=tmp_path / "log") as origin:
         paths = [f"/fast/{SIZE}?{number}" for number in range(20)]

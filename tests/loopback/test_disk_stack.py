@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -25,7 +26,7 @@ from tests.support.origin import (
     playlist,
     publication,
 )
-from tests.support.stack import free_port_base
+from tests.support.ports import own_port
 
 TOKEN = "secret"
 BODY = bytes(range(256)) * 1_000
@@ -38,11 +39,16 @@ def site(root: Path) -> Site:
     return Site(
         data=data,
         host="127.0.0.1",
-        ports=plan_ports(free_port_base(1), 1),
+        ports=plan_ports(own_port(), 1),
         token=TOKEN,
         valkey=valkey.configure(data),
         edge_disk_bytes=1 << 30,
     )
+
+
+def ask(method: str, url: str, **options: Any) -> httpx.Response:
+    """Ask with patience."""
+    return httpx.request(method, url, timeout=DEADLINE_S, trust_env=False, **options)
 
 
 @contextmanager
@@ -59,7 +65,7 @@ def running(plan: ServicePlan) -> Iterator[None]:
     def is_ready() -> bool:
         assert process.poll() is None, plan.command.log.read_text()
         try:
-            return httpx.get(f"{plan.health_url}/.amaro/ready", trust_env=False).is_success
+            return ask("GET", f"{plan.health_url}/.amaro/ready").is_success
         except httpx.HTTPError:
             return False
 
@@ -70,12 +76,8 @@ def running(plan: ServicePlan) -> Iterator[None]:
 
 def publish(origin: ServicePlan, data: Path, body: bytes) -> tuple[str, str]:
     """Put a segment at the origin; return its asset_id and path."""
-    made = httpx.post(
-        f"{origin.url}/uploads/",
-        headers=create_headers(1, **{"Content-Type": "application/offset+octet-stream"}),
-        content=b"x",
-        trust_env=False,
-    )
+    fields = create_headers(1, **{"Content-Type": "application/offset+octet-stream"})
+    made = ask("POST", f"{origin.url}/uploads/", headers=fields, content=b"x")
     asset_id, name = made.headers["amaro-asset-id"], content_name(body)
     with open_publisher(OriginSettings(data=data / "origin")) as publisher:
         publisher.store(asset_id, name, body, "video/mp4")
@@ -84,12 +86,12 @@ def publish(origin: ServicePlan, data: Path, body: bytes) -> tuple[str, str]:
 
 
 def get(edge: ServicePlan, path: str) -> httpx.Response:
-    return httpx.get(edge.url + path, trust_env=False, timeout=DEADLINE_S)
+    return ask("GET", edge.url + path)
 
 
 def was_skipped(edge: ServicePlan) -> bool:
     """Whether a look-up on disk took too long: this machine may be busy with other tests."""
-    text = httpx.get(f"{edge.admin_url}/metrics", trust_env=False).text
+    text = ask("GET", f"{edge.admin_url}/metrics").text
     return 'amaro_edge_disk_reads_total{result="skipped"} 0' not in text
 
 
@@ -106,13 +108,13 @@ def test_a_second_start_serves_from_disk_but_not_what_was_purged_meanwhile(tmp_p
                     assert get(edge, path).is_success
             eventually(lambda: len([*objects.glob("*/*")]) == 2, "two files")
         cancel = f"{origin.url}/api/assets/{gone[0]}/cancel"
-        httpx.post(cancel, headers=HEADERS, trust_env=False).raise_for_status()
+        ask("POST", cancel, headers=HEADERS).raise_for_status()
         with running(edge):
             again = get(edge, kept[1])
             assert again.content == BODY + b"kept"
             said = again.headers["cache-status"]
             assert ("hit; " in said and "detail=disk" in said) or was_skipped(edge)
             assert get(edge, gone[1]).status_code in (404, 410)
-            status = httpx.get(f"{edge.admin_url}/status", headers=HEADERS, trust_env=False).json()
+            status = ask("GET", f"{edge.admin_url}/status", headers=HEADERS).json()
             assert status["disk"]["budget_bytes"] == 1 << 30
             assert status["disk"]["directory"] == str(objects.parent)

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from edge.settings import Address
 from tests.support.counting_origin import counting_origin
 from tests.support.edge_hammer import HOST, Hammer, Rig, version_of
 from tests.support.edge_node import (
@@ -22,6 +23,7 @@ from tests.support.edge_node import (
     edge_node,
     eventually,
 )
+from tests.support.ports import own_port
 
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["1-worker", "2-workers"])
@@ -223,7 +225,8 @@ async def test_metrics_are_what_players_did(workers: int) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_drain_finishes_what_runs_and_says_so(workers: int) -> None:
     path = "/slow?size=1310720"
-    with counting_origin() as origin, edge_node(origin.url, workers=workers) as node:
+    listen = Address("127.0.0.1", own_port())
+    with counting_origin() as origin, edge_node(origin.url, workers=workers, listen=listen) as node:
         processes = node.processes()
         origin.middle = threading.Event()  # it says no more before the node has said that it ends
         with (
@@ -240,7 +243,7 @@ def test_a_drain_finishes_what_runs_and_says_so(workers: int) -> None:
         assert node.process.wait(DEADLINE_S) == 0
         await_end(processes)
         with socket.socket() as probe:
-            assert probe.connect_ex(node.settings.listen) != 0
+            assert probe.connect_ex(listen) != 0
 
 
 async def test_what_is_one_user_s_goes_by_the_owner_once() -> None:

@@ -21,6 +21,7 @@ from tests.support.edge_node import (
     spawn_toy,
     toy_node,
 )
+from tests.support.ports import own_port
 
 FAST = Limits(purge_ack_s=30.0, drain_s=1.0, restart_backoff_max_s=0.5)
 IMPATIENT = Limits(purge_ack_s=0.5)
@@ -28,7 +29,8 @@ IMPATIENT = Limits(purge_ack_s=0.5)
 
 @pytest.fixture(params=[1, 2], ids=["1-worker", "2-workers"])
 def node(request: pytest.FixtureRequest) -> Iterator[RunningNode]:
-    with toy_node(settings_for(workers=request.param, limits=FAST)) as running:
+    listen = Address("127.0.0.1", own_port())  # for who comes there later
+    with toy_node(settings_for(listen=listen, workers=request.param, limits=FAST)) as running:
         yield running
 
 

@@ -22,9 +22,10 @@ from origin.serving import Server, bind, configure
 from origin.settings import OriginSettings
 from origin.uploads import BODY_TYPE, Creation
 from segmenter.publication import Publication, PublishedRendition, Resource
+from tests.support.ports import own_port
 
 TUS = {"Tus-Resumable": "1.0.0"}
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 
 @dataclass
@@ -137,14 +138,14 @@ class OriginProcess:
         self._data = data
         self._options = options
         self._process: subprocess.Popen[str] | None = None
-        self.port = 0
+        self.port = own_port()  # the same after each death
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start it, on the same port as before, and wait until it is ready."""
+        """Start it and wait until it is ready."""
         argv = [sys.executable, "-m", "amaro", "origin", "serve", "--data", str(self._data)]
         argv += ["--listen", f"127.0.0.1:{self.port}", *self._options]
         with (self._data.parent / f"{self._data.name}.log").open("ab") as log:
@@ -158,7 +159,6 @@ class OriginProcess:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         assert "listens on" in line, line
-        self.port = int(line.rsplit(":", 1)[1])
         deadline = time.monotonic() + DEADLINE_S
         while True:
             try:

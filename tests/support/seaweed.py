@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 
+from tests.support.ports import own_ports
+
 DEADLINE_S = 60.0
 BUCKET = "videos"
 LISTENERS = ("master", "volume", "filer", "s3")
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that were free a moment ago."""
-    with ExitStack() as stack:
-        sockets = [
-            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
-        ]
-        return [listener.getsockname()[1] for listener in sockets]
 
 
 @contextmanager
@@ -33,7 +25,7 @@ def seaweed(folder: Path) -> Iterator[str]:
     weed = shutil.which("weed", path=str(Path(sys.executable).parent))
     assert weed is not None
     folder.mkdir(parents=True)
-    ports = free_ports(2 * len(LISTENERS))
+    ports = own_ports()
     argv = [weed, "server", "-dir", str(folder), "-ip", "127.0.0.1", "-ip.bind", "127.0.0.1"]
     argv += ["-filer", "-s3", "-s3.port.iceberg", "0", "-s3.port.lance", "0", "-volume.max", "20"]
     argv += ["-master.volumeSizeLimitMB", "64", "-master.telemetry=false"]
@@ -42,7 +34,7 @@ def seaweed(folder: Path) -> Iterator[str]:
         argv += [f"-{name}.port.grpc", str(ports[2 * number + 1])]
     with (folder.parent / "seaweed.log").open("wb") as log:
         process = subprocess.Popen(argv, stdout=log, stderr=subprocess.STDOUT)
-    endpoint = f"http://127.0.0.1:{ports[-2]}"
+    endpoint = f"http://127.0.0.1:{ports[2 * LISTENERS.index('s3')]}"
     try:
         await_writable(endpoint)
         yield endpoint

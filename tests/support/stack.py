@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
-import random
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +14,13 @@ from typing import TYPE_CHECKING, TypeVar
 import httpx
 
 from amaro.commands.status import ask_all
-from amaro.ports import plan_ports, taken
 from amaro.stack import DataDir, Service, Stack, StackError
+from tests.support.ports import own_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
-HOST = "127.0.0.1"
 START_MAX_S = 90.0
 PATIENCE_S = 60.0  # with one answer, or one end, on a busy machine
 POLL_S = 0.05
@@ -44,27 +39,6 @@ def until(ask: Callable[[], T], *, max_s: float, what: str) -> T:
 def get(url: str) -> httpx.Response:
     """Ask with patience."""
     return httpx.get(url, timeout=PATIENCE_S, trust_env=False)
-
-
-def free_port_base(edges: int = 2) -> int:
-    """Return a port base whose whole range is free now, and this process's until it ends."""
-    draw = random.Random()
-    while True:
-        base = draw.randrange(10_000, 32_000, 20)  # below the ports that clients are given
-        if _is_ours(base) and not taken(HOST, plan_ports(base, edges)):
-            return base
-
-
-def _is_ours(base: int) -> bool:
-    """Whether no other test process has chosen this base; it has no listener there for a while."""
-    name = f"amaro-ports-{os.getuid()}-{base}"
-    fd = os.open(Path(tempfile.gettempdir()) / name, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)  # left to the end of the process
-    except BlockingIOError:
-        os.close(fd)
-        return False
-    return True
 
 
 @dataclass(slots=True)
@@ -143,7 +117,7 @@ def start_stack(data: Path, *options: str, edges: int = 2) -> RunningStack:
     """Start a stack on free ports and return it when it is ready."""
     data.mkdir(parents=True, exist_ok=True)
     output = data / "up.txt"
-    base = free_port_base(edges)
+    base = own_port()
     with output.open("ab") as file:
         process = subprocess.Popen(
             [
