@@ -297,7 +297,7 @@ asyncio.run(main())
 
 def test_a_file_that_does_not_fit_leaves_nothing(tmp_path: Path) -> None:
     prepare(tmp_path)
-    subprocess.run([sys.executable, "-c", SMALL_DISK, str(tmp_path)], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", SMALL_DISK, str(tmp_path)], check=True, timeout=200)
     assert not any((tmp_path / ASIDE).iterdir())
 
 
@@ -363,7 +363,7 @@ async def test_a_disk_that_hangs_is_skipped_in_time(tmp_path: Path) -> None:
     await until(lambda: not rig.tier.pool.is_stuck)
     rig.file.unlink()
     await rig.write(entry(b"again"))
-    rig.tier._wait_s = 5.0  # for a machine that is busy, too
+    rig.tier._wait_s = PATIENCE_S
     assert await rig.body() == b"again"
     for fd in fds:
         os.close(fd)

@@ -23,6 +23,7 @@ from tests.support.disk_slices import (
     is_from_disk,
     parts_on_disk,
     seek,
+    seek_again,
     slice_file,
     whole,
 )
@@ -103,11 +104,12 @@ async def test_without_ranges_at_the_origin_it_is_kept_all_the_same(tmp_path: Pa
         running_edge(origin.url, disk=tmp_path, memory_bytes=SMALL) as edge,
     ):
         await have_all_slices(edge, tmp_path)
+        asked = len(origin.asked)
         assert is_from_disk(await whole(edge))
-        assert len(origin.asked) == 2
+        assert len(origin.asked) == asked
         slice_file(tmp_path, 8).unlink()
         await whole(edge)  # one slice costs what comes before it once more
-        assert len(origin.asked) == 3
+        assert len(origin.asked) == asked + 1
 
 
 async def test_a_crowd_that_asks_for_what_memory_cannot_hold(tmp_path: Path) -> None:
@@ -167,8 +169,7 @@ async def test_an_old_slice_under_a_new_head_stays_purged(tmp_path: Path) -> Non
             await have_slices(edge, tmp_path, 2, 6)
             await edge.purge_for_good(PurgeKind.URL, KEY)
             old = slice_file(tmp_path, 6).read_bytes()
-            for _ in range(3):
-                await seek(edge, 2)
+            await seek_again(edge, 2)
             await until(lambda: edge.worker.counters.disk_writes >= 5)
             await at_rest(edge)
         slice_file(tmp_path, 6).write_bytes(old)
@@ -203,8 +204,7 @@ async def test_variants_have_slices_of_their_own(tmp_path: Path) -> None:
     async with running_origin(script) as origin:
         async with running_edge(origin.url, disk=tmp_path) as edge:
             for language, number in (("tr", 2), ("de", 6)):
-                for _ in range(2):
-                    await seek(edge, number, f"Accept-Language: {language}")
+                await seek_again(edge, number, f"Accept-Language: {language}")
             # a head and a slice of each, and one signpost
             await until(lambda: len(parts_on_disk(tmp_path)) == 5)
             await at_rest(edge)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -15,7 +13,7 @@ import httpx
 from edge.arena import SLICE_BYTES
 from edge.disk_format import SLICED
 from tests.support.disk_slices import BODY, SLICES, parts_on_disk
-from tests.support.edge_node import DEADLINE_S, RunningNode, decoded, edge_node, eventually
+from tests.support.edge_node import DEADLINE_S, RunningNode, decoded, edge_node
 from tests.support.edges import Origin, running_origin
 from tests.support.ranged_origin import RangedOrigin
 
@@ -64,17 +62,12 @@ async def skipped(node: RunningNode) -> float:
     return float(text.partition(line)[2].partition("\n")[0])
 
 
-async def on_disk(root: Path, *parts: int) -> None:
-    await asyncio.to_thread(
-        eventually, lambda: set(parts_on_disk(root)) >= {SLICED, *parts}, f"{parts} on disk"
-    )
-
-
-def kill(node: RunningNode) -> None:
-    """End the node as a crash would."""
-    for process in node.processes():
-        os.kill(process.pid, signal.SIGKILL)
-    node.process.wait(DEADLINE_S)
+async def on_disk(root: Path, *parts: int, again: Callable[[], Awaitable[object]]) -> None:
+    """Ask `again` until these are on disk: one that is slow for a moment is given less."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not set(parts_on_disk(root)) >= {SLICED, *parts}:
+            await again()
+            await asyncio.sleep(0.05)
 
 
 async def test_each_slice_is_fetched_once_and_found_by_both(tmp_path: Path) -> None:
@@ -84,8 +77,8 @@ async def test_each_slice_is_fetched_once_and_found_by_both(tmp_path: Path) -> N
             for _ in range(2):
                 await seeks(node, BODY, 2, 6)
             assert Counter(script.parts).most_common(1)[0][1] == 1, script.parts
-            await on_disk(tmp_path, 2, 6)
-            await asyncio.to_thread(kill, node)
+            await on_disk(tmp_path, 2, 6, again=lambda: seeks(node, BODY, 2, 6))
+            await asyncio.to_thread(node.kill)
         asked = len(origin.asked)
         async with disk_node(origin, tmp_path) as node:
             await seeks(node, BODY, 2, 6)
@@ -105,10 +98,14 @@ async def test_what_memory_cannot_hold_is_served_by_both(tmp_path: Path) -> None
     script = RangedOrigin(BODY)
     async with running_origin(script) as origin:
         async with disk_node(origin, tmp_path, "--memory", SMALL) as node:
-            for _ in range(4):
+
+            async def crowd() -> None:
                 await asyncio.gather(*(ask_whole(node, BODY) for _ in range(PLAYERS // 2)))
-            await on_disk(tmp_path, *range(SLICES))
-            await asyncio.to_thread(kill, node)
+
+            for _ in range(3):
+                await crowd()
+            await on_disk(tmp_path, *range(SLICES), again=crowd)
+            await asyncio.to_thread(node.kill)
         asked = len(origin.asked)
         async with disk_node(origin, tmp_path, "--memory", SMALL) as node:
             await asyncio.gather(*(ask_whole(node, BODY) for _ in range(PLAYERS)))
