@@ -1,7 +1,7 @@
 """The life of a request that is not a plain hit: look up, collapse, fetch, store, deliver."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -19,16 +19,12 @@ from edge.collapse import Fill, FillReader, Phase, personal
 from edge.counters import Counters
 from edge.delivery import Answer, lacks, of_error, of_fill, of_response, of_stored
 from edge.entry import Entry
-from edge.errors import (
-    EdgeError,
-    NotCachedError,
-    RefusedError,
-    UnvalidatedError,
-)
+from edge.errors import EdgeError, NotCachedError, RefusedError, UnvalidatedError
 from edge.fetch import Response
 from edge.filling import Filler
 from edge.finding import find
 from edge.forwarding import unconditional
+from edge.invalidating import Invalidating
 from edge.missing import Miss, of_miss, of_verdict, passes
 from edge.sliced import SlicedEntry
 from edge.slicing import Source
@@ -47,7 +43,7 @@ class Exchange:
     tasks: Tasks
     counters: Counters  # of those who ask: players, or peers
     catch_up: Callable[[], int]  # applies published purges, returns the last one's number
-    invalidate: Callable[[tuple[bytes, ...]], Awaitable[None]]  # in all workers of the node
+    invalidating: Invalidating
 
     @property
     def stored(self) -> StandingIn:
@@ -357,6 +353,7 @@ class Exchange:
     async def _pass(self, ask: Ask) -> Answer:
         """Ask the origin for this player alone; only an answer to POST may be stored."""
         request = ask.request
+        self.invalidating.check(request)
         received = await self._received(ask, request)
         sequence = self.catch_up()
         keys = invalidated_keys(request, received.head)
@@ -388,7 +385,7 @@ class Exchange:
 
     async def _invalidate(self, response: Response, keys: tuple[bytes, ...]) -> None:
         try:
-            await self.invalidate(keys)
+            await self.invalidating.invalidate(keys)
         except BaseException:
             response.close()
             raise

@@ -1,7 +1,6 @@
 """The memory tier: stored responses by key and variant within a byte budget, and their purges."""
 
 import sys
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -22,11 +21,11 @@ from edge.index import SHARDS, Index
 from edge.packing import Traits
 from edge.purge_names import touches, url_key
 from edge.purges import Purge, PurgeKind
+from edge.recent_purges import RecentPurges
 from edge.sliced import SlicedEntry
 from edge.tags import Tags
 
 VARIANTS_MAX: Final = 64  # of one resource; the oldest makes room
-PURGES_REMEMBERED: Final = 1024  # a fill older than the oldest of these counts as purged
 SHORT_AT: Final = 1.0  # of the budget: fills pause, slow readers are cut
 FULL_AT: Final = 1.06  # nothing more is asked of an upstream
 _WATCHED_BYTES: Final = 16_384  # smaller ones are copied on their way to a player
@@ -73,8 +72,7 @@ class Memory:
         self._cooled = 0  # the shard of the index that is cooled next
         self._held: dict[int, Slice] = {}  # by id: variants may share a body
         self._sweep_at = _SWEPT_AFTER
-        self._purges: deque[Purge] = deque(maxlen=PURGES_REMEMBERED)
-        self._forgotten_sequence = 0  # purges up to here are no longer remembered
+        self._purges = RecentPurges()
 
     def __len__(self) -> int:
         return len(self.tournament)
@@ -308,9 +306,7 @@ class Memory:
 
     def apply(self, purge: Purge, now_mono: float) -> None:
         """Carry out a purge: what it names is not found from now on, or found stale."""
-        if len(self._purges) == PURGES_REMEMBERED:
-            self._forgotten_sequence = self._purges[0].sequence
-        self._purges.append(purge)
+        self._purges.note(purge)
         if self._looked_at(purge) > _AT_ONCE_MAX:
             self.index.set_aside((purge, now_mono))
         else:
@@ -353,15 +349,7 @@ class Memory:
         until: int | None = None, *, hard: bool = False,
     ) -> bool:  # fmt: skip
         """Whether a purge after `sequence`, none after `until`, names what `key` and `tags` do."""
-        if sequence < self._forgotten_sequence:
-            return True
-        return any(
-            sequence < purge.sequence
-            and not (hard and purge.soft)
-            and (until is None or purge.sequence <= until)
-            and touches(purge, key, tags)
-            for purge in self._purges
-        )
+        return self._purges.any_since(sequence, key, tags, until, hard=hard)
 
     def _looked_at(self, purge: Purge) -> int:
         """How many entries must be looked at, or removed, to carry out a purge."""

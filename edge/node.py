@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any, Final
 from edge.admin import admin_app, serving
 from edge.disk_keeper import DiskKeeper, caught_up
 from edge.handover import Handover
+from edge.invalidations import Invalidations
 from edge.keeper import Keeper, WorkerError, WorkerState, first
 from edge.listeners import bind, bound_to
 from edge.metric_tables import NODE_TABLES, totals_of_workers
 from edge.metrics import exposition
-from edge.orders import PurgeOrder, invalidation
+from edge.orders import PurgeOrder
 from edge.peer_dir import peer_dir_for
 from edge.probes import probe_for_all
 from edge.purge_reach import reached
@@ -81,6 +82,7 @@ class Node:
         self._feed = holdings.feed
         self._first_sequence = 0 if disk is None else disk.sequence
         self._publishing = asyncio.Lock()
+        self._invalidations = Invalidations(self.purge)
         self.page = PurgePage.create(
             workers=settings.workers,
             sequence=self._first_sequence,
@@ -111,7 +113,7 @@ class Node:
                     policies=None if files.policies is None else files.policies.to_mapping(),
                 ),
                 command,
-                {"invalidate": self._invalidate},
+                {"invalidate": self._invalidations.asked},
             )
             for worker_no, listener in enumerate(holdings.listeners)
         ]
@@ -120,6 +122,7 @@ class Node:
         """Serve until `stop`; raises an ExceptionGroup of WorkerError when one cannot start."""
         async with asyncio.TaskGroup() as tasks:
             keeping = [tasks.create_task(keeper.keep()) for keeper in self._keepers]
+            invalidating = tasks.create_task(self._invalidations.run())
             for keeper in self._keepers:
                 await first(keeper.serving, self._stopping)
             if not self._stopping.is_set():
@@ -149,6 +152,7 @@ class Node:
             if late:
                 log.warning("%d workers did not drain in %.0f s, killed", len(late), patience_s)
                 self.kill()
+            invalidating.cancel()
 
     def stop(self) -> None:
         """Drain and end; asked twice, end at once."""
@@ -307,11 +311,6 @@ class Node:
     async def _renew(self, pems: tuple[Pem, ...]) -> None:
         """Give certificates to every worker, and to those that will be started."""
         await asyncio.gather(*(keeper.renew(pems) for keeper in self._keepers))
-
-    async def _invalidate(self, keys: list[str]) -> int:
-        """Purge what a worker saw an unsafe method change (RFC 9111 §4.4), in every worker."""
-        receipts = [await self.purge(invalidation(key.encode("latin-1"))) for key in keys]
-        return max((receipt.sequence for receipt in receipts), default=self.page.epoch())
 
     async def _reread_policies(self, name: str) -> None:
         while True:

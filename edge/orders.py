@@ -55,13 +55,6 @@ def parse_order(body: bytes) -> PurgeOrder:
     return PurgeOrder(kind=_FORMS[form], values=_values(form, value), soft=soft)
 
 
-def invalidation(key: bytes) -> PurgeOrder:
-    """Return the order that purges one cache key; one too long to name goes with its prefix."""
-    if len(key) <= VALUE_MAX_BYTES:
-        return PurgeOrder(kind=PurgeKind.URL, values=(key,))
-    return PurgeOrder(kind=PurgeKind.PREFIX, values=(key[:VALUE_MAX_BYTES],))
-
-
 def _values(form: str, value: Any) -> tuple[bytes, ...]:
     if form == "all":
         if value is not True:

@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from edge.purged import Dated, Purged
 from edge.purges import Purge, PurgeKind
 
 LINES_MAX: Final = 262_144  # then it is written anew, without what no longer counts
+_NO_SLOTS: Final = b64encode(zlib.compress(b""))
 
 log = logging.getLogger("edge.purges")
 
@@ -53,6 +55,7 @@ def read(path: Path) -> History | None:
         about = _decoded(first)
         history = History(bytes.fromhex(about["log"]), about["sequence"])
         history.purged.forget_before(about["floor"])
+        history.purged.slots.restore(zlib.decompress(b64decode(about.get("slots", _NO_SLOTS))))
         history.read_to = _place(about.get("read_to"))
         last = 0
         for line in lines:
@@ -65,7 +68,7 @@ def read(path: Path) -> History | None:
                 raise DamagedLogError(f"purge {dated.purge.sequence} after {last}")
             last = dated.purge.sequence
             history.purged.apply(dated)
-    except (IndexError, KeyError, TypeError, ValueError) as error:
+    except (IndexError, KeyError, TypeError, ValueError, zlib.error) as error:
         raise DamagedLogError(str(error)) from None
     history.sequence = max(history.sequence, last)
     return history
@@ -126,6 +129,7 @@ class PurgeLog:
             "log": history.log_id.hex(),
             "sequence": history.sequence,
             "floor": history.purged.floor,
+            "slots": b64encode(zlib.compress(history.purged.slots.to_bytes(), 1)).decode(),
             "read_to": history.read_to and [history.read_to.log, history.read_to.number],
         }
         fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

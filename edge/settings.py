@@ -66,6 +66,7 @@ class Limits:
     upstream_connections_max: int = 256
     upstream_head_max_bytes: int = 64 * KIB
     fills_max: int = 1_024
+    invalidations_max: int = 1_024  # unsafe requests that wait until all workers know of them
     memory_wait_s: float = 5.0  # a fill waits this long for memory that slow readers hold
     waiters_max: int = 16_384  # over all fills
     object_max_bytes: int = 1 * GIB  # larger bodies pass through, unstored
@@ -94,6 +95,7 @@ _SHARED: Final = (
     "connections_max",
     "fills_max",
     "handshakes_max",
+    "invalidations_max",
     "uncacheable_max",
     "upstream_connections_max",
     "waiters_max",

@@ -29,6 +29,7 @@ from edge.following import Following
 from edge.handover import Handover, adopt
 from edge.heap import quiet_collector, tight_heap, trim_heap
 from edge.in_force import InForce
+from edge.invalidating import Invalidating
 from edge.listeners import close_door
 from edge.loop_watch import LoopWatch
 from edge.memory import Memory
@@ -40,7 +41,7 @@ from edge.probes import Prober
 from edge.promoting import LowerTiers
 from edge.protocol import EdgeProtocol, bind
 from edge.purged import Dated
-from edge.purges import Purge, PurgeFollower, PurgeKind
+from edge.purges import Purge, PurgeFollower
 from edge.retries import RetryBudget
 from edge.secure import SecureConnection, bind_secure
 from edge.shared import Shared
@@ -93,7 +94,6 @@ class Worker:
             connections=self.connections,
         )
         self.follower = PurgeFollower(given.page, given.worker_no, self.apply, self.policies.switch)
-        self.line: ControlLine | None = None  # to the supervisor
         self.certificates = Certificates(given.pems) if given.pems else None
         self.is_draining = False
         self.origins = upstreams.origins
@@ -103,6 +103,9 @@ class Worker:
         self.disk: DiskTier | None = None
         if settings.disk is not None:
             self._open_disk()
+        self.invalidating = Invalidating(
+            self.apply, lower=self.lower, follower=self.follower, limits=limits
+        )
         asker = Asker(
             client=self.client,
             upstreams=upstreams,
@@ -143,7 +146,7 @@ class Worker:
                     tasks=self.tasks,
                     counters=accounts.counters,
                     catch_up=self.follower.catch_up,
-                    invalidate=self.invalidate,
+                    invalidating=self.invalidating,
                 ),
                 limits,
                 lambda: not self.is_draining,
@@ -185,25 +188,6 @@ class Worker:
         if self.lower.tiers:
             self.lower.purged.apply(Dated(purge, time.time()))
         self.fills.apply(purge)
-
-    async def invalidate(self, keys: tuple[bytes, ...]) -> None:
-        """An unsafe request changed what is behind `keys` (RFC 9111 §4.4): here, then node-wide.
-
-        A supervisor that does not answer leaves the other workers with what they hold; its purge
-        log is then the only thing that could have reached them.
-        """
-        after = self.follower.applied + 1  # what is on disk has none of this sequence yet
-        for key in keys:
-            purge = Purge(sequence=after, kind=PurgeKind.URL, value=key)
-            self.lower.purged.apply(Dated(purge, time.time()))
-            self.apply(Purge(sequence=self.follower.applied, kind=PurgeKind.URL, value=key))
-        if self.line is not None:
-            names = [key.decode("latin-1") for key in keys]
-            try:
-                await self.line.ask("invalidate", names, limit_s=self.settings.limits.purge_ack_s)
-            except (TimeoutError, ConnectionError):
-                log.warning("the supervisor did not confirm an invalidation")
-            self.follower.catch_up()
 
     def cut_slow_readers(self) -> None:
         """Memory is short: end the connections of players that hold it and hardly read."""
@@ -357,11 +341,12 @@ async def run_worker(
                     "probed": worker.probed,
                     "renew": worker.renew,
                 }
-                worker.line = await ControlLine.open(control, {**asked, **told})
-                listening = group.create_task(_answer_supervisor(worker.line, drain))
+                line = await ControlLine.open(control, {**asked, **told})
+                worker.invalidating.line = line
+                listening = group.create_task(_answer_supervisor(line, drain))
             await asyncio.wait(serving)
             keeping.cancel()
-            if worker.line is not None:
+            if control is not None:
                 listening.cancel()
     finally:
         await worker.close()

@@ -23,6 +23,8 @@ RIM = {
             "filling.py",
             "following.py",
             "handover.py",
+            "invalidating.py",
+            "invalidations.py",
             "keeper.py",
             "encrypted.py",
             "listeners.py",

@@ -12,7 +12,7 @@ from cache_policies.stored import Stored
 from cache_policies.why import Reuse
 from edge.collapse import Uncacheable
 from edge.entry import OVERHEAD_BYTES, Entry
-from edge.memory import PURGES_REMEMBERED, Memory
+from edge.memory import Memory
 from edge.packing import variant as variant_of
 from edge.purge_names import touches, url_key
 from edge.purges import Purge, PurgeKind
@@ -232,14 +232,6 @@ def test_what_is_purged_softly_is_stale_at_that_very_moment(response_mono, later
     purged.expire(now_mono)
     assert now_mono >= purged.fresh_until
     assert judge(purged.stored, now_mono) is not Reuse.FRESH
-
-
-def test_a_fill_older_than_what_is_remembered_counts_as_purged():
-    memory = Memory(MIB)
-    for sequence in range(1, PURGES_REMEMBERED + 2):
-        memory.apply(purge(PurgeKind.TAG, b"other", sequence=sequence), 10.0)
-    assert memory.purged_since(0, b"http://a/x", ())
-    assert not memory.purged_since(1, b"http://a/x", ())
 
 
 def test_url_key():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.orders import OrderError, PurgeOrder, invalidation, parse_order
+from edge.orders import OrderError, PurgeOrder, parse_order
 from edge.purges import VALUE_MAX_BYTES, PurgeKind
 
 
@@ -68,16 +68,6 @@ def test_an_order(
 def test_a_refusal_says_what_is_wanted(body: str, complaint: str) -> None:
     with pytest.raises(OrderError, match=complaint):
         parse_order(body.encode())
-
-
-@given(st.binary(max_size=100), st.sampled_from([0, VALUE_MAX_BYTES - 50, 2 * VALUE_MAX_BYTES]))
-def test_any_key_can_be_invalidated(key: bytes, padding: int) -> None:
-    key += b"x" * padding
-    order = invalidation(key)
-    (value,) = order.values
-    assert len(value) <= VALUE_MAX_BYTES
-    assert key.startswith(value)
-    assert (order.kind is PurgeKind.URL) == (value == key)
 
 
 @given(st.binary() | st.text().map(str.encode))

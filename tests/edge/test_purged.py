@@ -53,20 +53,39 @@ def test_what_is_forgotten_counts_as_purged(said, sequence, key, tags, names_max
     purged, all_of_them = Purged(names_max), purges(said)
     for purge in all_of_them:
         purged.apply(Dated(purge, 0.0))
-    assert len(purged) <= names_max
+    assert len(purged) <= 2 * names_max  # as many URLs as other names
     if any(p.sequence > sequence and touches(p, key, tags) for p in all_of_them):
         assert purged.since(sequence, key, tags)
 
 
 def test_long_names_are_bounded_by_their_bytes():
-    """Players cause purges too, by POST: they choose how long the names are."""
     purged = Purged(names_bytes_max=100_000)
     for number in range(1, 101):
-        value = b"http://a/%d/" % number + b"x" * 8_000
-        purged.apply(Dated(Purge(sequence=number, kind=PurgeKind.URL, value=value), 0.0))
+        purged.apply(Dated(Purge(sequence=number, kind=PurgeKind.TAG, value=long(number)), 0.0))
     assert 10 <= len(purged) <= 12
     assert purged.floor == 100 - len(purged)
     assert purged.since(0, b"http://a/else", ())
+
+
+def test_what_players_purge_by_unsafe_requests_takes_nothing_else_with_it():
+    """They choose how many URLs, and how long ones."""
+    purged = Purged(100, names_bytes_max=100_000)
+    purged.apply(Dated(Purge(sequence=1, kind=PurgeKind.TAG, value=b"t"), 0.0))
+    for number in range(2, 1_002):
+        value = b"http://a/%d" % number
+        purged.apply(Dated(Purge(sequence=number, kind=PurgeKind.URL, value=value), 0.0))
+    for number in range(1_002, 1_102):
+        value = b"http://a/" + long(number)
+        purged.apply(Dated(Purge(sequence=number, kind=PurgeKind.URL, value=value), 0.0))
+    assert len(purged) <= 14
+    assert purged.floor == 0
+    assert purged.since(0, b"http://a/else", (b"t",))
+    assert sum(purged.since(0, b"http://a/film/%d" % number, ()) for number in range(1_000)) < 20
+    assert all(purged.since(number - 1, b"http://a/%d" % number, ()) for number in range(2, 1_002))
+
+
+def long(number: int) -> bytes:
+    return b"%d/" % number + b"x" * 8_000
 
 
 def test_a_purge_that_is_known_changes_nothing():

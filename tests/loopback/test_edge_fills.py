@@ -400,6 +400,21 @@ async def test_unsafe_methods_invalidate() -> None:
         assert "fwd=uri-miss" in (await edge.get("/x")).says
 
 
+async def test_a_flood_of_unsafe_requests_outdates_no_running_fill() -> None:
+    gate = Gate(lambda _asked: response(b"film", FRESH))
+    async with edge_and_origin(gate) as (edge, origin):
+        waiting = storm(edge, 1, "/film")
+        await all_waiting(edge, 1)
+        for number in range(1_500):
+            edge.purge(PurgeKind.URL, b"http://edge.test/posted/%d" % number)
+        key = b"http://edge.test/film"
+        shares = edge.worker.memory.purged_since(0, key, ())  # a slot with one of them
+        gate.open.set()
+        assert [got.body for got in await asyncio.gather(*waiting)] == [b"film"]
+        assert "hit" in (await edge.get("/film")).says
+        assert (len(origin.asked) == 1) is not shares
+
+
 async def test_what_the_origin_sees_of_a_request() -> None:
     async def script(_: Asked, writer: asyncio.StreamWriter) -> None:
         writer.write(response(b"", "Cache-Control: no-store"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge.purge_log import DamagedLogError, PurgeLog, read
-from edge.purged import Dated
+from edge.purged import Dated, Purged
 from edge.purges import Purge, PurgeKind
 
 KEY = b"http://a/x"
@@ -90,3 +90,20 @@ def test_a_log_that_cannot_be_written_is_removed_and_comes_back(path, log, monke
     history = read(path)
     assert history.log_id == log.history.log_id
     assert all(history.purged.since(0, KEY, [tag]) for tag in (b"t", b"u", b"v"))
+
+
+def test_urls_that_are_no_longer_known_by_name_stay_purged(path):
+    log = PurgeLog(path)
+    log.history.purged = Purged(4)
+    named = [
+        Dated(Purge(sequence=number, kind=PurgeKind.URL, value=b"http://a/%d" % number), 1e9)
+        for number in range(1, 10)
+    ]
+    log.append(named)
+    log._rewrite()
+    log.close()
+    purged = read(path).purged
+    assert len(purged) == 4
+    assert all(purged.since(number - 1, b"http://a/%d" % number, ()) for number in range(1, 10))
+    assert not purged.since(9, b"http://a/9", ())
+    assert not purged.since(0, b"http://a/film", ())

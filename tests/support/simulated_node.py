@@ -104,7 +104,7 @@ class Node:
         worker = Worker(given, upstreams_of(given))
         asker = worker.app._exchange.filler.asker
         asker.client = Client(worker.client, self._origin)  # type: ignore[assignment]
-        worker.line = Line(self)  # type: ignore[assignment]
+        worker.invalidating.line = Line(self)  # type: ignore[assignment]
         if self._shelf is not None:
             worker.lower.tiers = (ShelfTier(self._shelf),)
             for dated in self.purged:
