@@ -26,7 +26,9 @@ async def script(asked: Asked, writer: asyncio.StreamWriter) -> None:
 
 
 def lines(path: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in path.read_bytes().splitlines()]
+    """What is written; of a line that is being written there may be a part only."""
+    whole, _, _ = path.read_bytes().rpartition(b"\n")
+    return [json.loads(line) for line in whole.splitlines()]
 
 
 async def test_every_answer_has_a_line(tmp_path: Path) -> None:
@@ -38,7 +40,7 @@ async def test_every_answer_has_a_line(tmp_path: Path) -> None:
         await client.get("/a", method="HEAD")
         await client.get("/a", "Range: bytes=2-5")
         await client.get("/a", 'If-None-Match: "e"')
-        await client.get("/a", "Cache-Control: max-age=5")
+        await client.get("/a", "Cache-Control: max-age=500")
         await edge.get("/private?token=secret")
         await edge.get("/private", method="POST")
         await edge.get("/.amaro/live")

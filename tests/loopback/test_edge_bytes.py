@@ -150,7 +150,7 @@ class RawOrigin(Origin):
         self.heads: list[bytes] = []
 
     async def answer(self, _: Asked, writer: asyncio.StreamWriter) -> None:
-        writer.write(response(b"", "Cache-Control: max-age=9"))
+        writer.write(response(b"", "Cache-Control: max-age=900"))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         read = reader.readuntil

@@ -58,14 +58,15 @@ async def origins(*scripts: Script, **limits: float) -> AsyncIterator[tuple[Edge
 
 @pytest.mark.parametrize("failing", [gone, reset, silent, sorry, broken, junk])
 async def test_a_second_origin_answers_where_the_first_fails(failing: Script) -> None:
-    async with origins(failing, good, first_byte_s=1.0) as (edge, (_, second)):
+    limits = {"first_byte_s": 1.0} if failing is silent else {}
+    async with origins(failing, good, **limits) as (edge, (_, second)):
         for number in range(6):
-            got = await edge.get(f"/{number}")
+            got = await edge.get_in_time(f"/{number}")
             assert (got.status, got.body) == (200, b"good"), got
-        assert len(second.asked) == 6
-        counters = edge.worker.counters
-        assert edge.results()["error"] == 0
-        assert counters.retries >= 1
+        errors = edge.results()["error"]
+        assert not errors or failing is silent
+        assert 6 <= len(second.asked) <= 6 + errors
+        assert edge.worker.counters.retries >= 1
 
 
 async def test_an_origin_that_failed_thrice_is_asked_last() -> None:
@@ -129,7 +130,7 @@ async def test_a_stale_entry_answers_where_no_origin_does(failing: Script) -> No
         writer.write(response(b"old", "Cache-Control: max-age=9, stale-if-error=60"))
 
     async with origins(once, failing, first_byte_s=1.0) as (edge, (first, _)):
-        await edge.get("/feed")
+        await edge.get_in_time("/feed")
         edge.purge(PurgeKind.URL, b"/feed", soft=True)
         first.script = failing
         got = await edge.get("/feed")
@@ -180,4 +181,4 @@ async def test_the_total_time_of_an_answer_is_bounded() -> None:
             await asyncio.sleep(0.02)
 
     async with origins(dribble, total_s=0.3) as (edge, _):
-        assert not (await edge.get("/slow")).whole
+        assert not (await edge.get_in_time("/slow")).whole

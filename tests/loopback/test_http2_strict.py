@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Iterator
+from contextlib import suppress
 
 import hpack
 import pytest
@@ -274,7 +275,8 @@ async def test_what_is_not_http2_ends_the_connection(name: str) -> None:
     async with edge_and_origin(script, tls=[EDGE]) as (edge, _):
         reader, writer = await raw_connection(edge)
         writer.write(JUNK[name])
-        async with asyncio.timeout(60):
-            await reader.read(-1)
+        with suppress(ConnectionError):  # a reset, where not all of it was read
+            async with asyncio.timeout(60):
+                await reader.read(-1)
         assert refused(edge, "http2-syntax") == 1
         writer.close()

@@ -84,6 +84,7 @@ async def test_a_publication_purges_playlists_and_feed_but_no_segment(
         async with running_origin(settings) as client:
             asset_id = await uploaded(client)
         await publish(settings, asset_id)
+        await eventually(lambda: bool(edge.heard), "no purge")  # the edge may be slow to hear it
     assert edge.heard == [("bearer secret", ["feed-north", f"playlists-{asset_id}"])]
 
 
@@ -99,7 +100,8 @@ async def test_an_edge_that_was_away_hears_it_later(tmp_path: Path, edge: EdgeAd
             assert edge.heard == []
             edge.status = 200
             await eventually(lambda: bool(edge.heard), "the purge was not repeated")
-    assert edge.heard == [("bearer secret", ["feed-north", f"playlists-{asset_id}"])]
+    wanted = ("bearer secret", ["feed-north", f"playlists-{asset_id}"])
+    assert all(each == wanted for each in edge.heard)  # more than once from a slow edge
 
 
 async def test_a_cancelled_asset_is_purged_altogether(tmp_path: Path, edge: EdgeAdmin) -> None:
@@ -111,7 +113,8 @@ async def test_a_cancelled_asset_is_purged_altogether(tmp_path: Path, edge: Edge
             await client.post(
                 f"/api/assets/{asset_id}/cancel", headers={"Authorization": "Bearer secret"}
             )
-    assert edge.heard[-1] == ("bearer secret", [f"asset-{asset_id}", "feed-north"])
+            wanted = ("bearer secret", [f"asset-{asset_id}", "feed-north"])
+            await eventually(lambda: wanted in edge.heard, "no purge")
 
 
 @pytest.mark.parametrize(

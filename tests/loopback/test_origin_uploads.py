@@ -130,10 +130,11 @@ async def test_a_client_that_vanishes_resumes_where_it_was(
     location = await begin(client)
     file = settings.data / "uploads" / asset_of(location)
     writer = await torn_patch(client, location, BODY[:1_500_000])
-    await eventually(lambda: file.stat().st_size >= 1 << 20, "nothing is written")
+    await eventually(lambda: file.stat().st_size > 0, "nothing is written")
+    written = file.stat().st_size
     await close(writer)
     reached = await offset(client, location)
-    assert (1 << 20) <= reached <= 1_500_000
+    assert written <= reached <= 1_500_000
     rest = await client.patch(location, headers=patch_headers(reached), content=BODY[reached:])
     assert rest.status_code == 204
     await eventually(lambda: len(jobs.asset_ids) == 1, "no job was submitted")
@@ -147,11 +148,12 @@ async def test_a_second_writer_waits_and_a_head_takes_over(
     file = settings.data / "uploads" / asset_of(location)
     writer = await torn_patch(client, location, BODY[: 1 << 20])
     await eventually(lambda: file.stat().st_size > 0, "nothing is written")
+    written = file.stat().st_size
     second = await client.patch(location, headers=patch_headers(0), content=BODY)
     assert second.status_code == 423
     # The first connection is still open, as after a phone changed networks.
     reached = await offset(client, location)
-    assert reached == 1 << 20
+    assert written <= reached <= 1 << 20
     rest = await client.patch(location, headers=patch_headers(reached), content=BODY[reached:])
     assert rest.status_code == 204
     await close(writer)
@@ -205,7 +207,7 @@ async def test_a_torn_body_with_a_checksum_is_dropped(
     digest = base64.b64encode(hashlib.sha1(BODY).digest()).decode()
     fields = {"Upload-Checksum": f"sha1 {digest}"}
     writer = await torn_patch(client, location, BODY[:1_500_000], **fields)
-    await eventually(lambda: file.stat().st_size >= 1 << 20, "nothing is written")
+    await eventually(lambda: file.stat().st_size > 0, "nothing is written")
     await close(writer)
     assert await offset(client, location) == 0
 

@@ -13,7 +13,15 @@ from edge.renewal import Renewal
 from edge.settings import CertificatePair
 from edge.tls import CertificateError, Pem, read_pairs
 from edge.windows import WINDOW_BYTES
-from tests.support.edges import Asked, Edge, edge_and_origin, response, until
+from tests.support.edges import (
+    PATIENCE_S,
+    Asked,
+    Client,
+    Edge,
+    edge_and_origin,
+    response,
+    until,
+)
 from tests.support.tls import EDGE, NAMELESS, RENEWED, WILD, client_context
 
 FRESH = "Cache-Control: max-age=600"
@@ -98,15 +106,26 @@ def refusals(edge: Edge) -> dict[str, float]:
     return {name: count for name, count in told.items() if "refused_tls" in name and count}
 
 
+async def connected(edge: Edge) -> Client:
+    """A client whose handshake was in time: the first one may not be where a machine is busy."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            with suppress(ConnectionError, ssl.SSLError, asyncio.IncompleteReadError):
+                client = await edge.client()
+                await client.get("/")
+                return client
+
+
 async def test_a_handshake_has_its_time() -> None:
     async with edge_and_origin(script, tls=[EDGE], handshake_s=0.2) as (edge, _):
-        client = await edge.client()  # is not one of them any more
+        client = await connected(edge)  # is not one of them any more
+        before = refusals(edge).get("refused_tls_handshake_slow", 0)
         reader, writer = await asyncio.open_connection("127.0.0.1", edge.port)
         writer.write(b"\x16\x03\x01")
         with suppress(ConnectionError):
             assert await reader.read() == b""
         writer.close()
-        assert refusals(edge) == {"refused_tls_handshake_slow": 1}
+        assert refusals(edge) == {"refused_tls_handshake_slow": before + 1}
         assert (await client.get("/")).status == 200
 
 
