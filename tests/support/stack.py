@@ -68,7 +68,7 @@ class RunningStack:
         """Return a service's URL, without a slash at the end."""
         return self.service(name).url
 
-    def amaro(self, *argv: str, max_s: float = 120.0) -> subprocess.CompletedProcess[str]:
+    def amaro(self, *argv: str, max_s: float = 400.0) -> subprocess.CompletedProcess[str]:
         """Run `amaro ARGV… --data DIR` to its end."""
         return subprocess.run(
             [*AMARO, *argv, "--data", str(self.data.root)],
