@@ -57,7 +57,8 @@ class Keeper:
         self._line: ControlLine | None = None
         self._stopping = asyncio.Event()
         self._has_served = False
-        self._may_follow: set[int] | None = None  # epochs of policies; None before its handover
+        self._is_told = False  # a worker has had its handover: what comes now it is asked about
+        self._prepared: int | None = None  # epoch of the only policies that it can switch to
 
     @property
     def pid(self) -> int | None:
@@ -113,18 +114,19 @@ class Keeper:
 
     def may_follow(self, epoch: int) -> bool:
         """Say whether a switch to these policies leaves no worker here behind."""
-        return self._may_follow is None or epoch in self._may_follow
+        return not self._is_told or epoch == self._prepared
 
-    async def prepare(self, epoch: int, rules: dict[str, Any]) -> None:
+    async def prepare(self, rules: dict[str, Any]) -> None:
         """Have the worker make ready for policies; return also when it is gone instead."""
         await first(self.serving, self.gone)
+        self._prepared = None  # a worker keeps one policy ready: it forgets another for this
         with suppress(ConnectionError):
-            if await self.ask("prepare", rules, limit_s=None) == epoch and self._may_follow:
-                self._may_follow.add(epoch)
+            self._prepared = await self.ask("prepare", rules, limit_s=None)
 
     def give_policies(self, rules: dict[str, Any]) -> None:
-        """Tell the workers after this one to begin with these policies."""
+        """Note that these policies are in force: workers after this one begin with them."""
         self._given = replace(self._given, policies=rules)
+        self._prepared = None
 
     async def _live(self) -> int:
         """Start a worker and return its exit status once it has ended."""
@@ -158,8 +160,7 @@ class Keeper:
     def _send_handover(self, control: socket.socket) -> None:
         if self._listener is None:
             self._listener = bind_another(self._address, option="--listen")
-        policies = self._given.policies
-        self._may_follow = {0 if policies is None else policies["epoch"]}
+        self._is_told, self._prepared = True, None
         with suppress(ConnectionError):  # it died already: its exit status tells
             hand_over(control, replace(self._given, listener=self._listener))
 
@@ -175,7 +176,7 @@ class Keeper:
     async def _bury(self) -> None:
         """Forget the worker; its slot is freed only once its process is surely gone."""
         self.serving.clear()
-        self._may_follow = None
+        self._is_told = False
         if self._line is not None:
             self._line.close()
             self._line = None

@@ -131,7 +131,7 @@ class PolicySwitch:
         try:
             async with asyncio.timeout(self._patience_s):
                 while unready := [each for each in keepers if not each.may_follow(file.epoch)]:
-                    await asyncio.gather(*(each.prepare(file.epoch, rules) for each in unready))
+                    await asyncio.gather(*(each.prepare(rules) for each in unready))
         except TimeoutError:
             who = ", ".join(f"worker {each.worker_no}" for each in unready)
             raise SwitchError(f"not made ready in time by {who}; nothing has changed") from None

@@ -213,6 +213,18 @@ def test_the_admin_listener_takes_policies_whole_or_not_at_all(
     assert epoch_of(running) == said["epoch"]
 
 
+def test_policies_that_were_in_force_before_are_taken_again(
+    node: tuple[RunningNode, Path],
+) -> None:
+    running, _ = node
+    pids = running.worker_pids()
+    for ttl_s in (9000, 90, 9000, 90):
+        text = SHORT.replace("90s", f"{ttl_s}s")
+        running.admin("PUT", "/policies", content=text).raise_for_status()
+        assert {each > 90 for each in ttls(running)} == {ttl_s > 90}
+    assert running.worker_pids() == pids
+
+
 def test_what_is_in_force_can_be_explained_from_outside(node: tuple[RunningNode, Path]) -> None:
     running, file = node
     asked = ("policy", "explain", "http://x/a", "--admin", running.admin_url, "--json")
