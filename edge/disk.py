@@ -49,6 +49,7 @@ class DiskHeld:
         self.head = ResponseHead(head.status, head.fields)
         self.times, self.trusted = times_at(mark, tier.place.clocks())
         self.vary = head.vary
+        self.tags = head.tags
         self.purge_sequence = head.purge_sequence
         self.length = head.length
         self.is_sliced = head.part == SLICED

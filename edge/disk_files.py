@@ -185,7 +185,9 @@ def write(root: Path, head: DiskHead, slices: Sequence[Slice]) -> dict[str, int]
     if head.part == SLICED and stands(root, replace(head, part=WHOLE, purge_sequence=0)):
         return {}
     written = _put(root, _name(head), [encode(head), *slices])
-    signpost = replace(head, variant=b"", status=0, fields=(), length=0, part=WHOLE, checksums=())
+    signpost = replace(
+        head, variant=b"", tags=(), status=0, fields=(), length=0, part=WHOLE, checksums=()
+    )
     if head.vary and head.part < 0 and not stands(root, signpost):
         for shard, size in _put(root, file_name(head.key), [encode(signpost)]).items():
             written[shard] = written.get(shard, 0) + size

@@ -7,8 +7,8 @@ is there, with a head of its own: slices are combined only where their heads say
     size of the head    4 bytes, these first 16 included
     CRC-32 of the rest  4 bytes
     numbers             _NUMBERS
-    key, names of the selecting fields, variant, names and values of the fields, each with its
-    length before it
+    key, names of the selecting fields, variant, purge tags, names and values of the fields, each
+    with its length before it
     CRC-32 of each slice of the body
     body
 
@@ -25,7 +25,7 @@ from cache_policies.message import Fields
 from edge.arena import SLICE_BYTES
 from edge.errors import StorageError
 
-MAGIC: Final = b"AMARO\x00\x00\x02"
+MAGIC: Final = b"AMARO\x00\x00\x03"
 HEAD_MAX_BYTES: Final = 1 << 20
 LENGTH_MAX_BYTES: Final = 1 << 37
 WHOLE: Final = -1  # the part of the body that a file has: all of it,
@@ -45,6 +45,7 @@ class DiskHead:
     key: bytes
     vary: tuple[bytes, ...] = ()  # names of the request fields that select it
     variant: bytes = b""  # their values, as vary.variant_key has them
+    tags: tuple[bytes, ...] = ()  # that purge it, by the policies under which it was written
     status: int
     fields: Fields  # end-to-end fields as received
     response_wall: float
@@ -126,7 +127,8 @@ def encode(head: DiskHead) -> bytes:
         head.part,
     )
     vary = b" ".join(head.vary)
-    texts = [head.key, vary, head.variant, *(text for line in head.fields for text in line)]
+    tags = b"\n".join(head.tags)
+    texts = [head.key, vary, head.variant, tags, *(text for line in head.fields for text in line)]
     parts = [numbers]
     for text in texts:
         parts += (_COUNT.pack(len(text)), text)
@@ -159,7 +161,7 @@ def decode(data: bytes) -> DiskHead:
         _NUMBERS.unpack_from(data, START_BYTES)
     )
     try:
-        texts, at = _texts(data, START_BYTES + _NUMBERS.size, 3 + 2 * lines, size)
+        texts, at = _texts(data, START_BYTES + _NUMBERS.size, 4 + 2 * lines, size)
     except struct.error:
         raise DamagedError("head-layout") from None
     if length > LENGTH_MAX_BYTES or not SLICED <= part < slices_of(length):
@@ -169,8 +171,9 @@ def decode(data: bytes) -> DiskHead:
         key=texts[0],
         vary=tuple(texts[1].split()),
         variant=texts[2],
+        tags=tuple(filter(None, texts[3].split(b"\n"))),
         status=status,
-        fields=tuple(zip(texts[3::2], texts[4::2], strict=True)),
+        fields=tuple(zip(texts[4::2], texts[5::2], strict=True)),
         response_wall=wall,
         response_delay_s=delay_s,
         boot_id=boot_id,

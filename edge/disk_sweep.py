@@ -129,10 +129,8 @@ class Sweep:
             return False
         except DamagedError:
             return True
-        tags = [
-            tag for name, value in head.fields if name == b"surrogate-key" for tag in value.split()
-        ]
-        return head.log_id != self.log_id or purged.since(head.purge_sequence, head.key, tags)
+        gone = purged.since(head.purge_sequence, head.key, head.tags)
+        return gone or head.log_id != self.log_id
 
     def _free(self) -> tuple[int, int]:
         status = os.statvfs(self.root)

@@ -251,7 +251,8 @@ class DiskWriter:
 
     async def _write(self, name: Name, entry: Entry, waiting: Waiting) -> None:
         head = self._head(entry, name.part)
-        if sum(len(name) + len(value) + 8 for name, value in head.fields) > _FIELDS_MAX_BYTES:
+        fields_bytes = sum(len(name) + len(value) + 8 for name, value in head.fields)
+        if fields_bytes + sum(map(len, head.tags)) > _FIELDS_MAX_BYTES:
             return
         root = self._place.root
         slices = [waiting.data] if name.part >= 0 else list(entry.slices)
@@ -284,6 +285,7 @@ class DiskWriter:
             key=entry.key,
             vary=stored.vary,
             variant=stored.variant,
+            tags=stored.tags,
             status=stored.status,
             fields=stored.fields,
             response_wall=came.wall,

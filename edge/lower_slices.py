@@ -63,7 +63,7 @@ async def _find(lower: LowerTiers, tier: Tier, wanted: Wanted, policies: Policie
     if stored is None or (combines_by(held.head), held.length) != (entry.etag, entry.length):
         held.close()
         return None
-    tags = (*stored.tags, *entry.stored.tags)
+    tags = (*held.tags, *stored.tags, *entry.stored.tags)
     if lower.purged.since(held.purge_sequence, entry.key, tags):
         lower.counters.disk_purged += 1
         held.drop()

@@ -182,11 +182,12 @@ class LowerTiers:
         combines = combines_by(held.head) is not None
         if stored is None or (held.is_sliced and not combines):
             return None
-        if self.purged.since(stored.purge_sequence, key, stored.tags):
+        tags = (*held.tags, *stored.tags)
+        if self.purged.since(stored.purge_sequence, key, tags):
             self.counters.disk_purged += 1
             return None
         now_mono, now_wall = time.monotonic(), time.time()
-        purged_wall = self.purged.softly_since(stored.purge_sequence, key, stored.tags)
+        purged_wall = self.purged.softly_since(stored.purge_sequence, key, tags)
         if purged_wall is not None:
             stored = expired_since(stored, purged_wall, now_wall, now_mono)
         policy = policies.for_response(request, held.head)

@@ -17,6 +17,7 @@ class Held(Protocol):
 
     head: ResponseHead
     vary: tuple[bytes, ...]  # names of the request fields that select it
+    tags: tuple[bytes, ...]  # that purged it when it was given here: rules may have changed since
     times: Times  # of its arrival, on this process's clocks
     trusted: bool  # whether those can be; else it must be validated
     purge_sequence: int  # the purge log's end when the fill that brought it began

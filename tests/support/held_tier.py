@@ -27,6 +27,7 @@ class DictHeld:
         now_wall, now_mono = time.time() - age_s, time.monotonic() - age_s
         self.head = ResponseHead(200, fields)
         self.vary: tuple[bytes, ...] = ()
+        self.tags: tuple[bytes, ...] = ()
         self.trusted = True
         self.times = Times(response_wall=now_wall, response_mono=now_mono)
         self.purge_sequence = sequence

@@ -22,6 +22,7 @@ class Copy:
     head: ResponseHead
     vary: tuple[bytes, ...]
     variant: bytes
+    tags: tuple[bytes, ...]
     times: Times
     purge_sequence: int
     slices: tuple[bytearray, ...]  # never memory's own bytes: it would count them as held
@@ -56,6 +57,7 @@ class ShelfHeld:
     def __init__(self, shelf: Shelf, key: bytes, copy: Copy) -> None:
         self._shelf, self._key, self._copy = shelf, key, copy
         self.head, self.vary, self.times = copy.head, copy.vary, copy.times
+        self.tags = copy.tags
         self.trusted = not shelf.chance(0.05)  # a clock was set: it must be validated
         self.purge_sequence = copy.purge_sequence
         self.length = sum(map(len, copy.slices))
@@ -119,6 +121,7 @@ class ShelfTier:
         copy = Copy(
             head=ResponseHead(stored.status, stored.fields),
             vary=stored.vary,
+            tags=stored.tags,
             variant=stored.variant,
             times=Times(
                 response_wall=stored.response_wall,
