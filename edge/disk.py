@@ -2,16 +2,17 @@
 
 import asyncio
 import logging
-import os
 import zlib
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Final
 
 from cache_policies.message import Fields, ResponseHead
 from edge.arena import Slice
 from edge.counters import Counters
-from edge.disk_files import CacheFile, look_up
+from edge.disk_at_hand import AtHand, read_into
+from edge.disk_files import CacheFile, look_up, note_uses
 from edge.disk_format import SLICED, DamagedError, verify_checksum
 from edge.disk_place import PURGES, Place
 from edge.disk_pool import BusyError, DiskPool
@@ -30,9 +31,9 @@ STEP_BYTES: Final = 262_144  # read inline before the loop has another turn
 SLICE_WAIT_S: Final = 1.0  # at least, for a slice of a body that players are being sent already
 THREADS: Final = 4
 OBJECT_SHARE: Final = 2  # of the disk, for one object at most
+_USES_AFTER_S: Final = 1.0  # then uses are noted, in one go
+_USES_MAX: Final = 4096
 log = logging.getLogger("edge.disk")
-
-_NOWAIT: Final = getattr(os, "RWF_NOWAIT", None)  # Linux
 
 
 class DiskHeld:
@@ -65,8 +66,9 @@ class DiskHeld:
         loop = asyncio.get_running_loop()
         limit_s = max(0.0, self._deadline - loop.time())
         try:
-            data = await self._cached(slice_no)
-            if data is None:
+            try:
+                data = await self._at_hand(slice_no)
+            except BlockingIOError:
                 data = await self._tier.pool.run(
                     partial(self._file.read, slice_no), limit_s=limit_s
                 )
@@ -82,38 +84,38 @@ class DiskHeld:
             raise StorageError("disk", str(error)) from None
         self._deadline = loop.time() + self._tier.slice_wait_s
         self._tier.counters.disk_bytes += len(data)
-        return bytes(data)
+        return data
 
-    async def _cached(self, slice_no: int) -> bytes | None:
-        """The slice, if all of it is in memory already."""
+    async def _at_hand(self, slice_no: int) -> bytes:
+        """The slice, if all of it is in memory already. Raises BlockingIOError if not."""
         file = self._file
         start, size = file.head.where(slice_no)
         begin = file.head_size + start
         if begin + size <= len(file.read_ahead):
             return file.read(slice_no)
-        if _NOWAIT is None:
-            return None
-        data, got, checksum = bytearray(size), 0, 0
-        while got < size:
-            step = memoryview(data)[got : got + STEP_BYTES]
-            try:
-                count = os.preadv(file.fd, [step], begin + got, _NOWAIT)
-            except OSError:  # not all there, or a file system that cannot say
-                return None
-            if not count:
-                raise DamagedError("truncated")
-            checksum = zlib.crc32(step[:count], checksum)
-            got += count
-            if got < size:
-                await asyncio.sleep(0)
+        data, got, checksum = BytesIO(bytes(size)), 0, 0
+        with data.getbuffer() as place:
+            while got < size:
+                with place[got : got + STEP_BYTES] as rest:
+                    count = read_into(file.fd, rest, begin + got)
+                    if not count:
+                        raise DamagedError("truncated")
+                    with rest[:count] as step:
+                        checksum = zlib.crc32(step, checksum)
+                got += count
+                if got < size:
+                    await asyncio.sleep(0)
         verify_checksum(file.head, slice_no, checksum)
-        return bytes(data)
+        return data.getvalue()  # what was read into: nobody else has it
 
     def close(self) -> None:
-        """Close the file, in a thread."""
+        """Close the file, in a thread where that takes long."""
         if self._is_open:
             self._is_open = False
-            self._tier.pool.post(self._file.close)
+            if self._file.is_removed:
+                self._tier.pool.post(self._file.close)
+            else:
+                self._file.close()
 
     def drop(self) -> None:
         """Remove the file and close it, in a thread."""
@@ -142,19 +144,27 @@ class DiskTier:
         self.pool = DiskPool(THREADS, "disk")
         self.slice_wait_s = max(SLICE_WAIT_S, wait_s)
         self._wait_s = wait_s
+        self._at_hand = AtHand(self._note_use)
+        self._used: dict[str, None] = {}  # files whose use is to be noted
+        self._noting: asyncio.TimerHandle | None = None
 
     async def find(
         self, key: bytes, fields: Fields, slice_no: int | None = None
     ) -> DiskHeld | None:
         """What is on disk for this request; whatever breaks is counted, and a miss."""
         counters = self.counters
+        root = self.place.root
         deadline = asyncio.get_running_loop().time() + self._wait_s
+        file: CacheFile | None
         try:
-            file: CacheFile | None = await self.pool.run(
-                partial(look_up, self.place.root, key, fields, slice_no),
-                limit_s=self._wait_s,
-                dispose=_close,
-            )
+            try:
+                file = look_up(root, key, fields, slice_no, self._at_hand)
+            except BlockingIOError:
+                file = await self.pool.run(
+                    partial(look_up, root, key, fields, slice_no),
+                    limit_s=self._wait_s,
+                    dispose=_close,
+                )
         except BusyError:
             counters.disk_skipped += 1
             return None
@@ -190,8 +200,22 @@ class DiskTier:
         """Note a request for what is too large for memory; how many there were lately."""
         return self.writer.asked(key, variant)
 
+    def _note_use(self, path: str) -> None:
+        """Have a file's time of last use written in a while: that may wait."""
+        if len(self._used) < _USES_MAX:
+            self._used[path] = None
+        if self._noting is None:
+            self._noting = asyncio.get_running_loop().call_later(_USES_AFTER_S, self._note_uses)
+
+    def _note_uses(self) -> None:
+        self._noting = None
+        paths, self._used = list(self._used), {}
+        self.pool.post(partial(note_uses, paths))
+
     def close(self) -> None:
         """Let the threads end."""
+        if self._noting is not None:
+            self._noting.cancel()
         self.writer.close()
         self.pool.close()
 

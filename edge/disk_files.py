@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 from zlib import crc32
 
 from cache_policies.message import Fields
@@ -28,16 +28,57 @@ from edge.disk_format import (
 OBJECTS: Final = "objects"  # directories of a tier, below its own
 ASIDE: Final = "aside"
 SHARDS: Final = tuple(f"{number:02x}" for number in range(256))  # directories of objects
-FIRST_READ_BYTES: Final = 65_536
+SMALL_BYTES: Final = 16_384  # files that are read as a whole with their heads
+FIRST_READ_BYTES: Final = 4_096  # of others: nearly all heads are smaller
 USED_EVERY_S: Final = 60.0  # a file's time of last use is no finer
 _numbers = count()
+
+
+class Way(Protocol):
+    """How look-ups reach files: with all the waiting that it takes, or with none."""
+
+    def open(self, path: str) -> int:
+        """A descriptor for reading. Raises OSError."""
+
+    def read(self, fd: int, size: int, offset: int) -> bytes:
+        """So many bytes, fewer at the end of the file. Raises OSError."""
+
+    def note_use(self, path: str, fd: int) -> None:
+        """Have the file's time of modification say that it is used now. Raises OSError."""
+
+    def remove(self, path: str, inode: int) -> None:
+        """Remove what is damaged. Raises OSError."""
+
+
+class Waiting:
+    """The way of threads."""
+
+    def open(self, path: str) -> int:
+        """A descriptor for reading."""
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+
+    def read(self, fd: int, size: int, offset: int) -> bytes:
+        """What one call reads: all there is of a file."""
+        return os.pread(fd, size, offset)
+
+    def note_use(self, path: str, fd: int) -> None:
+        """Note it now."""
+        del path
+        os.utime(fd)
+
+    def remove(self, path: str, inode: int) -> None:
+        """Remove it now."""
+        remove(Path(path), inode)
+
+
+WAITING: Final = Waiting()
 
 
 @dataclass(slots=True)
 class CacheFile:
     """An open cache file whose head was read and verified."""
 
-    path: Path
+    path: str
     fd: int
     head: DiskHead
     head_size: int
@@ -47,11 +88,8 @@ class CacheFile:
         """One slice, verified. Raises DamagedError, OSError."""
         start, size = self.head.where(slice_no)
         begin = self.head_size + start
-        data = self.read_ahead[begin : begin + size]
-        while len(data) < size:
-            more = os.pread(self.fd, size - len(data), begin + len(data))
-            if not more:
-                break
+        data = self.read_ahead[begin : begin + size] or os.pread(self.fd, size, begin)
+        while len(data) < size and (more := os.pread(self.fd, size - len(data), begin + len(data))):
             data += more
         verify(self.head, slice_no, data)
         return data
@@ -60,16 +98,21 @@ class CacheFile:
         """Close it; of one that was removed this frees the blocks, which takes a while."""
         os.close(self.fd)
 
+    @property
+    def is_removed(self) -> bool:
+        """Whether it has no name any more."""
+        return os.fstat(self.fd).st_nlink == 0
+
     def remove(self) -> None:
         """Remove it, unless another has taken its place meanwhile, and close it."""
         try:
-            remove(self.path, os.fstat(self.fd).st_ino)
+            remove(Path(self.path), os.fstat(self.fd).st_ino)
         finally:
             self.close()
 
 
 def look_up(
-    root: Path, key: bytes, fields: Fields, slice_no: int | None = None
+    root: Path, key: bytes, fields: Fields, slice_no: int | None = None, way: Way = WAITING
 ) -> CacheFile | None:
     """The file of what these fields select under `key`, that which has the slice if one is named.
 
@@ -77,23 +120,24 @@ def look_up(
 
     Raises DamagedError after removing what is damaged, OSError when the disk does not work.
     """
-    found = _open(root / OBJECTS / file_name(key), key)
+    objects = f"{root}/{OBJECTS}"
+    found = _open(way, f"{objects}/{file_name(key)}", key)
     if found is not None and found.head.is_signpost:
-        found = _signposted(root, found, fields)
+        found = _signposted(way, objects, found, fields)
     if found is None or slice_no is None or slice_no in found.head.slices:
         return found
     head = found.head
     found.close()
-    path = root / OBJECTS / file_name(key, head.variant, slice_no)
-    return _open(path, key, head.variant, slice_no) if head.part == SLICED else None
+    path = f"{objects}/{file_name(key, head.variant, slice_no)}"
+    return _open(way, path, key, head.variant, slice_no) if head.part == SLICED else None
 
 
-def _signposted(root: Path, found: CacheFile, fields: Fields) -> CacheFile | None:
+def _signposted(way: Way, objects: str, found: CacheFile, fields: Fields) -> CacheFile | None:
     """What a signpost points to for these fields; it is closed."""
     signpost = found.head
     found.close()
     key, variant = signpost.key, variant_key(signpost.vary, fields)
-    pointed = _open(root / OBJECTS / file_name(key, variant), key, variant)
+    pointed = _open(way, f"{objects}/{file_name(key, variant)}", key, variant)
     if pointed is not None and pointed.head.vary != signpost.vary:  # selected by other fields
         pointed.close()
         return None
@@ -101,21 +145,21 @@ def _signposted(root: Path, found: CacheFile, fields: Fields) -> CacheFile | Non
 
 
 def _open(
-    path: Path, key: bytes, variant: bytes = b"", slice_no: int | None = None
+    way: Way, path: str, key: bytes, variant: bytes = b"", slice_no: int | None = None
 ) -> CacheFile | None:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = way.open(path)
     except FileNotFoundError:
         return None
     try:
-        found = _read_head(path, fd)
-        _note_use(fd)
-    except DamagedError:
+        stat = os.fstat(fd)
         try:
-            remove(path, os.fstat(fd).st_ino)
-        finally:
-            os.close(fd)
-        raise
+            found = _read_head(way, path, fd, stat.st_size)
+        except DamagedError:
+            way.remove(path, stat.st_ino)
+            raise
+        if abs(time.time() - stat.st_mtime) > USED_EVERY_S:
+            way.note_use(path, fd)
     except BaseException:
         os.close(fd)
         raise
@@ -127,25 +171,33 @@ def _open(
     return found
 
 
-def _read_head(path: Path, fd: int) -> CacheFile:
+def _read_head(way: Way, path: str, fd: int, file_bytes: int) -> CacheFile:
     """The file behind `fd`, its head verified. Raises DamagedError, OSError."""
-    data = os.pread(fd, FIRST_READ_BYTES, 0)
+    first_bytes = file_bytes if file_bytes <= SMALL_BYTES else FIRST_READ_BYTES
+    data = way.read(fd, first_bytes, 0)
     size = head_bytes(data)
-    if size > len(data):
-        data += os.pread(fd, size - len(data), len(data))
+    if len(data) < size <= file_bytes:
+        data += way.read(fd, size - len(data), len(data))
     head = decode(data)
-    if os.fstat(fd).st_size != size + head.body_bytes:
+    if file_bytes != size + head.body_bytes:
         raise DamagedError("truncated")
     return CacheFile(path, fd, head, size, data)
 
 
 def peek(path: Path) -> DiskHead:
     """The head of a file, without using it. Raises DamagedError, OSError."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    fd = WAITING.open(str(path))
     try:
-        return _read_head(path, fd).head
+        return _read_head(WAITING, str(path), fd, os.fstat(fd).st_size).head
     finally:
         os.close(fd)
+
+
+def note_uses(paths: Sequence[str]) -> None:
+    """Have files say that they were used a moment ago, as far as they are still there."""
+    for path in paths:
+        with suppress(OSError):
+            os.utime(path, follow_symlinks=False)
 
 
 def remove(path: Path, inode: int) -> None:
@@ -164,12 +216,6 @@ def remove(path: Path, inode: int) -> None:
                     os.link(aside, path)
         finally:
             aside.unlink()
-
-
-def _note_use(fd: int) -> None:
-    """Have the file's time of modification say when it was last used, roughly."""
-    if abs(time.time() - os.fstat(fd).st_mtime) > USED_EVERY_S:
-        os.utime(fd)
 
 
 def write(root: Path, head: DiskHead, slices: Sequence[Slice]) -> dict[str, int]:

@@ -16,7 +16,14 @@ RIM = {
     "edge": {
         *("arena.py", "connection.py", "direct.py"),
         *("admin.py", "app.py", "collapse.py", "control.py", "cycle.py", "exchange.py"),
-        *("disk.py", "disk_files.py", "disk_keeper.py", "disk_place.py", "disk_pool.py"),
+        *(
+            "disk.py",
+            "disk_at_hand.py",
+            "disk_files.py",
+            "disk_keeper.py",
+            "disk_place.py",
+            "disk_pool.py",
+        ),
         *("disk_sweep.py", "disk_writing.py", "promoting.py", "purge_feed.py", "purge_log.py"),
         *(
             "fetch.py",
