@@ -10,6 +10,7 @@ from cache_policies.storing import Store, judge_storing
 from edge.entry import Entry
 from edge.worker import Worker
 from tests.support.paths import SlowOnly, parse, same
+from tests.support.virtual_time import virtual_time
 from tests.support.wire import Connection, close_worker, worker_without_listener
 
 REQUESTS = 10_000
@@ -151,7 +152,12 @@ def vary_a_line(draw: random.Random, tail: bytes) -> bytes:
     return b"\r\n" + b"\r\n".join([host, *lines]) + b"\r\n\r\n"
 
 
-async def test_both_paths_give_the_same_answers():
+def test_both_paths_give_the_same_answers():
+    with virtual_time() as loop:
+        loop.run_until_complete(both_paths_give_the_same_answers())
+
+
+async def both_paths_give_the_same_answers():
     draw = random.Random(SEED)
     worker = worker_without_listener()
     fill(worker)
