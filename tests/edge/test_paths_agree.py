@@ -175,6 +175,7 @@ async def both_paths_give_the_same_answers():
         before = quick.protocol._facts
         again = None if before is None else quick_class.shared.lines.again(before, line + tail)
         by_gap += again is not None
+        began_mono = time.monotonic()
         said = quick.feed(line + tail)
         if not said:  # it went the slow way by itself: nothing to compare
             quick.close()
@@ -185,7 +186,9 @@ async def both_paths_give_the_same_answers():
         by_tail += before is not None and quick.protocol._facts is before
         slow.feed(line + tail)
         also_said = await slow.settle()
-        assert same(parse(said), parse(also_said)), (SEED, number, line + tail, said, also_said)
+        both = parse(said), parse(also_said)
+        passed_s = time.monotonic() - began_mono
+        assert same(*both, passed_s), (SEED, number, line + tail, said, also_said)
     quick.close()
     slow.close()
     assert answered > REQUESTS * 0.4, answered

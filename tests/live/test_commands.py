@@ -25,7 +25,7 @@ def amaro(*argv: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a command that stays away from the shared stack's data directory."""
     env = {k: v for k, v in os.environ.items() if k != TOKEN_VARIABLE} | environment
     return subprocess.run(
-        [*AMARO, *argv], capture_output=True, text=True, timeout=60, check=False, env=env
+        [*AMARO, *argv], capture_output=True, text=True, timeout=200, check=False, env=env
     )
 
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from tests.support.edge_node import RunningNode, edge_node
-from tests.support.edges import Asked, Client, Origin, response, running_origin
+from tests.support.edges import PATIENCE_S, Asked, Client, Origin, response, running_origin
 
 LASTING = "Cache-Control: max-age=1, stale-if-error=600"
 FRESH = "Cache-Control: max-age=3600"
@@ -86,14 +86,14 @@ async def exhausted(client: Client, origin: Origin) -> None:
         number += 1
         return (await client.get(f"/new{number}")).status == 502
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while not await is_refused():  # noqa: ASYNC110 what is waited for is not ours to signal
             await asyncio.sleep(0.01)
     assert number <= len(origin.asked) + 1
 
 
 async def recovered(node: RunningNode) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             with suppress(ConnectionError, asyncio.IncompleteReadError):
                 async with client_of(node) as late:
@@ -144,6 +144,6 @@ async def test_setting_the_clock_makes_nothing_fresh(clock: Path) -> None:
 
 async def until_renewed(client: Client, before: bytes) -> None:
     """A second of life is a second, whatever the wall says."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while (await client.get("/short")).body == before:  # noqa: ASYNC110 as above
             await asyncio.sleep(0.05)

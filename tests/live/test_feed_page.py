@@ -23,7 +23,7 @@ def story(number: int) -> dict[str, object]:
         "width": 1280 if wide else 720,
         "height": 720 if wide else 1280,
         "playback": f"/v/story{number:011d}/main.m3u8",
-        "published": time.time() - 3600 * number,
+        "published": time.time() + 600 - 3600 * number,  # the first is new for a while
     }
 
 

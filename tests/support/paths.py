@@ -59,8 +59,8 @@ def parse(data: bytes) -> Parsed:
     return as_parsed(int(first.split(" ")[1]), fields, body)
 
 
-def same(one: Parsed, other: Parsed) -> bool:
-    """Alike but for a second that may have passed between the two."""
+def same(one: Parsed, other: Parsed, passed_s: float = 0.0) -> bool:
+    """Alike but for the time that has passed between the two, of which whole seconds are told."""
 
     def seconds(parsed: Parsed) -> list[int]:
         said = [v for n, v in parsed.fields if n in ("age", "cache-status")]
@@ -75,7 +75,9 @@ def same(one: Parsed, other: Parsed) -> bool:
 
     if timeless(one) != timeless(other):
         return False
-    return all(abs(a - b) <= 1 for a, b in zip(seconds(one), seconds(other), strict=True))
+    return all(
+        abs(a - b) <= passed_s + 1 for a, b in zip(seconds(one), seconds(other), strict=True)
+    )
 
 
 def judged(

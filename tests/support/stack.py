@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
-START_MAX_S = 90.0
+START_MAX_S = 150.0
 PATIENCE_S = 60.0  # with one answer, or one end, on a busy machine
 POLL_S = 0.05
 

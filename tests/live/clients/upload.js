@@ -11,7 +11,7 @@ const say = (event) => process.stdout.write(JSON.stringify(event) + "\n");
 const upload = new tus.Upload(fs.createReadStream(file), {
   endpoint,
   chunkSize: Number(chunk),
-  retryDelays: [0, 100, 300, 500, 1000, 1000, 1000, 1000, 2000, 2000, 2000, 3000, 3000, 3000, 3000, 3000, 3000],
+  retryDelays: [0, 100, 300, 500, ...Array(120).fill(1000)],
   metadata: { filename: path.basename(file), title: "From tus-js-client" },
   urlStorage: new tus.FileUrlStorage(state),
   storeFingerprintForResuming: true,
