@@ -16,13 +16,13 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from cache_policies.complaints import PolicyFileError
+from edge.admin_connection import AdminConnection
 from edge.orders import BODY_MAX_BYTES, OrderError, PurgeOrder, parse_order
 from edge.receipts import Receipt
 from edge.switching import Switched, SwitchError
 
 Handler = Callable[[Request], Awaitable[Response]]
 
-CONNECTIONS_MAX = 256
 UNAUTHORISED = {"WWW-Authenticate": "Bearer"}
 
 
@@ -131,8 +131,9 @@ async def serving(app: Starlette, listener: socket.socket) -> AsyncIterator[None
     config = uvicorn.Config(
         app,
         access_log=False,
+        http=AdminConnection,
+        ws="none",
         lifespan="off",
-        limit_concurrency=CONNECTIONS_MAX,
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=1,
