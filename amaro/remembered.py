@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,7 +23,9 @@ class Remembered:
 
     def url(self) -> str | None:
         """Return the upload's URL, or None when there is no unfinished one."""
-        return self.path.read_text() if self.path.exists() else None
+        with suppress(FileNotFoundError):
+            return self.path.read_text()
+        return None
 
     def keep(self, url: str) -> None:
         """Remember the URL of an upload that has begun."""
@@ -47,8 +50,9 @@ def forget_old(now_wall: float | None = None) -> None:
     horizon = (time.time() if now_wall is None else now_wall) - FORGET_AFTER_S
     if state_dir().is_dir():
         for path in state_dir().iterdir():
-            if path.stat().st_mtime < horizon:
-                path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another run has forgotten it meanwhile
+                if path.stat().st_mtime < horizon:
+                    path.unlink()
 
 
 def state_dir() -> Path:

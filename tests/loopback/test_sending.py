@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +13,13 @@ from pathlib import Path
 import pytest
 
 from amaro.destination import Destination
-from amaro.remembered import remembered, state_dir
+from amaro.remembered import (
+    FORGET_AFTER_S,
+    Remembered,
+    forget_old,
+    remembered,
+    state_dir,
+)
 from amaro.sending import PIECE_BYTES, Persistence, SendingError, send
 
 QUICK = Persistence(tries_max=3, pause_s=0.0)
@@ -157,6 +164,19 @@ def test_changed_content_is_another_upload(file: Path, origin: TusOrigin) -> Non
     file.write_bytes(CONTENT + b"!")
     assert remembered(file, **where) != before
     assert remembered(file, **where | {"region": "south"}) != remembered(file, **where)
+
+
+def test_what_another_run_forgets_meanwhile_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    state_dir().mkdir(parents=True)
+    gone, old = state_dir() / "gone", state_dir() / "old"
+    gone.symlink_to("nowhere")  # a name and no file
+    old.write_text("http://origin/uploads/1")
+    assert Remembered(path=gone).url() is None
+    forget_old(time.time() + FORGET_AFTER_S + 60)
+    assert not old.exists()
 
 
 def test_a_refusal_is_quoted_and_not_repeated(file: Path, origin: TusOrigin) -> None:
