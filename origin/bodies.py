@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -90,8 +91,13 @@ class Bodies:
 
     def strays(self, *, older_than_wall: float) -> list[str]:
         """Return names in the directory that nobody touched since `older_than_wall`."""
+        found = []
         with os.scandir(self._root) as entries:
-            return [e.name for e in entries if e.stat().st_mtime < older_than_wall]
+            for entry in entries:
+                with suppress(FileNotFoundError):  # it was handed over meanwhile
+                    if entry.stat().st_mtime < older_than_wall:
+                        found.append(entry.name)
+        return found
 
     def free_bytes(self) -> int:
         """Return what the file system still has for us."""

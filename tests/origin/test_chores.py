@@ -142,6 +142,14 @@ def test_a_stale_upload_goes(site: Site) -> None:
     assert not first.bodies.path(ASSET).exists()
 
 
+def test_a_file_that_goes_while_strays_are_looked_for_is_none(site: Site) -> None:
+    origin, _ = site.origin("first")
+    site.upload(origin, complete=False)
+    origin.bodies.path(asset_id_of(new_upload_id(2))).symlink_to("gone")  # a name and no file
+    site.now_wall += 61.0
+    assert origin.expire_all() == 1
+
+
 class BrokenJobs:
     """A queue with a fault that nobody foresaw."""
 
