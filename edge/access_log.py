@@ -6,6 +6,7 @@ rotates it renames it, and the next batch goes into a new one.
 
 import asyncio
 import os
+import select
 import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,11 +22,14 @@ STDOUT: Final = "-"
 WRITE_EVERY_S: Final = 0.1
 LOOK_EVERY_S: Final = 0.5  # whether the file was renamed
 BATCH_LINES: Final = 512  # written at once: while a thread writes many, the loop waits for the core
-LINES_MAX: Final = 100_000  # that wait to be written; more are dropped and counted
+LINES_MAX: Final = 100_000  # that wait to be written; more are dropped and counted,
+BYTES_MAX: Final = 24 << 20  # as is, to some 512 lines, what is more than this: players write long
+STOP_S: Final = 2.0  # at the end, for one who does not take what is written
 _HIT: Final = b'%b%03dZ",%b"path":"%b","status":%d,"bytes":%d,"ttl":%d,' + answered(
     "hit", "fresh", "memory"
 )
 _ATOMIC_BYTES: Final = 4096  # PIPE_BUF: pieces of a pipe that no other writer interrupts
+_LOOK_EVERY_MS: Final = 50  # whether to wait still for the reader of a pipe
 
 
 class AccessLog:
@@ -40,6 +44,8 @@ class AccessLog:
         self._left = 1
         self._lines: list[bytes] = []
         self._enough = BATCH_LINES  # lines, until something is done about them
+        self._measured = 0  # lines,
+        self._measured_bytes = 0  # and what they take: while they are many
         self._clock = clock
         self._offset_s = clock() - monotonic()  # from monotonic to wall time
         self._second = 0
@@ -91,12 +97,14 @@ class AccessLog:
         self._timer = loop.call_later(WRITE_EVERY_S, self._write)
 
     async def stop(self) -> None:
-        """Write the rest, and close the file."""
+        """Write the rest, and close the file; give up what a reader does not take in time."""
         if self._timer is not None:
             self._timer.cancel()
+        giving_up = self._loop.call_later(STOP_S, self._file.give_up)
         await self._written_out()
         self._hand_over()
         await self._written_out()
+        giving_up.cancel()
         self._pool.shutdown()
         self._file.close()
 
@@ -114,8 +122,11 @@ class AccessLog:
         if self._writing is None:
             self._hand_over()
             return True
-        self._enough = LINES_MAX  # the disk is slow: lines wait
-        if len(self._lines) < LINES_MAX:
+        lines = self._lines  # the disk is slow: they wait
+        self._measured_bytes += sum(map(len, lines[self._measured :]))
+        self._measured = len(lines)
+        if len(lines) < LINES_MAX and self._measured_bytes < BYTES_MAX:
+            self._enough = min(LINES_MAX, len(lines) + BATCH_LINES)
             return True
         self._counters.log_dropped += 1
         return False
@@ -124,7 +135,7 @@ class AccessLog:
         if not self._lines:
             return
         lines, self._lines = self._lines, []
-        self._enough = BATCH_LINES
+        self._enough, self._measured, self._measured_bytes = BATCH_LINES, 0, 0
         self._writing = self._loop.run_in_executor(self._pool, self._file.write, lines)
         self._writing.add_done_callback(lambda done: self._written(len(lines), done))
 
@@ -151,6 +162,7 @@ class _File:
         self._fd = os.dup(1) if self._path is None else _opened(path)
         self._looked_mono = monotonic()
         self._is_regular = stat.S_ISREG(os.fstat(self._fd).st_mode)
+        self._is_given_up = False
 
     def write(self, lines: list[bytes]) -> bool:
         """Append the lines; whether that worked. A file that was renamed gets a successor."""
@@ -160,10 +172,27 @@ class _File:
                 if self._was_renamed(self._path):
                     os.close(self._fd)
                     self._fd = _opened(self._path)
-            for piece in [b"".join(lines)] if self._is_regular else _pieces(lines):
-                _write_all(self._fd, piece)
+            if self._is_regular:
+                _write_all(self._fd, b"".join(lines))
+                return True
+            return all(map(self._pass_on, _pieces(lines)))
         except OSError:
             return False
+
+    def give_up(self) -> None:
+        """Wait no longer for one who does not read, now or later."""
+        self._is_given_up = True
+
+    def _pass_on(self, piece: bytes) -> bool:
+        """Write to a pipe as it is read, in steps for which there is room; whether it was."""
+        room = select.poll()
+        room.register(self._fd, select.POLLOUT)
+        view = memoryview(piece)
+        while view:
+            while not room.poll(_LOOK_EVERY_MS):
+                if self._is_given_up:
+                    return False
+            view = view[os.write(self._fd, view[:_ATOMIC_BYTES]) :]
         return True
 
     def close(self) -> None:

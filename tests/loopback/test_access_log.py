@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.access_log import BATCH_LINES, LINES_MAX, AccessLog
+from edge.access_log import BATCH_LINES, BYTES_MAX, LINES_MAX, AccessLog
 from edge.counters import Counters
 from tests.support.edges import PATIENCE_S, Asked, edge_and_origin, response, until
 
@@ -130,6 +130,36 @@ async def test_lines_that_nobody_takes_are_bounded(tmp_path: Path) -> None:
     taken = asyncio.create_task(asyncio.to_thread(line_count, reader))
     await log.stop()
     assert await taken == BATCH_LINES + LINES_MAX
+
+
+async def test_long_lines_that_nobody_takes_are_bounded_by_their_bytes(tmp_path: Path) -> None:
+    """Every byte beyond ASCII takes six in JSON: a target of 2 KiB becomes a line of 12."""
+    counters, pipe = Counters(), tmp_path / "log"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    log = AccessLog(str(pipe), 1, counters)
+    log.start(asyncio.get_running_loop())
+    for number in range(20_000):
+        log.hit(1.0, b"", b"/%d" % number + b"\xff" * 2_000, 200, 1, 1)
+    held_bytes = sum(map(len, log._lines))
+    assert BYTES_MAX <= held_bytes < BYTES_MAX + 2 * BATCH_LINES * 13_000
+    assert counters.log_dropped == 20_000 - BATCH_LINES - len(log._lines)
+    await log.stop()  # though nobody reads
+    assert counters.log_dropped == 20_000
+    os.close(reader)
+
+
+async def test_a_log_that_nobody_takes_holds_up_neither_players_nor_the_end(tmp_path: Path) -> None:
+    pipe = tmp_path / "log"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    async with edge_and_origin(script, access_log=str(pipe)) as (edge, _):
+        client = await edge.client()
+        for _ in range(2_000):  # more than a pipe takes
+            assert (await client.get("/a")).status == 200
+        assert edge.worker.counters.hits == 1_999
+    assert edge.worker.counters.log_dropped > 0
+    os.close(reader)
 
 
 def line_count(fd: int) -> int:
