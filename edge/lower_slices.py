@@ -52,6 +52,19 @@ async def has_slice(lower: LowerTiers, wanted: Wanted, policies: Policies) -> bo
     return False
 
 
+async def forget(lower: LowerTiers, wanted: Wanted, policies: Policies) -> None:
+    """Drop what begins a representation that the origin no longer has: its rest is nowhere."""
+    entry = wanted.entry
+    for tier in lower.asked_for(wanted.request, policies):
+        held = await tier.find(entry.key, wanted.request.fields)
+        if held is None:
+            continue
+        if (combines_by(held.head), held.length) == (entry.etag, entry.length):
+            held.drop()
+        else:
+            held.close()
+
+
 async def _find(lower: LowerTiers, tier: Tier, wanted: Wanted, policies: Policies) -> Held | None:
     """What has a slice of this very representation (RFC 9111 §3.4), if no purge has named it."""
     entry = wanted.entry

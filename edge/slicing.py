@@ -22,7 +22,7 @@ from edge.delivery import Answer, missing, of_stored
 from edge.errors import EdgeError, NotCachedError, RefusedError, UpstreamError
 from edge.forwarding import unconditional
 from edge.in_force import InForce
-from edge.lower_slices import Wanted, has_slice, slice_of
+from edge.lower_slices import Wanted, forget, has_slice, slice_of
 from edge.memory import Memory
 from edge.outcome import DISK, ORIGIN
 from edge.promoting import LowerTiers
@@ -214,7 +214,7 @@ class Slicer:
 
         Or all of it: that is what somebody sends who has no ranges.
         """
-        entry, request = source.entry, source.request
+        entry, request, policies = source.entry, source.request, self.in_force.policies
         fields = (*unconditional(request.fields), *rest_fields(entry.etag, first, last))
         request = replace(request, method=b"GET", fields=fields)
         sequence = source.sequence
@@ -231,6 +231,7 @@ class Slicer:
         if head.status in SERVER_ERRORS:
             raise UpstreamError("slice-refused", f"status {head.status} to a range")
         self.memory.remove(entry)
+        await forget(self.lower, Wanted(entry, request, first // SLICE_BYTES), policies)
         raise ChangedError("changed", "the origin has another representation by now")
 
     def _renewed(self, source: Source, received: Received) -> bool:

@@ -198,6 +198,21 @@ async def test_slices_of_another_representation_are_not_combined(tmp_path: Path)
         assert (await edge.get("/film")).body == script.body
 
 
+async def test_what_was_begun_and_is_nowhere_else_any_more_is_forgotten(tmp_path: Path) -> None:
+    """Else each player would get the beginning that is on disk, and be cut off after it."""
+    script = RangedOrigin(BODY)
+    async with running_origin(script) as origin:
+        async with running_edge(origin.url, disk=tmp_path) as edge:
+            await have_slices(edge, tmp_path, 0)
+        script.etag, script.body = '"v2"', BODY.replace(b"0", b"x")
+        async with running_edge(origin.url, disk=tmp_path) as edge:
+            first = await edge.get("/film")
+            assert (first.whole, first.body) == (False, BODY[: len(first.body)])
+            await at_rest(edge)
+            again = await edge.get("/film")
+            assert (again.whole, again.body) == (True, script.body)
+
+
 async def test_variants_have_slices_of_their_own(tmp_path: Path) -> None:
     lines = ("Cache-Control: max-age=600", "Vary: Accept-Language")
     script = RangedOrigin(BODY, lines=lines)
