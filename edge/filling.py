@@ -180,7 +180,7 @@ class Filler:
             if received.head.status < 500:
                 stale.expire(received.times.response_mono)
             return False
-        if self.memory.purged_since(fill.sequence, fill.key, fresh.tags):
+        if self._is_purged(fill, stale.stored, fresh):
             return False
         if not is_for_others(fill.request, received.head, self._policy(fill, fresh)):
             return False
@@ -214,14 +214,11 @@ class Filler:
         fresh = self._renewed(fill, fresh)
         if fresh is None:
             return False
-        fill.exclusive = not Store(fresh).collapsible
         told = ResponseHead(fresh.status, fresh.fields)
-        if not is_for_others(fill.request, told, self._policy(fill, fresh)):
-            fill.exclusive = True
-            fill.stale = stale.twin(fresh)  # what is stored stays as it is
-            return True
-        if self.memory.purged_since(fill.sequence, fill.key, stale.stored.tags):
-            fill.stale = stale.twin(fresh)  # for those who asked before
+        shared = is_for_others(fill.request, told, self._policy(fill, fresh))
+        fill.exclusive = not (shared and Store(fresh).collapsible)
+        if not shared or self._is_purged(fill, stale.stored, fresh):
+            fill.stale = stale.twin(fresh)  # for those who asked before; what is stored stays
             return True
         self.memory.freshen(stale, fresh)
         self._offer(fill, stale, second_hand=received.peer)
@@ -234,6 +231,10 @@ class Filler:
         judged = rejudge(fresh, fill.request, self.in_force.policies)
         return None if isinstance(judged, NoStore) else judged.stored
 
+    def _is_purged(self, fill: Fill, before: Stored, now: Stored) -> bool:
+        """Whether a purge has come meanwhile, by the tags of then or of the rules of now."""
+        return self.memory.purged_since(fill.sequence, fill.key, (*before.tags, *now.tags))
+
     async def _keep_or_release(self, fill: Fill, received: Received) -> None:
         response, fill.head, fill.tier = received.response, received.head, received.tier
         judged = self._judged(fill, received)
@@ -245,13 +246,13 @@ class Filler:
             and judged.collapsible
             and self.starts.wants(fill, judged.stored, received)
         )
+        why = judged.why if isinstance(judged, NoStore) else None
+        fill.detail = why.value if why is not None else "object-too-large"
         if below and isinstance(judged, Store) and self.starts.admits(fill, judged.stored):
             if not await self.starts.with_whole(fill, judged.stored, received):
                 self._release(fill, response)
             return
         if isinstance(judged, NoStore) or too_large:
-            why = judged.why if isinstance(judged, NoStore) else None
-            fill.detail = why.value if why is not None else "object-too-large"
             lasts = why not in _OF_THIS_REQUEST and received.head.status not in SERVER_ERRORS
             if lasts and not below:
                 self.uncacheable.remember(fill.key, received.times.response_mono)
@@ -355,10 +356,9 @@ class Filler:
 
     def _store(self, fill: Fill, received: Received) -> None:
         assert fill.stored is not None
-        purged = self.memory.purged_since(fill.sequence, fill.key, fill.stored.tags)
         stored = self._of_now(fill, fill.stored)
         own = received.found is not None and received.found.own
-        if purged or fill.outdated or own or stored is None:
+        if fill.outdated or own or stored is None or self._is_purged(fill, fill.stored, stored):
             return
         self._unreserve(fill, fill.reserved_bytes)
         entry = Entry(fill.key, stored, fill.body.slices())

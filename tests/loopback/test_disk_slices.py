@@ -27,7 +27,7 @@ from tests.support.disk_slices import (
     slice_file,
     whole,
 )
-from tests.support.edges import Edge, running_edge, running_origin, until
+from tests.support.edges import Asked, Edge, running_edge, running_origin, until
 from tests.support.ranged_origin import RangedOrigin
 
 LAST_BYTES = len(BODY) % SLICE_BYTES
@@ -95,6 +95,27 @@ async def test_what_memory_cannot_hold_goes_to_disk_and_is_served_from_there(
             assert is_from_disk(await whole(edge))
             assert is_from_disk(await seek(edge, 1))
         assert len(origin.asked) == asked
+
+
+async def test_what_is_purged_before_it_begins_passes_and_says_why(tmp_path: Path) -> None:
+    ranged, go_on = RangedOrigin(BODY), asyncio.Event()
+    go_on.set()
+
+    async def script(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        await go_on.wait()
+        await ranged(asked, writer)
+
+    async with (
+        running_origin(script) as origin,
+        running_edge(origin.url, disk=tmp_path, memory_bytes=SMALL) as edge,
+    ):
+        await whole(edge)
+        go_on.clear()
+        passing = asyncio.create_task(whole(edge))
+        await until(lambda: len(origin.asked) == 2)
+        await edge.purge_for_good(PurgeKind.ALL)
+        go_on.set()
+        assert "detail=object-too-large" in (await passing).says
 
 
 async def test_without_ranges_at_the_origin_it_is_kept_all_the_same(tmp_path: Path) -> None:

@@ -131,6 +131,38 @@ async def test_a_fill_that_ends_under_other_policies_is_stored_by_those():
         assert entry.stored.lifetime_s == 90.0
 
 
+@pytest.mark.parametrize("validates", [False, True])
+async def test_a_tag_that_rules_add_purges_what_is_still_on_its_way(validates: bool):
+    go_on = asyncio.Event()
+
+    async def slow(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        lines = ("Cache-Control: max-age=600", 'ETag: "1"')
+        if asked.get("if-none-match"):
+            await go_on.wait()
+            writer.write(response(b"", *lines, status="304 Not Modified"))
+            return
+        writer.write(response(b"", *lines, length=3))
+        if asked.target == b"/b" and not validates:
+            await writer.drain()
+            await go_on.wait()
+        writer.write(b"abc")
+
+    async with edge_and_origin(slow) as (edge, origin):
+        if validates:
+            await edge.get("/b")
+            edge.purge(PurgeKind.ALL, soft=True)
+        asked = len(origin.asked)
+        first = asyncio.create_task(edge.get("/b"))
+        await until(lambda: len(origin.asked) == asked + 1)
+        switch(edge, TAGGED)
+        assert (await edge.get("/a")).body == b"abc"  # the worker has followed
+        edge.purge(PurgeKind.TAG, b"new")
+        go_on.set()
+        assert (await first).body == b"abc"
+        assert "hit" not in (await edge.get("/b")).says
+        assert "hit" in (await edge.get("/b")).says
+
+
 async def test_a_switch_back_finds_what_is_stored_and_judges_it_once_more():
     async with edge_and_origin(script) as (edge, origin):
         client = await edge.client()
