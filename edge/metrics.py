@@ -100,12 +100,19 @@ def _families(
     values: Mapping[str, float],
     family: type[CounterMetricFamily] | type[GaugeMetricFamily],
 ) -> Iterator[Metric]:
-    made: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
-    for name, (metric, labels, text) in table.items():
-        if metric not in made:
-            made[metric] = family(metric, text, labels=list(labels))
-        made[metric].add_metric(list(labels.values()), values.get(name, 0))
-    yield from made.values()
+    sums: dict[str, dict[tuple[str, ...], float]] = {}
+    first: dict[str, Row] = {}
+    for name, row in table.items():
+        metric, labels, _ = row
+        first.setdefault(metric, row)
+        said = sums.setdefault(metric, {})  # rows with the same labels are one series
+        key = tuple(labels.values())
+        said[key] = said.get(key, 0) + values.get(name, 0)
+    for metric, (_, labels, text) in first.items():
+        made = family(metric, text, labels=list(labels))
+        for key, value in sums[metric].items():
+            made.add_metric(key, value)
+        yield made
 
 
 def _rows(table: Mapping[str, Family], values: Mapping[str, float]) -> Iterator[tuple[str, Row]]:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from edge.counters import HistogramFamily
+from edge.counters import Family, HistogramFamily
 from edge.histogram import Histogram
 from edge.metrics import Table, Tables, Totals, exposition
 
@@ -33,6 +33,18 @@ def test_every_row_is_said_even_at_zero() -> None:
         ("objects", ""): 7.0,
     }
     assert b"# HELP requests_total Requests\n# TYPE requests_total counter\n" in text
+
+
+def test_what_has_the_same_labels_is_one_series() -> None:
+    """What plain hits sent, and what others of the same tier and reason did."""
+    families = {"sent": Family("sent_total", ("reason",), "")}
+    counters: Table = {"hit_bytes": ("sent_total", {"reason": "fresh"}, "Sent")}
+    tables = Tables(counters=counters, gauges={}, counter_families=families)
+    text = exposition(tables, {"hit_bytes": 5, "sent fresh": 2, "sent stale": 1}).decode()
+    assert [line for line in text.splitlines() if not line.startswith("#")] == [
+        'sent_total{reason="fresh"} 7.0',
+        'sent_total{reason="stale"} 1.0',
+    ]
 
 
 def test_counters_outlive_their_worker_and_gauges_do_not() -> None:
