@@ -23,7 +23,9 @@ from tests.support.soak_judge import Judge
 from tests.support.soak_node import SoakNode
 from tests.support.soak_operator import Operator
 from tests.support.soak_origin import SoakOrigin
-from tests.support.soak_player import Crowd, Target, players
+from tests.support.soak_player import Crowd, Http1Player, Target
+from tests.support.soak_rules import SOAK_RULES
+from tests.support.soak_streams import Http2Player
 from tests.support.soak_upkeep import complaints_of
 from tests.support.soak_world import World
 
@@ -48,19 +50,22 @@ async def soak(root: Path, seconds: float, seed: int) -> Outcome:
     origin = SoakOrigin(world, seed)
     node = SoakNode(root, origin.port, target)
     crowd = Crowd(seed, world, judge, target, count(1))
-    operator = Operator(world, origin, node, seed)
-    (root / "rules.yaml").write_text("rules: []\n")
+    operator = Operator(judge, origin, node, seed)
+    node.rules.write_text(SOAK_RULES[0].text)
     node.certify(0)
     try:
         await origin.rise()
         await node.start(tls=random.Random(seed).random() < 0.7)
         await node.until_whole()
         async with asyncio.TaskGroup() as tasks:
-            for play in players(crowd, HTTP1_PLAYERS, HTTP2_PLAYERS):
-                tasks.create_task(play())
+            for number in range(HTTP1_PLAYERS):
+                tasks.create_task(Http1Player(crowd, number).play())
+            for number in range(HTTP2_PLAYERS):
+                tasks.create_task(Http2Player(crowd, number).play())
             await operator.operate(time.monotonic() + seconds)
             crowd.done = True
-        left = await complaints_of(node)
+        left = await complaints_of(node, crowd)
+        judge.judge_cut()
     finally:
         node.destroy()
         await origin.close()

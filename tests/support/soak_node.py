@@ -35,7 +35,7 @@ def options(root: Path, origin_port: int, *, tls: bool) -> list[str]:
     return [
         *("--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--workers", str(WORKERS), *sizes),
         *("--disk", str(root / "disk"), "--policies", str(root / "rules.yaml")),
-        *("--origin", f"http://127.0.0.1:{origin_port}"),
+        *("--origin", f"http://127.0.0.1:{origin_port}", "--access-log", str(root / "access.log")),
         *(certificates if tls else []),
     ]
 
@@ -70,6 +70,10 @@ class SoakNode:
     @property
     def log(self) -> Path:
         return self.root / "edge.log"
+
+    @property
+    def rules(self) -> Path:
+        return self.root / "rules.yaml"
 
     @property
     def admin(self) -> httpx.AsyncClient:

@@ -13,9 +13,11 @@ from contextlib import suppress
 
 import httpx
 
-from tests.support.soak_node import SoakNode
+from tests.support.soak_judge import Judge
+from tests.support.soak_node import MEMORY_BYTES, SoakNode
 from tests.support.soak_origin import MOODS, SoakOrigin
-from tests.support.soak_world import GROUPS, KINDS, PATHS, World, tags_of
+from tests.support.soak_rules import SOAK_RULES
+from tests.support.soak_world import GROUPS, KINDS, PATHS, tags_of
 
 SCHEMES = ("http", "https")
 UPSET_S = 5.0  # how long players may notice that a process died
@@ -27,8 +29,9 @@ Steps = list[tuple[Callable[[], Awaitable[None]], int]]
 class Operator:
     """Does one thing after the other until `until_mono`, then leaves all as it should be."""
 
-    def __init__(self, world: World, origin: SoakOrigin, node: SoakNode, seed: int) -> None:
-        self.world = world
+    def __init__(self, judge: Judge, origin: SoakOrigin, node: SoakNode, seed: int) -> None:
+        self.judge = judge
+        self.world = judge.world
         self.origin = origin
         self.node = node
         self.seed = seed
@@ -37,7 +40,12 @@ class Operator:
         self._renewals = 0
 
     async def operate(self, until_mono: float) -> None:
-        usual: Steps = [(self.change, 10), (self.purge, 15), (self.purge_at_once, 2)]
+        usual: Steps = [
+            (self.change, 10),
+            (self.purge, 15),
+            (self.purge_at_once, 2),
+            (self.switch, 2),
+        ]
         disasters: Steps = [
             (self.mood, 6),
             (self.outage, 2),
@@ -46,10 +54,12 @@ class Operator:
             (self.kill_supervisor, 1),
             (self.restart, 1),
             (self.renew, 2),
+            (self.damage, 2),
         ]
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._go_on(until_mono, usual, (0.01, 0.05, 0.2, 1.0)))
             tasks.create_task(self._go_on(until_mono, disasters, (0.5, 2.0, 4.0)))
+            tasks.create_task(self._watch(until_mono))
         self.origin.mood = MOODS[0]
 
     async def _go_on(self, until_mono: float, table: Steps, pauses_s: tuple[float, ...]) -> None:
@@ -61,8 +71,23 @@ class Operator:
             await step()
             self.did[step.__name__] += 1
 
+    async def _watch(self, until_mono: float) -> None:
+        """See what the node says of itself, and judge by it what was cut off."""
+        cut_before = 0.0
+        while time.monotonic() < until_mono:
+            await asyncio.sleep(1.0)
+            with suppress(httpx.HTTPError, RuntimeError):  # the node is away
+                counted = await self.node.metrics()
+                if counted["readers_cut_total",] != cut_before:
+                    cut_before = counted["readers_cut_total",]
+                    self.world.relieved_mono = time.monotonic()
+                    self.did["readers cut"] += 1
+                if counted["memory_bytes",] > 1.2 * MEMORY_BYTES:
+                    self.judge.complaints.append(f"{counted['memory_bytes',]} bytes in memory")
+                self.judge.judge_cut()
+
     async def change(self) -> None:
-        self.world.change(self.draw.sample(PATHS, 3), time.monotonic())
+        self.world.change(self.draw.sample(PATHS, 3))
 
     # purges
 
@@ -71,7 +96,7 @@ class Operator:
         order, paths, schemes = self._order()
         soft = self.draw.random() < 0.3
         if self.draw.random() < 0.7:
-            self.world.change(paths, time.monotonic())
+            self.world.change(paths)
         asked_mono = time.monotonic()
         with suppress(httpx.TransportError, RuntimeError):  # the node is away
             answer = await self.node.admin.post("/purge", json=order | {"soft": soft})
@@ -106,6 +131,30 @@ class Operator:
             ({"all": True}, list(PATHS), SCHEMES),
         ]
         return draw.choices(orders, [5, 5, 3, 3, 3, 1])[0]
+
+    # rules
+
+    async def switch(self) -> None:
+        """Put other rules in force, by the admin listener or by the file."""
+        rules = self.draw.choice(SOAK_RULES)
+        self.world.tag_mono = 0.0
+        force = self.world.in_force.asked(rules, time.monotonic())
+        self.node.rules.write_text(rules.text)
+        with suppress(httpx.TransportError, RuntimeError):  # the node is away
+            answer = await self.node.admin.put("/policies", content=rules.text)
+            assert answer.status_code in (200, 503), answer.text
+            if answer.status_code == 200:
+                self.world.in_force.acknowledged(force, time.monotonic())
+                if rules.tag is not None:
+                    await self._purge_tag(rules.tag.decode())
+
+    async def _purge_tag(self, tag: str) -> None:
+        """Purge all that has a tag which only the rules in force give."""
+        self.world.change(PATHS)
+        asked_mono = time.monotonic()
+        answer = await self.node.admin.post("/purge", json={"tag": tag})
+        if answer.status_code == 200:
+            self.world.tag_mono = asked_mono
 
     # the origin
 
@@ -163,4 +212,22 @@ class Operator:
     async def renew(self) -> None:
         self._renewals += 1
         self.node.certify(self._renewals)
-        os.kill(self.node.pid, signal.SIGHUP)
+        with suppress(ProcessLookupError):
+            os.kill(self.node.pid, signal.SIGHUP)
+
+    async def damage(self) -> None:
+        """Flip a byte of some files, cut others short."""
+        files = list((self.node.root / "disk" / "objects").glob("*/*"))
+        self.world.upset(time.monotonic() + UPSET_S)
+        for file in self.draw.sample(files, min(len(files), 10)):
+            with suppress(FileNotFoundError):
+                size = file.stat().st_size
+                with file.open("r+b") as opened:
+                    if self.draw.random() < 0.3:
+                        opened.truncate(self.draw.randrange(size + 1))
+                        continue
+                    at = self.draw.randrange(size)
+                    opened.seek(at)
+                    (byte,) = opened.read(1) or b"\0"
+                    opened.seek(at)
+                    opened.write(bytes([byte ^ self.draw.randrange(1, 256)]))

@@ -72,7 +72,7 @@ class SoakOrigin:
         asker = (asked.get("x-ask") or b"").decode()
         authorized = asked.get("authorization") is not None
         if asked.method == "POST":
-            self.world.change([path], time.monotonic())
+            self.world.change([path])
         number, said = self.world.say(path, asker, authorized=authorized, now_mono=time.monotonic())
         line = f"X-Said: {number}"
         try:

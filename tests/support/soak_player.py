@@ -1,4 +1,4 @@
-"""Players of a soak: over HTTP/1.1 and HTTP/2, some slow, some gone in mid-body."""
+"""What players of a soak ask for; those over HTTP/1.1, some slow, some gone in mid-body."""
 
 from __future__ import annotations
 
@@ -6,22 +6,18 @@ import asyncio
 import random
 import ssl
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
 
-import h2.exceptions
-
 from tests.support.edges import read_chunked, read_head
-from tests.support.http2 import Answered, Http2Client
 from tests.support.soak_judge import Ask, Heard, Judge
 from tests.support.soak_world import KINDS, LANGUAGES, PATHS, World, kind_of, size_of
 from tests.support.tls import RENEWED, client_context
 
 PATIENCE_S = 60.0  # for one answer, whatever happens to the node
 READ_BYTES = 65_536
+DIRECTIVES = ("no-cache", "max-age=1", "min-fresh=2", "no-store", "only-if-cached")
 LOST = (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, TimeoutError, OSError)
 
 
@@ -71,6 +67,8 @@ class Crowd:
         else:
             if draw.random() < 0.05:
                 fields["Authorization"] = user
+            if draw.random() < 0.06:
+                fields["Cache-Control"] = draw.choice(DIRECTIVES)
             if draw.random() < 0.15 and path in etags:
                 fields["If-None-Match"] = etags[path]
             elif draw.random() < (0.7 if kind is KINDS["film"] else 0.3):
@@ -86,12 +84,22 @@ class Crowd:
             *(number, method, url, fields, asked_mono, promised.hard_mono),
             type(promised)(soft_mono=[*promised.soft_mono]),
             spans,
+            tag_mono=self.world.tag_mono,
         )
+
+    def plain(self, path: str) -> Ask:
+        """A request for the whole of something."""
+        number, url = next(self.numbers), f"{self.target.scheme}:{path}"
+        promised = self.world.invalidations[url]
+        now_mono = time.monotonic()
+        fields = {"X-Ask": str(number)}
+        soft = type(promised)(soft_mono=[*promised.soft_mono])
+        return Ask(number, "GET", url, fields, now_mono, promised.hard_mono, soft)
 
     def hear(self, ask: Ask, heard: Heard, etags: dict[str, str]) -> None:
         if heard.status in (200, 206) and "etag" in heard.fields:
             etags[ask.path] = heard.fields["etag"]
-        self.judge.judge(ask, heard)
+        self.judge.hear(ask, heard)
 
 
 def spans_of(draw: random.Random, size: int) -> list[tuple[int, int | None]]:
@@ -162,12 +170,13 @@ class Http1Player:
 
     async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._streams is None:
-            target = self.crowd.target
-            tls = {"ssl": trusting("http/1.1"), "server_hostname": "edge.test"}
-            self._streams = await asyncio.open_connection(
-                "127.0.0.1", target.port, **(tls if target.tls else {})
-            )
+            self._streams = await connected(self.crowd.target)
         return self._streams
+
+
+async def connected(target: Target) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    tls = {"ssl": trusting("http/1.1"), "server_hostname": "edge.test"}
+    return await asyncio.open_connection("127.0.0.1", target.port, **(tls if target.tls else {}))
 
 
 def wire(ask: Ask) -> bytes:
@@ -213,93 +222,3 @@ async def read_body(
                 await asyncio.sleep(draw.choice([0, 0.01, 0.05]))
     finally:
         heard.body = b"".join(pieces)
-
-
-class Http2Player:
-    """One connection with several streams at once; some are cancelled."""
-
-    def __init__(self, crowd: Crowd, number: int) -> None:
-        self.crowd = crowd
-        self.draw = random.Random(f"{crowd.seed} stream player {number}")
-        self.user = f"user-h2-{number}"
-        self.etags: dict[str, str] = {}
-
-    async def play(self) -> None:
-        while not self.crowd.done:
-            if not (self.crowd.target.port and self.crowd.target.tls):
-                await asyncio.sleep(0.05)
-                continue
-            client = None
-            try:
-                async with asyncio.timeout(PATIENCE_S):
-                    client = await self._connected()
-                for _ in range(self.draw.choice([1, 5, 40])):
-                    await self._round(client)
-                    if client.closed or client.goaways or self.crowd.done:
-                        break
-            except LOST:
-                self.crowd.lost += 1
-                await asyncio.sleep(0.05)
-            finally:
-                if client is not None:
-                    client.writer.transport.abort()
-
-    async def _connected(self) -> Http2Client:
-        context = trusting("h2")
-        reader, writer = await asyncio.open_connection(
-            "127.0.0.1", self.crowd.target.port, ssl=context, server_hostname="edge.test"
-        )
-        client = Http2Client(reader, writer)
-        client.h2.initiate_connection()
-        client.flush()
-        return client
-
-    async def _round(self, client: Http2Client) -> None:
-        """Ask for several things at once, give up some, read the others."""
-        draw, crowd = self.draw, self.crowd
-        asked: list[tuple[int, Ask]] = []
-        for _ in range(draw.choice([1, 2, 6])):
-            ask = crowd.ask(draw, self.user, self.etags)
-            asked.append((client.ask(ask.path, *lowered(ask), method=ask.method), ask))
-        kept = [(stream, ask) for stream, ask in asked if not self._cancels(client, stream)]
-        client.reads = draw.random() > 0.03
-        if not client.reads:
-            await asyncio.sleep(draw.choice([0.01, 0.5]))
-            client.reads = True
-        for stream, ask in kept:
-            try:
-                async with asyncio.timeout(PATIENCE_S):
-                    answer = await client.read(stream)
-            except LOST:
-                answer = client.answers[stream]
-            heard = heard_of(answer)
-            if client.goaways and not heard.status:
-                crowd.reconnected += 1
-            else:
-                crowd.hear(ask, heard, self.etags)
-        client.answers.clear()
-
-    def _cancels(self, client: Http2Client, stream: int) -> bool:
-        if self.draw.random() > 0.03:
-            return False
-        with suppress(h2.exceptions.ProtocolError):
-            client.h2.reset_stream(stream, 8)
-            client.flush()
-        return True
-
-
-def lowered(ask: Ask) -> list[str]:
-    return [f"{name.lower()}: {value}" for name, value in ask.fields.items()]
-
-
-def heard_of(answer: Answered) -> Heard:
-    fields = {name: value.decode("latin-1") for name, value in answer.fields}
-    whole = answer.ended and answer.error is None
-    return Heard(answer.status, fields, bytes(answer.body), whole, time.monotonic())
-
-
-def players(crowd: Crowd, http1: int, http2: int) -> Sequence[Callable[[], object]]:
-    return [
-        *(Http1Player(crowd, number).play for number in range(http1)),
-        *(Http2Player(crowd, number).play for number in range(http2)),
-    ]

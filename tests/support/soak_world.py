@@ -9,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from tests.support.soak_rules import InForce
+
 POOL_BYTES = 32 << 20
 POOL = memoryview(random.Random(2).randbytes(POOL_BYTES))
 LANGUAGES = ("", "de", "en")
@@ -117,10 +119,12 @@ class World:
 
     def __init__(self) -> None:
         self.versions = dict.fromkeys(PATHS, 1)
-        self.changed_mono = dict.fromkeys(PATHS, 0.0)
         self.said: list[Said] = []
         self.invalidations: defaultdict[str, Invalidations] = defaultdict(Invalidations)
         self.trouble_mono: defaultdict[str, float] = defaultdict(float)  # the latest of a path
+        self.in_force = InForce()
+        self.tag_mono = 0.0  # the latest purge of what the rules in force tag
+        self.relieved_mono = 0.0  # when slow readers were last cut, because memory was short
         self.upset_mono = 0.0  # the latest that everybody may notice
 
     def say(self, path: str, asker: str, *, authorized: bool, now_mono: float) -> tuple[int, Said]:
@@ -129,10 +133,9 @@ class World:
         self.said.append(said)
         return len(self.said) - 1, said
 
-    def change(self, paths: Iterable[str], now_mono: float) -> None:
+    def change(self, paths: Iterable[str]) -> None:
         for path in paths:
             self.versions[path] += 1
-            self.changed_mono[path] = now_mono
 
     def invalidate(
         self, urls: Iterable[str], asked_mono: float, *, soft_mono: float | None = None
