@@ -1,13 +1,15 @@
 """Cache directives of Cache-Control, however badly they are written."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 from cache_policies.message import TOKEN, RequestHead, list_members
 
 DELTA_MAX_S = 2**31  # RFC 9111 §1.2.2
+_KNOWN_BYTES_MAX = 256
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 
 
@@ -89,8 +91,19 @@ def split_members(line: bytes) -> list[bytes]:
     return [*members, line[start:]]
 
 
-def parse_cache_control(lines: Iterable[bytes]) -> Directives:
+def parse_cache_control(lines: Sequence[bytes]) -> Directives:
     """Return the directives of Cache-Control field lines (RFC 9111 §5.2); unknown ones are kept."""
+    if len(lines) == 1 and len(lines[0]) <= _KNOWN_BYTES_MAX:
+        return _known(lines[0])  # the same few again and again, and several times for each fill
+    return _parsed(lines)
+
+
+@lru_cache(maxsize=256)
+def _known(line: bytes) -> Directives:
+    return _parsed((line,))
+
+
+def _parsed(lines: Sequence[bytes]) -> Directives:
     found: dict[bytes, tuple[bytes | None, ...]] = {}
     for line in lines:
         for member in split_members(line):

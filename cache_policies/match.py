@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from cache_policies.glob import Glob, matches_any, parse_glob
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 _PORT = re.compile(rb":\d*\Z")
 _SLASHES = re.compile(rb"/{2,}")
-_ODD: Final = (b"%", b"//", b"/.")  # a path without these is as plain as it can be
+
+
+def is_plain(path: bytes) -> bool:
+    """Whether nothing in a path could be read in another way."""
+    return not (b"%" in path or b"//" in path or b"/." in path)
 
 
 def plain_path(target: bytes) -> bytes:
@@ -26,7 +30,7 @@ def plain_path(target: bytes) -> bytes:
     makes of that spelling (RFC 3986 §6.2.2).
     """
     path = target.partition(b"?")[0]
-    if not any(odd in path for odd in _ODD):
+    if is_plain(path):
         return path
     return _without_dots(_SLASHES.sub(b"/", unquote_to_bytes(path)).split(b"/"))
 
@@ -37,7 +41,7 @@ def literal_path(target: bytes) -> bytes:
     That is RFC 3986 to the letter. Origins differ in this.
     """
     path = target.partition(b"?")[0]
-    if not any(odd in path for odd in _ODD):
+    if is_plain(path):
         return path
     segments = path.split(b"/")
     return _without_dots([unquote_to_bytes(each).replace(b"/", b"%2F") for each in segments])

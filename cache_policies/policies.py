@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cache_policies.glob import parse_glob
 from cache_policies.key import cache_key, normalise, plain_authority
-from cache_policies.match import Conditions, compile_match, literal_path, plain_host, plain_path
+from cache_policies.match import (
+    Conditions,
+    compile_match,
+    is_plain,
+    literal_path,
+    plain_host,
+    plain_path,
+)
 from cache_policies.message import Fields, RequestHead, ResponseHead
 from cache_policies.policy import CachePolicy
 from cache_policies.query import Query
@@ -127,6 +134,8 @@ class Policies:
 
         The cache has no part in that: what `/account%2F..%2Fstatic/x` shows may be somebody's own.
         """
+        if is_plain(request.target):
+            return False
         path, other = plain_path(request.target), literal_path(request.target)
         if path == other:
             return False

@@ -23,11 +23,11 @@ def judge_anew(
     It is judged by the fields that select it, not by what else this request says: it was stored
     for all.
     """
-    neutral = replace(request, method=b"GET", fields=())
+    neutral = RequestHead(b"GET", request.scheme, request.host, request.target)
     policy = policies.for_response(neutral, response)
     vary = governed_vary(response.fields, policy)
     selecting = tuple(line for line in request.fields if line[0] in vary)
-    asked = replace(neutral, fields=selecting)
+    asked = replace(neutral, fields=selecting) if selecting else neutral
     return judge_storing(asked, response, times, policy, purge_sequence=purge_sequence)
 
 

@@ -194,7 +194,7 @@ class LowerTiers:
         reuse = may_reuse(request, stored, policy, now_mono).reuse
         response = HeldResponse(held)
         return Found(
-            stored=replace(stored, length=held.length),
+            stored=stored if stored.length == held.length else replace(stored, length=held.length),
             times=held.times,
             held=response,
             response=response,
