@@ -1,7 +1,7 @@
 """A body that grows while it is read: 1 MiB slices, then the pieces of the slice being filled."""
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 from edge.arena import SLICE_BYTES, Slice
@@ -35,9 +35,20 @@ def cut(slice_of: Callable[[int], Slice | None], first: int, last: int) -> list[
 class GrowingBody:
     """Appends on one side, reads at any offset on the other. Only sealing a slice copies bytes."""
 
-    __slots__ = ("_sealed", "_starts", "_tail", "_tail_from", "_whole", "dropped_bytes", "size")
+    __slots__ = (
+        "_join",
+        "_sealed",
+        "_starts",
+        "_tail",
+        "_tail_from",
+        "_whole",
+        "dropped_bytes",
+        "size",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, join: Callable[[Sequence[bytes]], bytes] = b"".join) -> None:
+        """`join` makes a full slice of its pieces."""
+        self._join = join
         self._sealed: list[bytes] = []
         self._tail: list[bytes] = []
         self._starts: list[int] = []  # offset of each piece of the tail
@@ -119,7 +130,7 @@ class GrowingBody:
             rest.insert(0, pieces[-1][-over:])
             starts.insert(0, end)
             pieces[-1] = pieces[-1][:-over]
-        sealed = b"".join(pieces)
+        sealed = self._join(pieces)
         self._sealed.append(sealed)
         self._tail, self._starts, self._tail_from = rest, starts, end
         return [piece for piece in joined if piece is not self._sealed[-1]]

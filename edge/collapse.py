@@ -171,10 +171,15 @@ class Fill:
         self._tell()
         return joined
 
-    def leave_body(self) -> None:
-        """Let go of the body, if nobody reads it: the collector of cycles may never come by."""
+    def leave_body(self) -> list[bytes]:
+        """Let go of the body, if nobody reads it: the collector of cycles may never come by.
+
+        Returns what it consists of.
+        """
+        held = self.body.held()
         if not self.readers:
             self.body = GrowingBody()
+        return held
 
     def slowest(self) -> int:
         """The offset up to which every reader has read."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from cache_policies.message import Fields, ResponseHead
-from edge.arena import Slice
+from edge.arena import SLICE_BYTES, Slice
 from edge.counters import Counters
 from edge.disk_at_hand import AtHand, read_into
 from edge.disk_files import CacheFile, look_up, note_uses
@@ -25,6 +25,7 @@ from edge.purged import Purged
 from edge.residence import Mark, times_at
 from edge.settings import EdgeSettings
 from edge.sliced import SlicedEntry
+from edge.spares import Spares
 from edge.tasks import Tasks
 
 STEP_BYTES: Final = 262_144  # read inline before the loop has another turn
@@ -93,7 +94,9 @@ class DiskHeld:
         begin = file.head_size + start
         if begin + size <= len(file.read_ahead):
             return file.read(slice_no)
-        data, got, checksum = BytesIO(bytes(size)), 0, 0
+        is_full = size == SLICE_BYTES
+        data = self._tier.spares.place() if is_full else BytesIO(bytes(size))
+        got = checksum = 0
         with data.getbuffer() as place:
             while got < size:
                 with place[got : got + STEP_BYTES] as rest:
@@ -136,10 +139,12 @@ class DiskTier:
         wait_s: float,
         counters: Counters,
         writer: DiskWriter,
+        spares: Spares,
     ) -> None:
         self.object_max_bytes = writer.bounds.object_max_bytes
         self.counters = counters
         self.place = place
+        self.spares = spares
         self.writer = writer
         self.pool = DiskPool(THREADS, "disk")
         self.slice_wait_s = max(SLICE_WAIT_S, wait_s)
@@ -241,7 +246,8 @@ def open_tier(
         counters=counters,
         tasks=tasks,
     )
-    return DiskTier(place, wait_s=wait_s, counters=counters, writer=writer), history.purged
+    tier = DiskTier(place, wait_s=wait_s, counters=counters, writer=writer, spares=memory.spares)
+    return tier, history.purged
 
 
 def _close(file: CacheFile | None) -> None:

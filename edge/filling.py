@@ -17,6 +17,7 @@ from cache_policies.storing import NoStore, Store, is_for_others, judge_storing
 from cache_policies.validation import conditional_fields, freshen, freshen_by_head
 from cache_policies.why import Why
 from edge.asking import SERVER_ERRORS, Asked, Asker, Received
+from edge.body import GrowingBody
 from edge.collapse import WINDOW_BYTES, Fill, Fills, Phase, Uncacheable, personal
 from edge.cookies import count_cookie
 from edge.counters import Counters
@@ -62,6 +63,7 @@ class Filler:
 
         It asks for what it has not `received` already.
         """
+        fill.body = GrowingBody(self.memory.spares.join)
         try:
             received = received or await self._ask(fill, asked)
             if received is not None and received.found is not None and received.found.by_slices:
@@ -77,9 +79,8 @@ class Filler:
             self.fills.forget_vary(fill.key)
             self._unreserve(fill, fill.reserved_bytes)
             fill.has_ended = True
-            fill.leave_body()
-            if not fill.in_memory:
-                self.memory.watch(fill.body.held())  # readers may hold it for long
+            body = fill.leave_body()
+            self.memory.let_go([] if fill.in_memory else body)  # readers may hold it for long
             fill.fail(UpstreamError("fill-ended", "this edge is shutting down"))
 
     async def _ask(self, fill: Fill, asked: Asked) -> Received | None:

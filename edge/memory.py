@@ -23,6 +23,7 @@ from edge.purge_names import touches, url_key
 from edge.purges import Purge, PurgeKind
 from edge.recent_purges import RecentPurges
 from edge.sliced import SlicedEntry
+from edge.spares import Spares
 from edge.tags import Tags
 
 VARIANTS_MAX: Final = 64  # of one resource; the oldest makes room
@@ -67,6 +68,7 @@ class Memory:
         self.departures = Departures()
         self.tournament: Tournament[Entry] = Tournament(budget_bytes, objective)
         self.hot = HotSlices(budget_bytes)
+        self.spares = Spares(budget_bytes, self._sweep_few)
         self._tags = Tags()
         self._traits: dict[Traits, Traits] = {}
         self._cooled = 0  # the shard of the index that is cooled next
@@ -205,6 +207,18 @@ class Memory:
         """Count what may be on its way to players still, for as long as it is."""
         for data in pieces:
             self._hold(data)
+        self._sweep_in_time()
+
+    def let_go(self, pieces: Iterable[Slice]) -> None:
+        """Count what senders still have of a body that nobody else needs; the rest is spare."""
+        for data in pieces:
+            if sys.getrefcount(data) > 3:  # where it comes from, loop variable and argument
+                self._hold(data)
+            else:
+                self.spares.give(data)
+        self._sweep_in_time()
+
+    def _sweep_in_time(self) -> None:
         if len(self._held) > self._sweep_at:
             self.sweep_held()
 
@@ -223,11 +237,21 @@ class Memory:
         if self.used_bytes + wanted_bytes > self.budget_bytes:
             self._relieve()
 
+    def _sweep_few(self) -> None:
+        """Look for what has come free, if that is soon done: while somebody needs it."""
+        if len(self._held) <= 2 * _SWEPT_AFTER:
+            self.sweep_held()
+
     def sweep_held(self) -> None:
         """Stop counting evicted bodies that their last sender has let go of."""
         if self._held:
             # dict, loop variable and argument are three references; a sender is a fourth
-            self._held = {id(d): d for d in self._held.values() if sys.getrefcount(d) > 3}
+            before, self._held = self._held, {}
+            for data in before.values():
+                if sys.getrefcount(data) > 3:
+                    self._held[id(data)] = data
+                else:
+                    self.spares.give(data)
             self.held_bytes = sum(map(len, self._held.values()))
         self._sweep_at = 2 * len(self._held) + _SWEPT_AFTER
 
@@ -273,9 +297,7 @@ class Memory:
             if not found.entries:
                 del self.index[entry.key]
         self._untag(entry)
-        for data in entry.held():
-            if sys.getrefcount(data) > 3:
-                self._hold(data)
+        self.let_go(entry.held())
 
     def _tag(self, entry: Entry) -> None:
         if len(self._traits) >= _TRAITS_MAX:

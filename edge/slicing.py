@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -55,8 +56,8 @@ class SliceFill:
 
     __slots__ = ("_waiting", "body", "error", "reserved_bytes", "tier")
 
-    def __init__(self) -> None:
-        self.body = GrowingBody()
+    def __init__(self, join: Callable[[Sequence[bytes]], bytes]) -> None:
+        self.body = GrowingBody(join)
         self.tier = ORIGIN  # or what has it below memory
         self.error: EdgeError | None = None
         self.reserved_bytes = 0  # of the memory budget
@@ -157,7 +158,7 @@ class Slicer:
 
     async def take(self, entry: SlicedEntry, number: int, stream: SliceStream) -> None:
         """Bring a slice with a response that is here already."""
-        fill = self.running[entry, number] = SliceFill()
+        fill = self.running[entry, number] = SliceFill(self.memory.spares.join)
         try:
             await stream.claim(number)
             await self._receive(entry, number, fill, stream)
@@ -171,7 +172,7 @@ class Slicer:
             return running
         if len(self.tasks) >= self.limits.fills_max:
             raise RefusedError("fills-max")
-        fill = self.running[source.entry, number] = SliceFill()
+        fill = self.running[source.entry, number] = SliceFill(self.memory.spares.join)
         self.tasks.start(self._run(source, number, fill))
         return fill
 

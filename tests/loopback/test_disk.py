@@ -60,7 +60,13 @@ class Rig:
         self.writer = DiskWriter(
             place, memory=self.memory, counters=self.counters, tasks=self.tasks
         )
-        self.tier = DiskTier(place, wait_s=wait_s, counters=self.counters, writer=self.writer)
+        self.tier = DiskTier(
+            place,
+            wait_s=wait_s,
+            counters=self.counters,
+            writer=self.writer,
+            spares=self.memory.spares,
+        )
         self.file = root / OBJECTS / file_name(KEY)
 
     async def write(self, *entries: Entry) -> None:
