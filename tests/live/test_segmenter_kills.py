@@ -18,7 +18,7 @@ from tests.support.playing import assert_plays
 from tests.support.publisher import DirectoryPublisher
 from tests.support.segmenter_worker import jobs_url
 
-WAIT_S = 150.0
+WAIT_S = 250.0
 WORKER = (sys.executable, "-m", "tests.support.segmenter_worker")
 
 
@@ -97,11 +97,22 @@ def encoder_at(worker, name):
     return encoders(worker, f"/{name}/")
 
 
+def halted_at(worker, name):
+    """Stop the processes that make a rendition, so that it is not made before we go on."""
+    found = encoder_at(worker, name)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for process in found:
+            process.suspend()
+        if all(process.status() == psutil.STATUS_STOPPED for process in found):
+            return found
+    return []
+
+
 @pytest.mark.parametrize("rendition", ["360p", "240p"])
 def test_a_killed_workers_job_goes_on(bench, heavy, rendition):
     first = bench.worker()
     bench.submit("clip", heavy)
-    running = until(lambda: encoder_at(first, rendition), f"no encoder at {rendition}")
+    running = until(lambda: halted_at(first, rendition), f"no encoder at {rendition}")
     seen = bench.publisher.said("clip").get("history", [])
     first.kill()
     first.wait()
@@ -142,7 +153,7 @@ def test_a_job_of_an_older_release_starts_again(bench, heavy):
 def test_a_cancellation_ends_the_encoder(bench, heavy):
     worker = bench.worker()
     bench.submit("clip", heavy)
-    running = until(lambda: encoder_at(worker, "360p"), "no encoder")
+    running = until(lambda: halted_at(worker, "360p"), "no encoder")
     (bench.root / "clip.cancel").touch()
     until(lambda: bench.state("clip") == "cancelled", "not cancelled")
     await_end(running)
