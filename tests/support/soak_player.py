@@ -141,31 +141,32 @@ class Http1Player:
         self._streams = None
 
     async def _once(self) -> None:
+        """Ask for something, or for some things without waiting between them."""
         draw, crowd = self.draw, self.crowd
         if draw.random() < 0.05:
             self._drop()
-        ask = crowd.ask(draw, self.user, self.etags)
-        old = self._streams is not None
+        wanted = draw.choices([1, 3], [9, 1])[0]
+        asks = [crowd.ask(draw, self.user, self.etags) for _ in range(wanted)]
         leaves = draw.random() < 0.03
-        ask.hurried = draw.random() > 0.03
+        for ask in asks:
+            ask.hurried = draw.random() > 0.03
         try:
             async with asyncio.timeout(PATIENCE_S):
                 reader, writer = await self._connection()
-                writer.write(wire(ask))
+                writer.write(b"".join(map(wire, asks)))
                 if leaves:
                     await asyncio.sleep(draw.choice([0, 0.01, 0.1]))
                     self._drop()
                     return
-                heard = await read_answer(reader, ask, draw)
+                while asks and self._streams is not None:
+                    heard = await read_answer(reader, asks[0], draw)
+                    self._take(asks.pop(0), heard)
         except LOST:
-            heard = nothing()
-        if not heard.whole:
-            self._drop()
-            if old and heard.status == 0:  # it was closed while it was idle
-                crowd.reconnected += 1
-                return
-        crowd.hear(ask, heard, self.etags)
-        if heard.fields.get("connection") == "close":
+            self._take(asks[0], nothing())
+
+    def _take(self, ask: Ask, heard: Heard) -> None:
+        self.crowd.hear(ask, heard, self.etags)
+        if not heard.whole or heard.fields.get("connection") == "close":
             self._drop()
 
     async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -17,7 +17,7 @@ from tests.support.soak_world import CALM_S, PATHS
 DESCRIPTORS_MORE_MAX = 600  # pools keep 128 connections each to the origin and to a peer
 RSS_MORE_MAX = 1.2 * MEMORY_BYTES / WORKERS + (24 << 20)  # the rest: code that was loaded meanwhile
 MUST_BE_NOTHING = ("connections", "fills_running")
-ROUNDS = 3
+ROUNDS = 2
 
 Counted = dict[tuple[str, ...], float]
 
