@@ -212,11 +212,12 @@ class Connection(HttpToolsProtocol):
 
     def timeout_keep_alive_handler(self) -> None:
         """Close a connection that has been quiet for too long; one timer serves many requests."""
-        if self.transport.is_closing():
+        is_closing = self.transport.is_closing()
+        if is_closing and not self.transport.get_write_buffer_size():
             return
         limit_s = self.shared.limits.keep_alive_s
         quiet_s = monotonic() - self._quiet_since
-        if self._busy or self._unread:
+        if self._busy or self._unread or is_closing:  # the last of an answer may wait for ever
             if self._takes_nothing():
                 self.shared.counters.readers_cut += 1
                 self.transport.abort()

@@ -69,6 +69,7 @@ class Http2Protocol:
         self._quiet_since = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._pace = Pace()
+        self._stall = Pace()
 
     # connection
 
@@ -309,6 +310,7 @@ class Http2Protocol:
         """Cut streams whose player takes nothing; close a connection that nobody uses."""
         limits, now = self.shared.limits, monotonic()
         if self.transport.is_closing():
+            self._end_unless_read(now)
             return
         for stream in [*self._outlet.streams.values()]:
             if stream.waiting_bytes and now - stream.moved_mono >= limits.reader_idle_s:
@@ -318,9 +320,19 @@ class Http2Protocol:
         if not self._outlet.streams and quiet_s >= limits.keep_alive_s:
             self._output.add(frames.goaway(self._last_id, frames.NO_ERROR))
             self._output.close()
+            self._end_unless_read(now)
             return
         left_s = limits.keep_alive_s if self._outlet.streams else limits.keep_alive_s - quiet_s
         self._timer = self.loop.call_later(left_s, self._tick)
+
+    def _end_unless_read(self, now: float) -> None:
+        """See that a connection that is closing ends, though its player takes nothing more."""
+        limits = self.shared.limits
+        if self._stall.is_below(1.0, limits.reader_idle_s, transport=self.transport, now_mono=now):
+            self.shared.counters.readers_cut += 1
+            self.transport.abort()
+        else:
+            self._timer = self.loop.call_later(limits.keep_alive_s, self._tick)
 
     def _go_away(self) -> None:
         """Say that this connection ends; what is on its way is still answered (RFC 9113 §6.8)."""
