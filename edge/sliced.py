@@ -107,5 +107,7 @@ class SlicedEntry(Entry):
         slices = [self.parts[number] for number in range(len(self.parts))]
         self.whole = Entry(self.key, self.stored, slices)
         self.whole.mark = self.mark
+        if self.is_outdated:
+            self.whole.outdate()
         self.parts = {}
         return self.whole

@@ -57,6 +57,16 @@ def test_size_follows_what_is_there() -> None:
     assert part.size_bytes == empty + 2 * SLICE_BYTES
 
 
+def test_what_other_policies_must_judge_first_is_no_hit_when_it_is_whole() -> None:
+    part = entry()
+    add(part, 0, 1, 2)
+    part.outdate()
+    add(part, 3)
+    whole = part.become_whole()
+    assert whole.is_outdated
+    assert whole.fresh_until < 0.0
+
+
 def test_it_becomes_whole_and_its_readers_read_on() -> None:
     part = entry()
     add(part, 2, 0, 3, 1)
