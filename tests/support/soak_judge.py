@@ -145,7 +145,8 @@ class Judge:
         generated_mono = said.generated_mono
         floor_mono = ask.hard_mono if len(rules) > 1 else max(ask.hard_mono, ask.tag_mono)
         assert generated_mono >= floor_mono, "purged content"
-        if kind.checked or "no-cache" in str(ask.fields):
+        calm = self.world.is_calm(ask.path, ask.asked_mono)
+        if kind.checked or (calm and "no-cache" in str(ask.fields)):
             assert said.ended_mono + RUNNING_S >= ask.asked_mono, "not validated"
             return
         stale_max_s = 0.0 if all(each.never_stale for each in rules) else kind.stale_s
