@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from edge import access_log
 from edge.access_log import BATCH_LINES, BYTES_MAX, LINES_MAX, AccessLog
 from edge.counters import Counters
 from tests.support.edges import PATIENCE_S, Asked, edge_and_origin, response, until
@@ -117,7 +118,10 @@ async def test_what_cannot_be_written_is_counted(path: str) -> None:
         await until(lambda: edge.worker.counters.log_dropped == 3)
 
 
-async def test_lines_that_nobody_takes_are_bounded(tmp_path: Path) -> None:
+async def test_lines_that_nobody_takes_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access_log, "STOP_S", PATIENCE_S)  # the reader may wait for a core
     counters, pipe = Counters(), tmp_path / "log"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)

@@ -126,10 +126,11 @@ async def test_500_connections_that_send_slowly_do_not_keep_a_purge_out(sent: by
 
 
 async def test_a_request_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(AdminConnection, "request_s", 0.2)
     async with listening() as admin:
-        for sent in (b"", PURGE[:40], PURGE[:-1], PURGE + PURGE[:-1]):
-            assert await is_ended(await admin.connect(sent))
+        with monkeypatch.context() as patched:
+            patched.setattr(AdminConnection, "request_s", 0.2)
+            for sent in (b"", PURGE[:40], PURGE[:-1], PURGE + PURGE[:-1]):
+                assert await is_ended(await admin.connect(sent))
         assert await admin.status(PURGE) == b"200"
 
 
@@ -159,7 +160,7 @@ async def test_a_body_is_bounded() -> None:
 async def test_an_answer_that_is_not_taken_holds_a_place_only_for_a_while(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(AdminConnection, "request_s", 0.3)
+    monkeypatch.setattr(AdminConnection, "request_s", 1.0)
     async with listening() as admin:
         ask = b"GET /status HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer a-token\r\n\r\n"
         with closing(socket.create_connection(("127.0.0.1", admin.port))) as player:
