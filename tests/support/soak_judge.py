@@ -154,7 +154,8 @@ class Judge:
         age_s = ask.asked_mono - generated_mono
         assert age_s <= lifetime_s + stale_max_s + SLACK_S, f"too old: {age_s:.1f} s"
         stale_s = ask.asked_mono - ask.soft.stale_since(generated_mono)
-        assert stale_s <= stale_max_s, f"softly purged {stale_s:.1f} s ago"
+        slack_s = SLACK_S if stale_max_s else 0.0  # by way of another worker
+        assert stale_s <= stale_max_s + slack_s, f"softly purged {stale_s:.1f} s ago"
 
     def _judge_bytes(self, ask: Ask, heard: Heard, whole: memoryview) -> None:
         if ask.method == "HEAD":
