@@ -109,7 +109,7 @@ def complete(stack: RunningStack, asset_id: str) -> bool:
 def test_origin_killed_in_mid_upload(stack: RunningStack, tmp_path: Path) -> None:
     big = make_clip(tmp_path / "big.mp4", pad=256 * MIB)
     with uploading(stack, big, tmp_path / "state") as upload:
-        until(lambda: upload.offset() > 0, max_s=60, what="the first bytes acknowledged")
+        until(lambda: upload.offset() > 0, max_s=180, what="the first bytes acknowledged")
         kill(stack, "origin")
         result = upload.result()
     assert result["complete_s"] >= result["first_playable_s"] > 0
@@ -119,7 +119,7 @@ def test_origin_killed_in_mid_upload(stack: RunningStack, tmp_path: Path) -> Non
 def test_client_killed_in_mid_upload_goes_on(stack: RunningStack, tmp_path: Path) -> None:
     big = make_clip(tmp_path / "big.mp4", pad=256 * MIB)
     with uploading(stack, big, tmp_path / "state") as first:
-        until(lambda: first.offset() > 0, max_s=60, what="the first bytes acknowledged")
+        until(lambda: first.offset() > 0, max_s=180, what="the first bytes acknowledged")
         first.process.kill()
         first.process.wait(PATIENCE_S)
         url = next((tmp_path / "state").glob("amaro/uploads/[0-9a-f]*")).read_text()
@@ -154,7 +154,7 @@ def test_up_killed_and_interrupted(tmp_path: Path, clip: Path) -> None:
     asset_id, token = submitted(first, clip), first.token
     services = pids(first)
     first.end(signal.SIGKILL)
-    until(lambda: not any(map(is_alive, services)), max_s=60, what="all services ended")
+    until(lambda: not any(map(is_alive, services)), max_s=180, what="all services ended")
     assert first.amaro("status").returncode == 1
 
     second = start_stack(tmp_path / "data", "--demo")  # the lock is free

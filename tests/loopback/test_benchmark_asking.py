@@ -47,14 +47,14 @@ async def origin(protocol):
 async def test_every_object_is_asked_for_and_checked():
     wanted = [(number, size) for number, size in enumerate([0, 1, 16, 17, 1024, 3 * MIB] * 3)]
     async with origin(Connection) as port:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             await ask(port, iter(wanted), 4)
 
 
 async def test_another_objects_bytes_end_the_run():
     async with origin(Wrong) as port:
         with pytest.raises(RunRefusedError, match="object 0"):
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(180):
                 await ask(port, iter([(0, 1024)]), 1)
 
 

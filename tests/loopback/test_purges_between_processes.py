@@ -55,7 +55,7 @@ def test_two_readers_race_one_writer() -> None:
         value = b"%d" % sequence * (sequence % 9)
         assert page.publish(PurgeKind.TAG, value, soft=sequence % 3 == 0) == sequence
     for reader in readers:
-        dropped, _ = reader.communicate(timeout=60)
+        dropped, _ = reader.communicate(timeout=180)
         assert reader.returncode == 0
         assert 0 <= int(dropped) <= COUNT
     assert page.behind(COUNT) == []

@@ -27,9 +27,9 @@ def test_the_child_ends_with_its_parent(how: signal.Signals) -> None:
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
-        until(lambda: command_of(child) == "sleep", max_s=60, what="the child has become sleep")
+        until(lambda: command_of(child) == "sleep", max_s=180, what="the child has become sleep")
         parent.send_signal(how)
-    until(lambda: not is_alive(child), max_s=60, what="the child ended")
+    until(lambda: not is_alive(child), max_s=180, what="the child ended")
 
 
 def test_a_parent_that_is_gone_already_is_noticed() -> None:
@@ -38,7 +38,7 @@ def test_a_parent_that_is_gone_already_is_noticed() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
     assert stranger.returncode == 1
     assert stranger.stdout == ""

@@ -23,7 +23,7 @@ ARGUMENTS = (
 )
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
-WAIT_MS = 60_000
+WAIT_MS = 180_000
 DRY_S = 1.0  # less than this ahead of the playhead is an empty buffer
 
 # What a video element went through, from its first moment on: its events, and each of its sizes.

@@ -24,7 +24,7 @@ def make_clip(path: Path, *, seconds: float = 2.0, size: str = "320x180", pad: i
             *("-f", "lavfi", "-i", video, "-f", "lavfi", "-i", audio, *encoding, str(path)),
         ],
         check=True,
-        timeout=60,
+        timeout=180,
     )
     if pad:
         with path.open("ab") as file:

@@ -24,7 +24,7 @@ def console(edges: dict[str, str], origin: str) -> Iterator[str]:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
-            until(lambda: server.started, max_s=60, what="the console started")
+            until(lambda: server.started, max_s=180, what="the console started")
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True

@@ -44,7 +44,7 @@ class CountingOrigin:
 
     def start(self) -> None:
         self._thread.start()
-        assert self._up.wait(60)
+        assert self._up.wait(180)
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)

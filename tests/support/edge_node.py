@@ -20,7 +20,7 @@ import psutil
 
 from edge.settings import Address, EdgeSettings
 
-DEADLINE_S = 60.0
+DEADLINE_S = 180.0
 TOKEN = "a-token-for-tests"
 ANYWHERE = Address("127.0.0.1", 0)
 

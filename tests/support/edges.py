@@ -19,7 +19,7 @@ from edge.whom_to_ask import upstreams_of
 from edge.worker import Server, Worker
 from tests.support.tls import client_context
 
-PATIENCE_S = 60.0  # dozens of clients share one loop, on a machine that others keep busy
+PATIENCE_S = 180.0  # dozens of clients share one loop, on a machine that others keep busy
 
 
 @dataclass(slots=True)

@@ -25,7 +25,7 @@ from segmenter.publication import Publication, PublishedRendition, Resource
 from tests.support.ports import own_port
 
 TUS = {"Tus-Resumable": "1.0.0"}
-DEADLINE_S = 60.0
+DEADLINE_S = 180.0
 
 
 @dataclass

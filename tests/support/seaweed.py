@@ -14,7 +14,7 @@ import httpx
 
 from tests.support.ports import own_ports
 
-DEADLINE_S = 60.0
+DEADLINE_S = 180.0
 BUCKET = "videos"
 LISTENERS = ("master", "volume", "filer", "s3")
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 START_MAX_S = 150.0
-PATIENCE_S = 60.0  # with one answer, or one end, on a busy machine
+PATIENCE_S = 180.0  # with one answer, or one end, on a busy machine
 POLL_S = 0.05
 
 
