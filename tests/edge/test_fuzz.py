@@ -6,7 +6,12 @@ import pytest
 
 from tests.support.fuzz_targets import TARGETS
 
-ROUNDS = {"request_streams": 60, "response_streams": 100, "decisions": 25, "values": 60}
+ROUNDS = {
+    "request_streams": 60,
+    "response_streams": 100,
+    "decisions": 25,
+    "values": 60,
+}
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -35,6 +35,7 @@ from edge.purges import Purge, PurgeKind
 from edge.responses import ResponseReader
 from edge.worker import Worker
 from origin.uploads import parse_checksum, parse_metadata
+from tests.support.fuzz_http2 import http2_streams
 from tests.support.mutation import (
     REQUESTS,
     RESPONSES,
@@ -336,5 +337,8 @@ def policy_files(draw: random.Random) -> None:
 
 TARGETS: dict[str, Callable[[random.Random], None]] = {
     target.__name__: target
-    for target in (request_streams, response_streams, decisions, values, policy_files)
+    for target in (
+        *(request_streams, response_streams, http2_streams),
+        *(decisions, values, policy_files),
+    )
 }
