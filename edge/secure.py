@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from typing import Any
+from typing import Any, Final
 
 from uvicorn.config import Config
 from uvicorn.server import ServerState
@@ -14,6 +14,8 @@ from edge.http2 import Http2Protocol
 from edge.protocol import EdgeProtocol, bind
 from edge.shared import Shared
 from edge.windows import WindowedTransport
+
+ANSWERS_MAX_BYTES: Final = 16_384  # to a player that asks for new keys, and reads none of it
 
 
 class Handshakes:
@@ -80,6 +82,7 @@ class SecureConnection(asyncio.Protocol):
         self._windows: WindowedTransport | None = None  # of HTTP/1.1
         self._transport: EncryptedTransport
         self._is_full = False  # the kernel takes no more
+        self._unread_bytes = 0  # of answers to TLS itself, since then
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the player to begin its handshake."""
@@ -111,6 +114,10 @@ class SecureConnection(asyncio.Protocol):
         plain, answer = encryption.opened(data)
         if answer:  # to an update of keys, or an alert
             self.tcp.write(answer)
+            self._unread_bytes = self._unread_bytes + len(answer) if self._is_full else 0
+            if self._unread_bytes > ANSWERS_MAX_BYTES:
+                self.tcp.abort()
+                return
         if plain:
             protocol.data_received(plain)
         if encryption.is_broken:

@@ -6,10 +6,11 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 
+from edge.encryption import Encryption
 from tests.support.edges import Asked, Edge, edge_and_origin, response, until
 from tests.support.tls import EDGE, client_context
 
@@ -74,3 +75,24 @@ async def test_one_who_takes_nothing_is_cut(
             leave(player)
             await until(lambda: not edge.worker.snapshot()["connections"])
             await until(lambda: not len(edge.worker.tasks))
+
+
+async def test_one_who_has_tls_answer_and_reads_nothing_is_cut(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As by updates of keys, each of which asks for one in return (RFC 8446 §4.6.3)."""
+
+    def update_keys(_encryption: Encryption, _data: bytes) -> tuple[bytes, bytes]:
+        return b"", bytes(65_536)
+
+    def ask(player: socket.socket) -> None:
+        with suppress(ConnectionError):
+            while True:
+                socket.socket.send(player, b"update")
+
+    async with edge_and_origin(script, tls=[EDGE]) as (edge, _):
+        with closing(await asyncio.to_thread(connect, edge, "http/1.1")) as player:
+            await until(lambda: edge.worker.snapshot()["connections"] == 1)
+            monkeypatch.setattr(Encryption, "opened", update_keys)
+            await asyncio.wait_for(asyncio.to_thread(ask, player), 30)
+            await until(lambda: not edge.worker.snapshot()["connections"])
