@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
-import zlib
 from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Final
+
+from zlib_ng.zlib_ng import crc32
 
 from cache_policies.message import Fields, ResponseHead
 from edge.arena import SLICE_BYTES, Slice
@@ -104,7 +105,7 @@ class DiskHeld:
                     if not count:
                         raise DamagedError("truncated")
                     with rest[:count] as step:
-                        checksum = zlib.crc32(step, checksum)
+                        checksum = crc32(step, checksum)
                 got += count
                 if got < size:
                     await asyncio.sleep(0)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Final, Protocol
-from zlib import crc32
+
+from zlib_ng.zlib_ng import crc32
 
 from cache_policies.message import Fields
 from cache_policies.vary import variant_key

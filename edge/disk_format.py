@@ -16,10 +16,11 @@ All numbers are little-endian. A file is whole or it is damaged; there is nothin
 """
 
 import struct
-import zlib
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
+
+from zlib_ng.zlib_ng import crc32
 
 from cache_policies.message import Fields
 from edge.arena import SLICE_BYTES
@@ -134,7 +135,7 @@ def encode(head: DiskHead) -> bytes:
         parts += (_COUNT.pack(len(text)), text)
     parts.append(struct.pack(f"<{len(head.checksums)}I", *head.checksums))
     rest = b"".join(parts)
-    return _START.pack(MAGIC, START_BYTES + len(rest), zlib.crc32(rest)) + rest
+    return _START.pack(MAGIC, START_BYTES + len(rest), crc32(rest)) + rest
 
 
 def head_bytes(start: bytes) -> int:
@@ -155,7 +156,7 @@ def decode(data: bytes) -> DiskHead:
     if len(data) < size:
         raise DamagedError("truncated")
     checksum = _START.unpack_from(data)[2]
-    if zlib.crc32(memoryview(data)[START_BYTES:size]) != checksum:
+    if crc32(memoryview(data)[START_BYTES:size]) != checksum:
         raise DamagedError("head-checksum")
     status, lines, wall, delay_s, boot_id, boot, log_id, sequence, length, part = (
         _NUMBERS.unpack_from(data, START_BYTES)
@@ -206,7 +207,7 @@ def verify(head: DiskHead, slice_no: int, data: bytes) -> None:
     """Raise DamagedError unless `data` is this slice of the body."""
     if len(data) != head.where(slice_no)[1]:
         raise DamagedError("truncated")
-    verify_checksum(head, slice_no, zlib.crc32(data))
+    verify_checksum(head, slice_no, crc32(data))
 
 
 def verify_checksum(head: DiskHead, slice_no: int, checksum: int) -> None:
