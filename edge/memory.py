@@ -23,7 +23,7 @@ from edge.purge_names import touches, url_key
 from edge.purges import Purge, PurgeKind
 from edge.recent_purges import RecentPurges
 from edge.sliced import SlicedEntry
-from edge.spares import Spares
+from edge.spares import REFERENCES, Spares
 from edge.tags import Tags
 
 VARIANTS_MAX: Final = 64  # of one resource; the oldest makes room
@@ -212,7 +212,7 @@ class Memory:
     def let_go(self, pieces: Iterable[Slice]) -> None:
         """Count what senders still have of a body that nobody else needs; the rest is spare."""
         for data in pieces:
-            if sys.getrefcount(data) > 3:  # where it comes from, loop variable and argument
+            if sys.getrefcount(data) > REFERENCES:
                 self._hold(data)
             else:
                 self.spares.give(data)
@@ -245,10 +245,9 @@ class Memory:
     def sweep_held(self) -> None:
         """Stop counting evicted bodies that their last sender has let go of."""
         if self._held:
-            # dict, loop variable and argument are three references; a sender is a fourth
             before, self._held = self._held, {}
             for data in before.values():
-                if sys.getrefcount(data) > 3:
+                if sys.getrefcount(data) > REFERENCES:
                     self._held[id(data)] = data
                 else:
                     self.spares.give(data)
