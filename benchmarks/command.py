@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from benchmarks.needs import missing_packages
 from benchmarks.pairing import RunRefusedError
+from benchmarks.processes import share_as_niced
 from benchmarks.report import Report, publish
 
 
@@ -45,6 +46,7 @@ def run(measure: Callable[[], Report], options: argparse.Namespace) -> None:
         os.sched_setscheduler(
             0, os.SCHED_RR, os.sched_param(os.sched_get_priority_min(os.SCHED_RR))
         )
+    share_as_niced(os.getpid())
     try:
         report = measure()
     except RunRefusedError as refusal:

@@ -100,12 +100,22 @@ def running(
             stderr=stderr,
             start_new_session=True,
         )
+    share_as_niced(process.pid)
     server = Server(name, port, process, log, tls)
     try:
         wait_until_listening(server)
         yield server
     finally:
         stop(process)
+
+
+def share_as_niced(pid: int) -> None:
+    """Have a process's session share cores with others by our nice value.
+
+    Where Linux groups processes by session (sched(7), autogroup) it holds inside of one only.
+    """
+    with suppress(OSError):  # no such groups, no such process, no right to
+        Path(f"/proc/{pid}/autogroup").write_text(str(os.getpriority(os.PRIO_PROCESS, 0)))
 
 
 def wait_until_listening(server: Server) -> None:
