@@ -11,7 +11,7 @@ import sys
 from edge.settings import Address
 
 BACKLOG = 4096
-UNSENT_BYTES_MAX = 512 * 1024
+UNSENT_BYTES_MAX = 128 * 1024
 """What the kernel takes of a body ahead of sending it, per connection; not what is in flight.
 
 With its default of 4 MiB, large bodies fall out of the CPU's caches between our write and the
