@@ -230,6 +230,7 @@ async def test_what_was_begun_and_is_nowhere_else_any_more_is_forgotten(tmp_path
             first = await edge.get("/film")
             assert (first.whole, first.body) == (False, BODY[: len(first.body)])
             await at_rest(edge)
+            await until(lambda: SLICED not in parts_on_disk(tmp_path))  # a thread removes it
             again = await edge.get("/film")
             assert (again.whole, again.body) == (True, script.body)
 
