@@ -190,9 +190,11 @@ async def test_a_further_part_brings_its_head_along() -> None:
     script = RangedOrigin(BODY, lines=("Cache-Control: max-age=60", "X: 1"))
     async with edge_and_origin(script) as (edge, origin):
         assert (await part(edge, 5, 9)).get("x") == b"1"
+        await until(lambda: not edge.worker.tasks)
         script.lines = ("Cache-Control: max-age=600", "X: 2")
         far = 4 * SLICE_BYTES
         assert is_part(await part(edge, far, far + 3), far, far + 3)
+        await until(lambda: not edge.worker.tasks)
         again = await part(edge, 5, 9)
         assert is_part(again, 5, 9)
         assert (again.get("x"), again.get("cache-control")) == (b"2", b"max-age=600")
@@ -203,6 +205,7 @@ async def test_a_further_part_brings_its_head_along() -> None:
 async def test_a_part_that_is_not_to_be_stored_leaves_the_others() -> None:
     async with edge_and_origin(RangedOrigin(BODY)) as (edge, origin):
         assert is_part(await part(edge, 5, 9), 5, 9)
+        await until(lambda: not edge.worker.tasks)
         far = 4 * SLICE_BYTES
         got = await part(edge, far, far + 3, "Cache-Control: no-store")
         assert is_part(got, far, far + 3)
@@ -215,6 +218,7 @@ async def test_another_version_is_never_mixed_in() -> None:
     script = RangedOrigin(BODY)
     async with edge_and_origin(script) as (edge, _):
         assert is_part(await part(edge, 5, 9), 5, 9)
+        await until(lambda: not edge.worker.tasks)
         script.body, script.etag = BODY[::-1], '"v2"'
         got = await part(edge, SLICE_BYTES - 5, SLICE_BYTES + 5)  # half of it is here
         assert got.status == 206
@@ -230,6 +234,7 @@ async def test_a_change_before_the_first_byte_goes_unnoticed() -> None:
     script = RangedOrigin(BODY)
     async with edge_and_origin(script) as (edge, _):
         assert is_part(await part(edge, 5, 9), 5, 9)
+        await until(lambda: not edge.worker.tasks)
         script.body, script.etag = BODY[::-1], '"v2"'
         got = await part(edge, 3 * SLICE_BYTES, 3 * SLICE_BYTES + 5)
         assert (got.status, got.body) == (206, script.body[3 * SLICE_BYTES : 3 * SLICE_BYTES + 6])
@@ -296,6 +301,7 @@ async def test_a_dead_origin_is_an_error_where_nothing_was_sent() -> None:
     script = RangedOrigin(BODY)
     async with edge_and_origin(script) as (edge, origin):
         await part(edge, 5, 9)
+        await until(lambda: not edge.worker.tasks)  # the whole slice is here
         await origin.stop()
         got = await part(edge, 3 * SLICE_BYTES, 3 * SLICE_BYTES + 9)
         assert got.status == 502
