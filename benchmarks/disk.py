@@ -36,8 +36,7 @@ from benchmarks.processes import Server, free_port, running
 from benchmarks.report import Report, is_real_time
 from benchmarks.steady import steady
 from edge.disk import THREADS
-from edge.disk_files import OBJECTS
-from edge.disk_format import file_name
+from edge.disk_files import OBJECTS, file_name
 
 NEEDS: Final = ("h2load", "nginx", "taskset", "wrk")
 PEER: Final = "nginx-tuned"

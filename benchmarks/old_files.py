@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Final
 
 from cache_policies.stored import Times
+from edge.clocks import Clocks
 from edge.disk_files import write
-from edge.disk_format import DiskHead
 from edge.disk_keeper import DiskKeeper
-from edge.disk_place import Clocks
+from edge.record import RecordHead
 from edge.residence import mark
 
 BODY: Final = b"amaro than\n" * 93
@@ -28,7 +28,7 @@ def write_files(root: Path, url: str, count: int) -> None:
         now = clocks()
         came = mark(Times(response_wall=time.time(), response_mono=time.monotonic()), now)
         for number in range(count):
-            head = DiskHead(
+            head = RecordHead(
                 key=f"{url}{object_path(number)}".encode(),
                 status=200,
                 fields=((b"cache-control", b"max-age=86400"), (b"etag", b'"%d"' % number)),

@@ -14,7 +14,6 @@ from edge.arena import SLICE_BYTES, Slice
 from edge.counters import Counters
 from edge.disk_at_hand import AtHand, read_into
 from edge.disk_files import CacheFile, look_up, note_uses
-from edge.disk_format import SLICED, DamagedError, verify_checksum
 from edge.disk_place import PURGES, Place
 from edge.disk_pool import BusyError, DiskPool
 from edge.disk_writing import Bounds, DiskWriter
@@ -23,6 +22,7 @@ from edge.errors import StorageError
 from edge.memory import Memory
 from edge.purge_log import DamagedLogError, read
 from edge.purged import Purged
+from edge.record import SLICED, DamagedError, verify_checksum
 from edge.residence import Mark, times_at
 from edge.settings import EdgeSettings
 from edge.sliced import SlicedEntry

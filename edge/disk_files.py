@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from itertools import count
 from pathlib import Path
 from typing import Final, Protocol
@@ -14,14 +15,13 @@ from zlib_ng.zlib_ng import crc32
 from cache_policies.message import Fields
 from cache_policies.vary import variant_key
 from edge.arena import Slice
-from edge.disk_format import (
+from edge.record import (
     SLICED,
     WHOLE,
     DamagedError,
-    DiskHead,
+    RecordHead,
     decode,
     encode,
-    file_name,
     head_bytes,
     verify,
 )
@@ -81,7 +81,7 @@ class CacheFile:
 
     path: str
     fd: int
-    head: DiskHead
+    head: RecordHead
     head_size: int
     read_ahead: bytes  # of the file, from its beginning
 
@@ -110,6 +110,15 @@ class CacheFile:
             remove(Path(self.path), os.fstat(self.fd).st_ino)
         finally:
             self.close()
+
+
+def file_name(key: bytes, variant: bytes | None = None, slice_no: int | None = None) -> str:
+    """Where a key is looked up, one variant of it, or a slice of that: `ab/` and 30 more digits."""
+    digest = blake2b(key, digest_size=16, salt=b"" if slice_no is None else b"%d" % slice_no)
+    if variant is not None:
+        digest.update(b"\n" + variant)
+    name = digest.hexdigest()
+    return f"{name[:2]}/{name[2:]}"
 
 
 def look_up(
@@ -185,7 +194,7 @@ def _read_head(way: Way, path: str, fd: int, file_bytes: int) -> CacheFile:
     return CacheFile(path, fd, head, size, data)
 
 
-def peek(path: Path) -> DiskHead:
+def peek(path: Path) -> RecordHead:
     """The head of a file, without using it. Raises DamagedError, OSError."""
     fd = WAITING.open(str(path))
     try:
@@ -219,7 +228,7 @@ def remove(path: Path, inode: int) -> None:
             aside.unlink()
 
 
-def write(root: Path, head: DiskHead, slices: Sequence[Slice]) -> dict[str, int]:
+def write(root: Path, head: RecordHead, slices: Sequence[Slice]) -> dict[str, int]:
     """Keep a response, or the part of one that `head` names; return the bytes written by shard.
 
     A head alone never takes the place of a file that has the same body. Raises OSError, having left
@@ -241,7 +250,7 @@ def write(root: Path, head: DiskHead, slices: Sequence[Slice]) -> dict[str, int]
     return written
 
 
-def stands(root: Path, head: DiskHead) -> bool:
+def stands(root: Path, head: RecordHead) -> bool:
     """Whether a file of this life has what `head` would, not older by purges. Raises OSError.
 
     A signpost does whatever its age, if it points to the same.
@@ -257,7 +266,7 @@ def stands(root: Path, head: DiskHead) -> bool:
     return False
 
 
-def _name(head: DiskHead) -> str:
+def _name(head: RecordHead) -> str:
     if head.part >= 0:
         return file_name(head.key, head.variant, head.part)
     varies = head.vary and not head.is_signpost

@@ -6,28 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from edge.residence import Now
+from edge.clocks import Clocks
 
 CLOCK: Final = "clock"  # its time of modification is the latest that the wall clock was
 PURGES: Final = "purges"  # the purge log
-
-
-class Clocks:
-    """Reads the clocks. `behind_s` is what the wall clock was set back by since it last ran here:
-    it is made good, so that nothing on disk becomes younger."""
-
-    def __init__(self, behind_s: float = 0.0) -> None:
-        self._behind_s = behind_s
-        self._boot_id = _boot_id()
-
-    def __call__(self) -> Now:
-        """One reading."""
-        return Now(
-            wall=time.time() + self._behind_s,
-            mono=time.monotonic(),
-            boot_s=_boot_s(),
-            boot_id=self._boot_id,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +40,3 @@ def note_time(root: Path) -> None:
     if latest_wall(root) < now_wall:
         (root / CLOCK).touch()
         os.utime(root / CLOCK, (now_wall, now_wall))
-
-
-def _boot_s() -> float:
-    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    return time.clock_gettime(clock)
-
-
-def _boot_id() -> bytes:
-    """Names this run of the machine; where nothing does, no two processes share one."""
-    try:
-        text = Path("/proc/sys/kernel/random/boot_id").read_text()
-    except OSError:
-        return os.urandom(16)
-    return bytes.fromhex(text.strip().replace("-", ""))

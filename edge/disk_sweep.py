@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from edge.disk_files import ASIDE, OBJECTS, SHARDS, peek, remove
-from edge.disk_format import DamagedError
 from edge.purged import Purged
+from edge.record import DamagedError
 
 SAMPLE_MIN: Final = 256  # files compared before the oldest of them go
 EVICTED_SHARE: Final = 8  # one in so many of the sample, at most

@@ -12,11 +12,11 @@ from cache_policies.stored import Stored, Times
 from edge.arena import SLICE_BYTES, Slice
 from edge.counters import Counters
 from edge.disk_files import stands, write
-from edge.disk_format import HEAD_MAX_BYTES, LENGTH_MAX_BYTES, SLICED, WHOLE, DiskHead
 from edge.disk_place import Place
 from edge.disk_pool import DiskPool
 from edge.entry import Entry
 from edge.memory import Memory
+from edge.record import HEAD_MAX_BYTES, LENGTH_MAX_BYTES, SLICED, WHOLE, RecordHead
 from edge.residence import mark
 from edge.sliced import SlicedEntry
 from edge.tasks import Tasks
@@ -65,7 +65,7 @@ class Name(NamedTuple):
 
     key: bytes
     variant: bytes
-    part: int  # as in `DiskHead`
+    part: int  # as in `RecordHead`
 
 
 class Waiting(NamedTuple):
@@ -273,7 +273,7 @@ class DiskWriter:
         self._counters.disk_written_bytes += sum(written.values())
         self._written.update(written)
 
-    def _head(self, entry: Entry, part: int) -> DiskHead:
+    def _head(self, entry: Entry, part: int) -> RecordHead:
         stored = entry.stored
         times = Times(
             response_wall=stored.response_wall,
@@ -281,7 +281,7 @@ class DiskWriter:
             response_delay_s=stored.response_delay_s,
         )
         came = mark(times, self._place.clocks())
-        return DiskHead(
+        return RecordHead(
             key=entry.key,
             vary=stored.vary,
             variant=stored.variant,

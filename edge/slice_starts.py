@@ -14,8 +14,8 @@ from cache_policies.stored import Stored
 from edge.arena import SLICE_BYTES
 from edge.asking import Received
 from edge.collapse import Fill, Fills, Phase, Uncacheable
-from edge.disk_format import SLICED, slices_of
 from edge.promoting import Found
+from edge.record import SLICED, slices_of
 from edge.slice_stream import SliceStream
 from edge.sliced import SlicedEntry
 from edge.slicing import Slicer

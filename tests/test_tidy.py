@@ -16,8 +16,15 @@ RIM = {
     "edge": {
         *("arena.py", "connection.py", "direct.py"),
         *("admin.py", "admin_connection.py", "app.py", "collapse.py", "control.py", "cycle.py"),
-        *("disk.py", "disk_at_hand.py", "disk_files.py", "disk_keeper.py", "disk_place.py"),
-        *("disk_pool.py", "exchange.py"),
+        *(
+            "clocks.py",
+            "disk.py",
+            "disk_at_hand.py",
+            "disk_files.py",
+            "disk_keeper.py",
+            "disk_place.py",
+        ),
+        *("clocks.py", "disk_pool.py", "exchange.py"),
         *("disk_sweep.py", "disk_writing.py", "promoting.py", "purge_feed.py", "purge_log.py"),
         *(
             "fetch.py",

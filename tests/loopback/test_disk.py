@@ -19,11 +19,11 @@ from cache_policies.policy import CachePolicy
 from cache_policies.stored import Times
 from cache_policies.storing import Store, judge_storing
 from edge.arena import SLICE_BYTES
+from edge.clocks import Clocks
 from edge.counters import Counters
 from edge.disk import DiskHeld, DiskTier
-from edge.disk_files import ASIDE, OBJECTS, prepare
-from edge.disk_format import file_name
-from edge.disk_place import Clocks, Place, latest_wall, note_time
+from edge.disk_files import ASIDE, OBJECTS, file_name, prepare
+from edge.disk_place import Place, latest_wall, note_time
 from edge.disk_pool import DiskPool
 from edge.disk_sweep import Sweep
 from edge.disk_writing import DiskWriter

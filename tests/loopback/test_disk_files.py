@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.disk_files import ASIDE, OBJECTS, prepare, remove
-from edge.disk_format import file_name
+from edge.disk_files import ASIDE, OBJECTS, file_name, prepare, remove
 
 
 @pytest.fixture
@@ -65,3 +64,8 @@ def test_another_that_comes_meanwhile_stays(
         remove(path, os.fstat(seen.fileno()).st_ino)
     assert path.read_bytes() == newest
     assert is_tidy(root)
+
+
+def test_every_name_is_its_own() -> None:
+    assert file_name(b"k") != file_name(b"k", b"") != file_name(b"k", b"v")
+    assert file_name(b"k") == file_name(b"k")

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from edge.arena import SLICE_BYTES
-from edge.disk_format import file_name
+from edge.disk_files import file_name
 from tests.support.counting_origin import CountingOrigin, content, counting_origin
 from tests.support.edge_node import RunningNode, decoded, edge_node, eventually
 

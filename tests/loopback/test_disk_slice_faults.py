@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from edge.arena import SLICE_BYTES
-from edge.disk_files import ASIDE, OBJECTS, peek
-from edge.disk_format import SLICED, DamagedError, decode, encode, file_name, head_bytes
+from edge.disk_files import ASIDE, OBJECTS, file_name, peek
+from edge.record import SLICED, DamagedError, decode, encode, head_bytes
 from tests.support.disk_slices import (
     BODY,
     KEY,

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from edge.arena import SLICE_BYTES
-from edge.disk_format import SLICED, WHOLE
 from edge.purges import PurgeKind
+from edge.record import SLICED, WHOLE
 from edge.settings import MIB
 from tests.support.disk_slices import (
     BODY,

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from edge.arena import SLICE_BYTES
-from edge.disk_format import SLICED
+from edge.record import SLICED
 from tests.support.disk_slices import BODY, SLICES, parts_on_disk
 from tests.support.edge_node import DEADLINE_S, RunningNode, decoded, edge_node
 from tests.support.edges import Origin, running_origin

@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from edge.arena import SLICE_BYTES
-from edge.disk_files import OBJECTS, peek
-from edge.disk_format import SLICED, file_name
+from edge.disk_files import OBJECTS, file_name, peek
+from edge.record import SLICED
 from tests.support.edges import PATIENCE_S, Edge, Got, until
 
 BODY = b"".join(b"%07d\n" % number for number in range(9 * SLICE_BYTES // 8)) + b"the end"

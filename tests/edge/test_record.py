@@ -1,19 +1,18 @@
-"""Cache files as bytes: what is written is what is read, and nothing else ever passes for it."""
+"""Records as bytes: what is written is what is read, and nothing else ever passes for it."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.arena import SLICE_BYTES
-from edge.disk_format import (
+from edge.record import (
     SLICED,
     START_BYTES,
     WHOLE,
     DamagedError,
-    DiskHead,
+    RecordHead,
     decode,
     encode,
-    file_name,
     head_bytes,
     slice_range,
     slices_of,
@@ -25,12 +24,12 @@ LENGTHS = st.integers(0, 5 * SLICE_BYTES)
 
 
 @st.composite
-def heads(draw: st.DrawFn) -> DiskHead:
+def heads(draw: st.DrawFn) -> RecordHead:
     length = draw(LENGTHS)
     part = draw(st.sampled_from([WHOLE, SLICED, *range(slices_of(length))]))
     count = {WHOLE: slices_of(length), SLICED: 0}.get(part, 1)
     numbers = st.integers(0, 2**32 - 1)
-    return DiskHead(
+    return RecordHead(
         key=draw(st.binary(max_size=200)),
         vary=tuple(sorted(draw(st.sets(NAMES, max_size=3)))),
         variant=draw(st.binary(max_size=40)),
@@ -49,7 +48,7 @@ def heads(draw: st.DrawFn) -> DiskHead:
     )
 
 
-HEAD = DiskHead(
+HEAD = RecordHead(
     key=b"http://a/b",
     vary=(b"accept",),
     variant=b"x",
@@ -109,8 +108,3 @@ def test_another_slice_does_not_pass(data):
     verify(HEAD, 0, b"hello")
     with pytest.raises(DamagedError):
         verify(HEAD, 0, data)
-
-
-def test_every_name_is_its_own():
-    assert file_name(b"k") != file_name(b"k", b"") != file_name(b"k", b"v")
-    assert file_name(b"k") == file_name(b"k")

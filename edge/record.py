@@ -1,7 +1,8 @@
-"""A cache file: one stored response as bytes, so that nothing beside the file is needed to use it.
+"""A record: one stored response as bytes, so that nothing beside them is needed to use it.
 
-Of a response that is kept by slices there is a file of the head alone, and one for each slice that
-is there, with a head of its own: slices are combined only where their heads say the same.
+Cache files are records, and so are the values in Valkey. Of a response that is kept by slices there
+is a record of the head alone, and one for each slice that is there, with a head of its own: slices
+are combined only where their heads say the same.
 
     magic and version   8 bytes
     size of the head    4 bytes, these first 16 included
@@ -12,12 +13,11 @@ is there, with a head of its own: slices are combined only where their heads say
     CRC-32 of each slice of the body
     body
 
-All numbers are little-endian. A file is whole or it is damaged; there is nothing in between.
+All numbers are little-endian. A record is whole or it is damaged; there is nothing in between.
 """
 
 import struct
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Final
 
 from zlib_ng.zlib_ng import crc32
@@ -30,7 +30,7 @@ MAGIC: Final = b"AMARO\x00\x00\x03"
 HEAD_MAX_BYTES: Final = 1 << 20
 LENGTH_MAX_BYTES: Final = 1 << 37
 WHOLE: Final = -1  # the part of the body that a file has: all of it,
-SLICED: Final = -2  # none, since its slices have files of their own; else the slice's number
+SLICED: Final = -2  # none, since its slices have records of their own; else the slice's number
 _START: Final = struct.Struct("<8sII")  # magic, size of the head, checksum of what follows
 START_BYTES: Final = _START.size
 _NUMBERS: Final = struct.Struct("<HIdd16sd8sQQi")
@@ -38,9 +38,9 @@ _COUNT: Final = struct.Struct("<I")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DiskHead:
+class RecordHead:
     """Everything about a stored response but its body. Status 0 is a signpost: `vary` names the
-    fields by which the responses of this key are told apart; they are in files of their own.
+    fields by which the responses of this key are told apart; they have records of their own.
     """
 
     key: bytes
@@ -71,35 +71,26 @@ class DiskHead:
 
     @property
     def slices(self) -> range:
-        """The numbers of the slices that are in this file."""
+        """The numbers of the slices that are in this record."""
         if self.part == WHOLE:
             return range(slices_of(self.length))
         return range(max(0, self.part), self.part + 1)
 
     @property
     def body_bytes(self) -> int:
-        """How much of the body is in this file."""
+        """How much of the body is in this record."""
         if self.part == WHOLE:
             return self.length
         return sum(slice_range(slice_no, self.length)[1] for slice_no in self.slices)
 
     def where(self, slice_no: int) -> tuple[int, int]:
-        """Where a slice begins in the body of this file, and its size in bytes."""
+        """Where a slice begins in the body of this record, and its size in bytes."""
         start, size = slice_range(slice_no, self.length)
         return start - self.slices.start * SLICE_BYTES, size
 
 
 class DamagedError(StorageError):
-    """A file is not what was written; `detail` says what gave it away."""
-
-
-def file_name(key: bytes, variant: bytes | None = None, slice_no: int | None = None) -> str:
-    """Where a key is looked up, one variant of it, or a slice of that: `ab/` and 30 more digits."""
-    digest = blake2b(key, digest_size=16, salt=b"" if slice_no is None else b"%d" % slice_no)
-    if variant is not None:
-        digest.update(b"\n" + variant)
-    name = digest.hexdigest()
-    return f"{name[:2]}/{name[2:]}"
+    """A record is not what was written; `detail` says what gave it away."""
 
 
 def slices_of(length: int) -> int:
@@ -113,8 +104,8 @@ def slice_range(slice_no: int, length: int) -> tuple[int, int]:
     return start, min(SLICE_BYTES, length - start)
 
 
-def encode(head: DiskHead) -> bytes:
-    """The head as the beginning of its file; the body follows at once."""
+def encode(head: RecordHead) -> bytes:
+    """The head as the beginning of its record; the body follows at once."""
     numbers = _NUMBERS.pack(
         head.status,
         len(head.fields),
@@ -150,7 +141,7 @@ def head_bytes(start: bytes) -> int:
     return int(size)
 
 
-def decode(data: bytes) -> DiskHead:
+def decode(data: bytes) -> RecordHead:
     """The head that `data` begins with. Raises DamagedError."""
     size = head_bytes(data)
     if len(data) < size:
@@ -168,7 +159,7 @@ def decode(data: bytes) -> DiskHead:
     if length > LENGTH_MAX_BYTES or not SLICED <= part < slices_of(length):
         raise DamagedError("head-layout")
     checksums, odd = divmod(size - at, 4)
-    head = DiskHead(
+    head = RecordHead(
         key=texts[0],
         vary=tuple(texts[1].split()),
         variant=texts[2],
@@ -203,14 +194,14 @@ def _texts(data: bytes, at: int, count: int, end: int) -> tuple[list[bytes], int
     return texts, at
 
 
-def verify(head: DiskHead, slice_no: int, data: bytes) -> None:
+def verify(head: RecordHead, slice_no: int, data: bytes) -> None:
     """Raise DamagedError unless `data` is this slice of the body."""
     if len(data) != head.where(slice_no)[1]:
         raise DamagedError("truncated")
     verify_checksum(head, slice_no, crc32(data))
 
 
-def verify_checksum(head: DiskHead, slice_no: int, checksum: int) -> None:
-    """Raise DamagedError unless a slice of this file has this checksum."""
+def verify_checksum(head: RecordHead, slice_no: int, checksum: int) -> None:
+    """Raise DamagedError unless a slice of this record has this checksum."""
     if checksum != head.checksums[slice_no - head.slices.start]:
         raise DamagedError("slice-checksum")
