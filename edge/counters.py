@@ -215,6 +215,11 @@ class Counters:
             self._times[name] = Histogram(HISTOGRAMS[row].bounds)
         self._times[name].observe(seconds)
 
+    def of_tier(self, tier: str, what: str) -> None:
+        """Count something of a lower tier: the row of COUNTERS that both name."""
+        name = f"{tier}_{what}"
+        setattr(self, name, getattr(self, name) + 1)
+
     def refuse(self, reason: str) -> None:
         """Count a request that nobody answers."""
         name = _REFUSED[reason]

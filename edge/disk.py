@@ -16,18 +16,19 @@ from edge.disk_at_hand import AtHand, read_into
 from edge.disk_files import CacheFile, look_up, note_uses
 from edge.disk_place import PURGES, Place
 from edge.disk_pool import BusyError, DiskPool
-from edge.disk_writing import Bounds, DiskWriter
+from edge.disk_writing import DiskWriter
 from edge.entry import Entry
 from edge.errors import StorageError
 from edge.memory import Memory
 from edge.purge_log import DamagedLogError, read
 from edge.purged import Purged
 from edge.record import SLICED, DamagedError, verify_checksum
-from edge.residence import Mark, times_at
+from edge.recording import times_of
 from edge.settings import EdgeSettings
 from edge.sliced import SlicedEntry
 from edge.spares import Spares
 from edge.tasks import Tasks
+from edge.write_queue import Bounds
 
 STEP_BYTES: Final = 262_144  # read inline before the loop has another turn
 SLICE_WAIT_S: Final = 1.0  # at least, for a slice of a body that players are being sent already
@@ -43,14 +44,8 @@ class DiskHeld:
 
     def __init__(self, file: CacheFile, tier: "DiskTier", deadline: float) -> None:
         head = file.head
-        mark = Mark(
-            wall=head.response_wall,
-            delay_s=head.response_delay_s,
-            boot_s=head.response_boot,
-            boot_id=head.boot_id,
-        )
         self.head = ResponseHead(head.status, head.fields)
-        self.times, self.trusted = times_at(mark, tier.place.clocks())
+        self.times, self.trusted = times_of(head, tier.place.clocks())
         self.vary = head.vary
         self.tags = head.tags
         self.purge_sequence = head.purge_sequence

@@ -25,6 +25,7 @@ from edge.record import (
     head_bytes,
     verify,
 )
+from edge.recording import signpost_of
 
 OBJECTS: Final = "objects"  # directories of a tier, below its own
 ASIDE: Final = "aside"
@@ -241,9 +242,7 @@ def write(root: Path, head: RecordHead, slices: Sequence[Slice]) -> dict[str, in
     if head.part == SLICED and stands(root, replace(head, part=WHOLE, purge_sequence=0)):
         return {}
     written = _put(root, _name(head), [encode(head), *slices])
-    signpost = replace(
-        head, variant=b"", tags=(), status=0, fields=(), length=0, part=WHOLE, checksums=()
-    )
+    signpost = signpost_of(head)
     if head.vary and head.part < 0 and not stands(root, signpost):
         for shard, size in _put(root, file_name(head.key), [encode(signpost)]).items():
             written[shard] = written.get(shard, 0) + size

@@ -25,7 +25,7 @@ RIM = {
             "disk_place.py",
         ),
         *("clocks.py", "disk_pool.py", "exchange.py"),
-        *("disk_sweep.py", "disk_writing.py", "promoting.py", "purge_feed.py", "purge_log.py"),
+        *("disk_sweep.py", "promoting.py", "purge_feed.py", "purge_log.py"),
         *(
             "fetch.py",
             "filling.py",
@@ -43,7 +43,7 @@ RIM = {
         *("windows.py", "worker.py"),
         *("access_log.py", "accounts.py", "asking.py", "http2.py", "peer_dir.py", "probes.py"),
         *("rounds.py", "slice_stream.py", "slicing.py", "standing_in.py", "stream_player.py"),
-        *("streams.py", "switching.py", "upkeep.py"),
+        *("streams.py", "switching.py", "upkeep.py", "write_queue.py"),
     },
     "failover": set(),
     "origin": {
