@@ -28,7 +28,6 @@ from edge.forwarding import FOR, unconditional
 from edge.in_force import InForce
 from edge.memory import Memory
 from edge.other_variants import OtherVariants
-from edge.outcome import DISK
 from edge.promoting import Found
 from edge.settings import Limits
 from edge.slice_starts import SliceStarts
@@ -149,11 +148,12 @@ class Filler:
         asked_mono = time.monotonic()
         found = await self.slicer.lower.answer(fill, self.in_force.policies, ask)
         if asked.trace is not None and self.slicer.lower.tiers:
-            asked.trace.steps.append((DISK, time.monotonic() - asked_mono))
+            name = found.tier if isinstance(found, Found) else self.slicer.lower.tiers[0].name
+            asked.trace.steps.append((name, time.monotonic() - asked_mono))
         if not isinstance(found, Found):
             return found
         fill.held = found.says
-        return Received(found.response, found.head, found.times, found=found, tier=DISK)
+        return Received(found.response, found.head, found.times, found=found, tier=found.tier)
 
     async def _fetch_for(self, fill: Fill, fields: Fields, asked: Asked) -> Received:
         request = fill.request

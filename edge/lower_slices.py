@@ -1,6 +1,7 @@
 """Slices of an entry in the tiers below memory: of the very same representation, none purged."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from cache_policies.message import RequestHead
 from cache_policies.policies import Policies
@@ -20,26 +21,39 @@ class Wanted:
     slice_no: int
 
 
-async def slice_of(lower: LowerTiers, wanted: Wanted, policies: Policies) -> bytes | None:
-    """A slice, verified, from the nearest tier that has it; None when none does, or not in time."""
+class FoundSlice(NamedTuple):
+    """A slice, verified."""
+
+    data: bytes
+    tier: str  # that had it
+
+
+async def slice_of(lower: LowerTiers, wanted: Wanted, policies: Policies) -> FoundSlice | None:
+    """A slice from the nearest tier that has it; None when none does, or not in time."""
     below, slice_no = wanted.entry.below, wanted.slice_no
     for tier in lower.asked_for(wanted.request, policies):
-        held = await _find(lower, tier, wanted, policies)
-        if held is None:
-            continue
-        try:
-            data = await held.read(slice_no)
-        except StorageError:
-            continue
-        finally:
-            held.close()
-        lower.counters.disk_hits += 1
-        if below is not None:
-            below.add(slice_no)
-        return data
-    if below is not None:
-        below.discard(slice_no)  # it went: it may be given once more
+        data = await _read(lower, tier, wanted, policies)
+        if data is not None:
+            if tier.name in below:
+                below[tier.name].add(slice_no)
+            return FoundSlice(data, tier.name)
+        if tier.name in below:
+            below[tier.name].discard(slice_no)  # it went: it may be given once more
     return None
+
+
+async def _read(lower: LowerTiers, tier: Tier, wanted: Wanted, policies: Policies) -> bytes | None:
+    held = await _find(lower, tier, wanted, policies)
+    if held is None:
+        return None
+    try:
+        data = await held.read(wanted.slice_no)
+    except StorageError:
+        return None
+    finally:
+        held.close()
+    lower.counters.of_tier(tier.name, "hits")
+    return data
 
 
 async def has_slice(lower: LowerTiers, wanted: Wanted, policies: Policies) -> bool:
@@ -70,7 +84,7 @@ async def _find(lower: LowerTiers, tier: Tier, wanted: Wanted, policies: Policie
     entry = wanted.entry
     held = await tier.find(entry.key, wanted.request.fields, wanted.slice_no)
     if held is None:
-        lower.counters.disk_misses += 1
+        lower.counters.of_tier(tier.name, "misses")
         return None
     stored = stored_form(held, wanted.request, policies)
     if stored is None or (combines_by(held.head), held.length) != (entry.etag, entry.length):
@@ -78,7 +92,7 @@ async def _find(lower: LowerTiers, tier: Tier, wanted: Wanted, policies: Policie
         return None
     tags = (*held.tags, *stored.tags, *entry.stored.tags)
     if lower.purged.since(held.purge_sequence, entry.key, tags):
-        lower.counters.disk_purged += 1
+        lower.counters.of_tier(tier.name, "purged")
         held.drop()
         return None
     return held

@@ -46,6 +46,7 @@ class Found:
     is_reusable: bool  # it answers as it is
     by_slices: bool  # those that are wanted are found one by one
     trusted: bool  # whether its times are known
+    tier: str  # that holds it
     on_error_s: float  # for how long the request takes it stale when the origin fails
     renewed: bool = False  # the origin has just said that it is still good
     own: bool = False  # it said so to one player, whose alone the answer is
@@ -99,7 +100,7 @@ class LowerTiers:
         """`found` with something of its body verified, and somebody to ask when more is broken."""
         head, etag = found.held.head, combines_by(found.held.head)
         await found.held.begin(may_break=etag is not None)
-        self.counters.disk_hits += 1
+        self.counters.of_tier(found.tier, "hits")
         if etag is None:
             return found
 
@@ -132,8 +133,11 @@ class LowerTiers:
 
     def may_hold(self, length: int, policy: CachePolicy) -> bool:
         """Whether some tier would keep a body that memory cannot, by slices."""
-        is_wanted = policy.disk and policy.slices
-        return is_wanted and any(length <= tier.object_max_bytes for tier in self.tiers)
+        return policy.disk and policy.slices and bool(self.names_for(length))
+
+    def names_for(self, length: int) -> tuple[str, ...]:
+        """The tiers that would keep a body of this length, by name."""
+        return tuple(tier.name for tier in self.tiers if length <= tier.object_max_bytes)
 
     def admits(self, key: bytes, variant: bytes, policy: CachePolicy) -> bool:
         """Note a request for such a body; whether it was asked for often enough by now."""
@@ -159,7 +163,7 @@ class LowerTiers:
         for tier in self.asked_for(request, policies):
             held = await tier.find(key, request.fields)
             if held is None:
-                self.counters.disk_misses += 1
+                self.counters.of_tier(tier.name, "misses")
                 continue
             found = self._judged(tier, held, key, request, policies)
             if found is not None and seeks and held.length > SLICE_BYTES:
@@ -169,7 +173,7 @@ class LowerTiers:
             elif found.is_reusable or conditional_fields(found.stored):
                 return found
             else:
-                self.counters.disk_stale += 1
+                self.counters.of_tier(tier.name, "stale")
                 held.close()
         return None
 
@@ -184,7 +188,7 @@ class LowerTiers:
             return None
         tags = (*held.tags, *stored.tags)
         if self.purged.since(stored.purge_sequence, key, tags):
-            self.counters.disk_purged += 1
+            self.counters.of_tier(tier.name, "purged")
             return None
         now_mono, now_wall = time.monotonic(), time.time()
         purged_wall = self.purged.softly_since(stored.purge_sequence, key, tags)
@@ -202,6 +206,7 @@ class LowerTiers:
             by_slices=is_large and combines,
             is_reusable=held.trusted and reuse is not Reuse.EXPIRED,
             trusted=held.trusted,
+            tier=tier.name,
             on_error_s=stale_if_error_asked_s(request, policy),
         )
 
@@ -213,7 +218,7 @@ class LowerTiers:
         ask: Callable[[Fields], Awaitable[Received]],
     ) -> Found | Received | None:
         """What the origin makes of it; None when it has to be asked again, without conditions."""
-        self.counters.disk_stale += 1
+        self.counters.of_tier(found.tier, "stale")
         try:
             received = await ask(conditional_fields(found.stored))
         except UpstreamError as error:

@@ -49,7 +49,8 @@ class SliceStarts:
         entry = self._entry(fill, found.stored, length)
         if entry is None:
             return False
-        entry.below = {SLICED} if found.held.is_sliced else {*range(slices_of(length)), SLICED}
+        slices = () if found.held.is_sliced else range(slices_of(length))
+        entry.below[found.tier] = {SLICED, *slices}
         if found.renewed:
             self._offer(fill, entry, None)
         fill.enter(Phase.SLICED)
@@ -81,7 +82,7 @@ class SliceStarts:
         entry = self._entry(fill, stored, length)
         if entry is None:
             return False
-        entry.below = set()
+        entry.below = {name: set() for name in self.slicer.lower.names_for(length)}
         self._offer(fill, entry, received)
         fill.enter(Phase.SLICED)
         await self.slicer.take(entry, 0, stream)

@@ -37,8 +37,8 @@ class SlicedEntry(Entry):
     ) -> None:
         self.parts: dict[int, Slice] = {} if parts is None else parts  # by number, oldest first
         self.whole: Entry | None = None  # what took its place, once every slice was there
-        self.below: set[int] | None = None
-        """The parts of it that lower tiers have been given; None while they want none."""
+        self.below: dict[str, set[int]] = {}
+        """The parts of it that lower tiers have been given, by the tiers that want some."""
         self.part_until = 0.0
         self.etag = strong_etag(ResponseHead(stored.status, stored.fields)) or b""
         super().__init__(key, stored, [], length)

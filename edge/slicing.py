@@ -25,7 +25,7 @@ from edge.forwarding import unconditional
 from edge.in_force import InForce
 from edge.lower_slices import Wanted, forget, has_slice, slice_of
 from edge.memory import Memory
-from edge.outcome import DISK, ORIGIN
+from edge.outcome import ORIGIN
 from edge.promoting import LowerTiers
 from edge.settings import Limits
 from edge.slice_stream import SliceStream
@@ -134,9 +134,10 @@ class Slicer:
         begun.append(bodies[0])
         now_mono = time.monotonic()  # the wait may have been long: it is said anew how old this is
         ttl_s = entry.ttl_s(now_mono)
-        if bodies[0].tier == DISK:
-            says = _from_disk(says, ttl_s)
-            return of_stored(entry, request, says, now_mono, open_body).says(says, DISK)
+        tier = bodies[0].tier
+        if tier not in ("", ORIGIN):
+            says = _from_tier(says, ttl_s, tier)
+            return of_stored(entry, request, says, now_mono, open_body).says(says, tier)
         if says.ttl_s is not None:
             says = replace(says, ttl_s=ttl_s)
         return of_stored(entry, request, says, now_mono, open_body)
@@ -180,10 +181,11 @@ class Slicer:
         entry = source.entry
         wanted = Wanted(entry, source.request, number)
         try:
-            data = await slice_of(self.lower, wanted, self.in_force.policies)
-            if data is not None:
-                fill.tier = DISK
-                self._append(fill, data)
+            found = await slice_of(self.lower, wanted, self.in_force.policies)
+            if found is not None:
+                fill.tier = found.tier
+                self._append(fill, found.data)
+                del found
                 self._keep(entry, number, fill)
                 return
             stream = await self._stream(source, number)
@@ -259,7 +261,7 @@ class Slicer:
         if stream.has_more:
             self.streams[entry] = stream
         try:
-            if entry.below is not None:
+            if entry.below:
                 await self.lower.room()
             while left := last + 1 - first - fill.body.size:
                 piece = await stream.read(left)
@@ -309,7 +311,7 @@ class Slicer:
     def _kept_max_bytes(self, entry: SlicedEntry) -> int:
         """How much of an entry memory keeps: little of what it cannot hold and others do."""
         most = min(self.limits.object_max_bytes, self.memory.budget_bytes // 2)
-        if entry.length <= most or entry.below is None:
+        if entry.length <= most or not entry.below:
             return most
         return min(most, max(_PASSING_MIN_BYTES, self.memory.budget_bytes // _PASSING_SHARE))
 
@@ -323,13 +325,13 @@ class Slicer:
         fill.fail(UpstreamError("fill-ended", "this edge is shutting down"))
 
 
-def _from_disk(says: CacheStatus, ttl_s: int) -> CacheStatus:
+def _from_tier(says: CacheStatus, ttl_s: int, tier: str) -> CacheStatus:
     """What Cache-Status tells of slices that need not be forwarded for, after all."""
     if says.forward is None:
         return says
     if says.forward is Forward.STALE:
-        return replace(says, detail=DISK)
-    return CacheStatus(ttl_s=ttl_s, detail=DISK)
+        return replace(says, detail=tier)
+    return CacheStatus(ttl_s=ttl_s, detail=tier)
 
 
 class SlicedBody:

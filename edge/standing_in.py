@@ -16,7 +16,6 @@ from edge.entry import Entry
 from edge.errors import DownstreamError, EdgeError
 from edge.filling import Filler
 from edge.finding import find
-from edge.outcome import DISK
 from edge.sliced import SlicedEntry
 from edge.slicing import Source
 
@@ -36,7 +35,7 @@ class StandingIn:
         now_mono = time.monotonic()
         entry = SlicedEntry(ask.key, found.stored, found.stored.length or 0)
         says = replace(found.says, ttl_s=entry.ttl_s(now_mono))
-        return of_stored(entry, ask.request, says, now_mono).says(says, DISK)
+        return of_stored(entry, ask.request, says, now_mono).says(says, found.tier)
 
     async def on_error(self, ask: Ask, error: EdgeError | None = None) -> Answer | None:
         """What is stored by now and better than an error (RFC 5861 §4), if anything is."""

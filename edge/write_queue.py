@@ -128,7 +128,7 @@ class WriteQueue:
         """Consider an entry that memory has just stored or freshened."""
         if not is_worth_writing(entry.stored, entry.length, self._clocks().mono):
             return
-        if isinstance(entry, SlicedEntry) and entry.below is not None:
+        if isinstance(entry, SlicedEntry) and self._tier in entry.below:
             self._admit(entry, second_hand=second_hand)
             return
         asked = self.asked(entry.key, entry.variant)
@@ -145,9 +145,10 @@ class WriteQueue:
         self, entry: SlicedEntry, slice_no: int, data: Slice, *, second_hand: bool
     ) -> None:
         """Have a slice written that has just come, if its entry was asked for often enough."""
-        if entry.below is None or slice_no in entry.below:
+        given = entry.below.get(self._tier)
+        if given is None or slice_no in given:
             return
-        if SLICED in entry.below or self._give(entry, SLICED, b"", second_hand):
+        if SLICED in given or self._give(entry, SLICED, b"", second_hand):
             self._give(entry, slice_no, data, second_hand)
 
     async def room(self) -> None:
@@ -198,17 +199,16 @@ class WriteQueue:
             waiting = Waiting(None if held else entry, b"", second_hand)
             self._enqueue(Name(entry.key, entry.variant, WHOLE), waiting)
             return
-        entry.below = set() if entry.below is None else entry.below
+        entry.below.setdefault(self._tier, set())
         if self._give(entry, SLICED, b"", second_hand):
             for slice_no, data in entry.parts.items():
                 self.offer_slice(entry, slice_no, data, second_hand=second_hand)
 
     def _give(self, entry: SlicedEntry, part: int, data: Slice, second_hand: bool) -> bool:
-        assert entry.below is not None
         name = Name(entry.key, entry.variant, part)
         given = self._enqueue(name, Waiting(entry, data, second_hand))
         if given:
-            entry.below.add(part)
+            entry.below[self._tier].add(part)
         return given
 
     def _enqueue(self, name: Name, waiting: Waiting) -> bool:
@@ -263,8 +263,8 @@ class WriteQueue:
         try:
             await self.keep(head, slices, second_hand=waiting.second_hand)
         except StorageError as error:
-            if isinstance(entry, SlicedEntry) and entry.below is not None:
-                entry.below.discard(name.part)
+            if isinstance(entry, SlicedEntry) and self._tier in entry.below:
+                entry.below[self._tier].discard(name.part)
             self._counters.of_tier(self._tier, "failed")
             self._paused_until_mono = self._clocks().mono + PAUSE_S
             log.warning("nothing more goes to %s for %.0f s: %s", self._tier, PAUSE_S, error)

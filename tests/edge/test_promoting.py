@@ -171,12 +171,12 @@ async def test_a_purge_of_something_else_leaves_it(rig):
 
 
 OUTCOMES = {  # (age, what the origin says): body, what Cache-Status says, dropped
-    (20.0, 200): (BODY, b"hit; detail=dict", False),
+    (20.0, 200): (BODY, b"hit; detail=disk", False),
     (6070.0, 200): (OF_ORIGIN, b"fwd=uri-miss; fwd-status=200; stored; detail=compulsory", True),
-    (6070.0, 304): (BODY, b"fwd=stale; fwd-status=304; stored; detail=dict", False),
+    (6070.0, 304): (BODY, b"fwd=stale; fwd-status=304; stored; detail=disk", False),
     (6070.0, 503): (BODY, b"hit; detail=stale-if-error", False),
     (6070.0, 0): (BODY, b"hit; detail=stale-if-error", False),
-    (12070.0, 304): (BODY, b"fwd=stale; fwd-status=304; stored; detail=dict", False),
+    (12070.0, 304): (BODY, b"fwd=stale; fwd-status=304; stored; detail=disk", False),
     (12070.0, 503): (OF_ORIGIN, b"fwd=uri-miss; fwd-status=503; stored; detail=compulsory", False),
     (12070.0, 0): (None, b"fwd=uri-miss; detail=connect-refused", False),
 }

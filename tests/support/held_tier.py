@@ -56,7 +56,7 @@ class DictHeld:
 
 
 class DictTier:
-    name = "dict"
+    name = "disk"
 
     def __init__(self) -> None:
         self.held: dict[bytes, DictHeld] = {}
