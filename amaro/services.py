@@ -143,6 +143,7 @@ def edge(site: Site, ports: EdgePorts) -> ServicePlan:
             *("--disk", str(edge_disk(site.data, ports.region))),
             *("--disk-size", f"{site.edge_disk_bytes}B"),
             *("--purge-log", f"{site.inner_url(site.ports.origin)}/purges"),
+            redis=False,  # each counts purges by a log of its own, so they could share nothing
         ),
         url=site.url(ports.public),
         health_url=site.inner_url(ports.public),
@@ -169,9 +170,9 @@ def console(site: Site) -> ServicePlan:
     )
 
 
-def command(site: Site, name: str, *argv: str) -> Command:
+def command(site: Site, name: str, *argv: str, redis: bool = True) -> Command:
     """Return `amaro ARGV…` with the secrets in its environment, where `ps` does not show them."""
-    secrets = {TOKEN_VARIABLE: site.token, REDIS_VARIABLE: site.valkey.url}
+    secrets = {TOKEN_VARIABLE: site.token, REDIS_VARIABLE: site.valkey.url if redis else ""}
     return Command(argv=(*AMARO, *argv), environment=secrets, log=site.data.logs / f"{name}.log")
 
 

@@ -47,6 +47,25 @@ COUNTERS: Final[dict[str, tuple[str, dict[str, str], str]]] = {  # attribute: (m
     "disk_purged": ("amaro_edge_disk_reads_total", {"result": "purged"}, ""),
     "disk_skipped": ("amaro_edge_disk_reads_total", {"result": "skipped"}, ""),
     "disk_damaged": ("amaro_edge_disk_reads_total", {"result": "damaged"}, ""),
+    "valkey_bytes": ("amaro_edge_fill_bytes_total", {"upstream": "valkey"}, ""),
+    **{
+        f"valkey_{what}": ("amaro_edge_valkey_reads_total", {"result": result}, text)
+        for what, result, text in (
+            ("hits", "hit", "Look-ups in Valkey by outcome"),
+            *(("misses", "miss", ""), ("stale", "stale", ""), ("purged", "purged", "")),
+            *(("skipped", "skipped", ""), ("damaged", "damaged", "")),
+        )
+    },
+    "valkey_failed": ("amaro_edge_valkey_errors_total", {}, "Operations that Valkey refused"),
+    "valkey_writes": (
+        *("amaro_edge_valkey_writes_total", {"result": "written"}),
+        "Values for Valkey",
+    ),
+    "valkey_writes_skipped": ("amaro_edge_valkey_writes_total", {"result": "skipped"}, ""),
+    "valkey_written_bytes": (
+        *("amaro_edge_valkey_written_bytes_total", {}),
+        "Bytes written to Valkey",
+    ),
     "disk_failed": ("amaro_edge_disk_errors_total", {}, "Operations that the disk refused"),
     "disk_writes": ("amaro_edge_disk_writes_total", {"result": "written"}, "Objects for the disk"),
     "disk_writes_skipped": ("amaro_edge_disk_writes_total", {"result": "skipped"}, ""),
@@ -86,6 +105,7 @@ WORST: Final[dict[str, Pick]] = {  # the node's value is that of its worst worke
     "loop_busy_max_s": max,
     "loop_stall_max_s": max,
     "origin_up": min,
+    "valkey_up": min,
 }
 
 
@@ -109,6 +129,7 @@ FAMILIES: Final[dict[str, Family]] = {
 }
 GAUGE_FAMILIES: Final[dict[str, Family]] = {
     "origin_up": Family("amaro_edge_origin_up", ("origin",), "0 while it is asked last"),
+    "valkey_up": Family("amaro_edge_valkey_up", ("server",), "0 while it is not asked"),
 }
 
 
@@ -189,6 +210,12 @@ class Counters:
     disk_writes: int
     disk_writes_skipped: int
     disk_written_bytes: int
+    valkey_bytes: int
+    valkey_damaged: int
+    valkey_failed: int
+    valkey_writes: int
+    valkey_writes_skipped: int
+    valkey_written_bytes: int
     readers_cut: int
     log_dropped: int
 

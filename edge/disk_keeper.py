@@ -69,6 +69,11 @@ class DiskKeeper:
         return self._log.history.sequence
 
     @property
+    def log_id(self) -> bytes:
+        """The name of the log, 8 bytes."""
+        return self._log.history.log_id
+
+    @property
     def purged(self) -> Purged:
         """What must not be served any more."""
         return self._log.history.purged

@@ -1,19 +1,16 @@
 """How records get to disk: in a thread, whose bytes are reported to the supervisor."""
 
 from collections import Counter
-from collections.abc import Sequence
 from functools import partial
 
-from edge.arena import Slice
 from edge.counters import Counters
 from edge.disk_files import stands, write
 from edge.disk_place import Place
 from edge.disk_pool import DiskPool
 from edge.errors import StorageError
 from edge.memory import Memory
-from edge.record import RecordHead
 from edge.tasks import Tasks
-from edge.write_queue import Bounds, WriteQueue, Writing
+from edge.write_queue import Bounds, Given, WriteQueue, Writing
 
 
 class DiskWriter(WriteQueue):
@@ -43,17 +40,20 @@ class DiskWriter(WriteQueue):
         self._root = place.root
         self._written: Counter[str] = Counter()  # bytes by shard, until they are reported
 
-    async def keep(self, head: RecordHead, slices: Sequence[Slice], *, second_hand: bool) -> None:
+    async def keep(self, given: Given) -> bool:
         """Write a cache file, unless another worker has: what comes second hand it may have."""
+        head, slices = given.head, given.slices
         try:
-            if second_hand and await self.pool.run(partial(stands, self._root, head), limit_s=None):
-                return
+            look = partial(stands, self._root, head)
+            if given.second_hand and await self.pool.run(look, limit_s=None):
+                return True
             written = await self.pool.run(partial(write, self._root, head, slices), limit_s=None)
         except OSError as error:
             raise StorageError("disk", str(error)) from None
         self._counters.disk_writes += bool(written)
         self._counters.disk_written_bytes += sum(written.values())
         self._written.update(written)
+        return True
 
     def reported(self) -> dict[str, int]:
         """The bytes written by shard since this was last asked."""

@@ -34,6 +34,7 @@ class Handover:
     listener: socket.socket  # bound and listening, SO_REUSEPORT; the supervisor keeps a copy
     peer_dir: Path | None  # where worker N listens on `N.sock`; None when it is alone
     pems: tuple[Pem, ...] = ()  # of a node that serves TLS
+    log_id: bytes = bytes(8)  # of the purge log that the page counts in
     policies: dict[str, Any] | None = None  # `PolicyFile.to_mapping` of the rules in force
 
 
@@ -44,6 +45,7 @@ def hand_over(control: socket.socket, given: Handover) -> None:
         "worker_no": given.worker_no,
         "peer_dir": None if given.peer_dir is None else str(given.peer_dir),
         "pems": given.pems,
+        "log_id": given.log_id.hex(),
         "supervisor": os.getpid(),
         "policies": given.policies,
     }
@@ -78,6 +80,7 @@ def adopt(stdin: int = 0) -> tuple[Handover, socket.socket]:
         listener=listener,
         peer_dir=None if peer_dir is None else Path(peer_dir),
         pems=tuple(Pem(*pem) for pem in message["pems"]),
+        log_id=bytes.fromhex(message["log_id"]),
         policies=message["policies"],
     )
     return given, control

@@ -100,6 +100,7 @@ class Node:
         self._totals = totals_of_workers()
         self._stopping = asyncio.Event()
         self.renewal = Renewal(settings.tls, self._renew)
+        log_id = os.urandom(8) if disk is None else disk.log_id
         worker_settings = replace(settings, limits=settings.limits.share(settings.workers))
         self._keepers = [
             Keeper(
@@ -110,6 +111,7 @@ class Node:
                     listener=listener,
                     peer_dir=holdings.peer_dir,
                     pems=files.pems,
+                    log_id=log_id,
                     policies=None if files.policies is None else files.policies.to_mapping(),
                 ),
                 command,

@@ -78,6 +78,14 @@ class Limits:
     purge_log_every_s: float = 10.0  # between two readings of it while players are served
     disk_wait_s: float = 0.05  # for a look-up with a slice, or for a write; then it is skipped
 
+    # Valkey
+    redis_wait_s: float = 0.025  # to connect, and for a look-up with all that it takes
+    redis_write_s: float = 0.25  # for what no player waits for
+    redis_waits_max: int = 64  # look-ups under way
+    redis_failures: int = 5  # so many
+    redis_failures_within_s: float = 1.0  # in this time: then a server is not asked any more
+    redis_probe_s: float = 1.0  # between two probes of it from then on
+
     # node
     purge_ack_s: float = 5.0  # a worker that needs longer to apply a purge is named as hanging
     control_s: float = 2.0  # for one answer of a worker to its supervisor
@@ -96,6 +104,7 @@ _SHARED: Final = (
     "fills_max",
     "handshakes_max",
     "invalidations_max",
+    "redis_waits_max",
     "uncacheable_max",
     "upstream_connections_max",
     "waiters_max",
@@ -115,6 +124,8 @@ class EdgeSettings:
     workers: int = 1
     disk: str | None = None  # the directory of the disk tier
     disk_bytes: int = 20 * GIB
+    redis: str | None = field(default=None, repr=False)  # a URL, with its password; never logged
+    redis_bytes: int = 1 * GIB  # what the region's values may take there
     purge_log: str | None = None  # http://host/path of another's log, replayed before serving
     admin: Address | None = None
     token: str = field(default="", repr=False)  # of the admin listener; never logged

@@ -20,7 +20,6 @@ from edge.clients import ClientCounts, TrustedProxies
 from edge.collapse import Fills, Uncacheable
 from edge.control import Answers, ControlLine
 from edge.counters import Counters
-from edge.disk import DiskTier, open_tier
 from edge.eviction_gauges import eviction_values
 from edge.exchange import Exchange
 from edge.fetch import FillClient
@@ -34,6 +33,7 @@ from edge.listeners import close_door
 from edge.loop_watch import LoopWatch
 from edge.memory import Memory
 from edge.messages import configure
+from edge.opening import open_tiers
 from edge.other_variants import OtherVariants
 from edge.peer import listening_peer
 from edge.policy_follower import PolicyFollower
@@ -99,10 +99,19 @@ class Worker:
         self.origins = upstreams.origins
         self.prober = Prober(self.client, self.origins, self.counters, path=settings.probe_path)
         whole_max_bytes = min(limits.object_max_bytes, self.memory.budget_bytes // 2)
-        self.lower = LowerTiers(counters=self.counters, whole_max_bytes=whole_max_bytes)
-        self.disk: DiskTier | None = None
-        if settings.disk is not None:
-            self._open_disk()
+        self.opened = open_tiers(
+            given,
+            memory=self.memory,
+            counters=self.counters,
+            tasks=self.tasks,
+            applied=self.follower.applied,
+        )
+        self.lower = LowerTiers(
+            counters=self.counters,
+            whole_max_bytes=whole_max_bytes,
+            tiers=self.opened.tiers,
+            purged=self.opened.purged,
+        )
         self.invalidating = Invalidating(
             self.apply, lower=self.lower, follower=self.follower, limits=limits
         )
@@ -156,14 +165,6 @@ class Worker:
             for accounts in (self.accounts, self.peer_accounts)
         )
 
-    def _open_disk(self) -> None:
-        opened = open_tier(
-            self.settings, memory=self.memory, counters=self.counters, tasks=self.tasks
-        )
-        if opened is not None:
-            self.disk, self.lower.purged = opened
-            self.lower.tiers = (self.disk,)
-
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Watch the loop, and write the log, until `close`."""
         self.watch.start(loop)
@@ -176,8 +177,7 @@ class Worker:
         await self.tasks.close()
         self.slicer.close()
         self.client.close()
-        if self.disk is not None:
-            self.disk.close()
+        await self.opened.close()
         self.follower.detach()
         if self.log is not None:
             await self.log.stop()
@@ -222,7 +222,7 @@ class Worker:
 
     async def wrote(self, _detail: Any) -> dict[str, int]:
         """The bytes that went to disk since this was last asked, by shard."""
-        return {} if self.disk is None else self.disk.writer.reported()
+        return self.opened.wrote()
 
     async def told(self, _detail: Any) -> dict[str, float]:
         """The counters and gauges, by name."""
@@ -266,6 +266,7 @@ class Worker:
             "loop_stall_max_s": self.watch.longest_s(),
             **dict(self.watch.lateness.said("loop_late")),
             **dict(self.origins.told()),
+            **dict(self.opened.told()),
         }
 
 

@@ -83,6 +83,15 @@ class Waiting(NamedTuple):
         return 0 if self.entry is None else self.entry.length
 
 
+class Given(NamedTuple):
+    """A record to write."""
+
+    head: RecordHead
+    slices: Sequence[Slice]
+    stored: Stored
+    second_hand: bool  # another worker may have written it
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writing:
     """What a worker's writer to one tier has to do with."""
@@ -185,8 +194,9 @@ class WriteQueue:
         if self._timer is not None:
             self._timer.cancel()
 
-    async def keep(self, head: RecordHead, slices: Sequence[Slice], *, second_hand: bool) -> None:
-        """Write a record, with the slices of it that are here, and count it.
+    async def keep(self, given: Given) -> bool:
+        """Write a record, with the slices of it that are here, and count it; say whether it is
+        there now.
 
         Raises StorageError when nothing more is to be tried for a while.
         """
@@ -260,11 +270,13 @@ class WriteQueue:
         if is_too_large(head):
             return
         slices = [waiting.data] if name.part >= 0 else list(entry.slices)
+        given = Given(head, slices, entry.stored, waiting.second_hand)
         try:
-            await self.keep(head, slices, second_hand=waiting.second_hand)
+            is_there = await self.keep(given)
         except StorageError as error:
-            if isinstance(entry, SlicedEntry) and self._tier in entry.below:
-                entry.below[self._tier].discard(name.part)
+            is_there = False
             self._counters.of_tier(self._tier, "failed")
             self._paused_until_mono = self._clocks().mono + PAUSE_S
             log.warning("nothing more goes to %s for %.0f s: %s", self._tier, PAUSE_S, error)
+        if not is_there and isinstance(entry, SlicedEntry) and self._tier in entry.below:
+            entry.below[self._tier].discard(name.part)

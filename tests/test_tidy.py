@@ -44,6 +44,7 @@ RIM = {
         *("access_log.py", "accounts.py", "asking.py", "http2.py", "peer_dir.py", "probes.py"),
         *("rounds.py", "slice_stream.py", "slicing.py", "standing_in.py", "stream_player.py"),
         *("streams.py", "switching.py", "upkeep.py", "write_queue.py"),
+        *("valkey_link.py", "valkey_servers.py", "valkey_tier.py"),
     },
     "failover": set(),
     "origin": {

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import typer
 
 from amaro.quantities import parse_address, parse_server, parse_size
+from amaro.services import REDIS_VARIABLE
 from amaro.stack import StackError
 from amaro.target import TOKEN_VARIABLE, TokenFileOption, given_token
 from amaro.terminal import give_up
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 DISK_SIZE = "20GiB"
 DISK_MIN_BYTES = 1024 * 1024
+REDIS_SIZE = "1GiB"
+REDIS_MIN_BYTES = 128 * 1024 * 1024  # an object's slice must have a place in a 64th of it
 MEMORY_MIN_BYTES = 4 * 1024 * 1024  # of one worker
 DEBUG_VARIABLE = "AMARO_DEBUG_TOKEN"
 WORKERS_MAX = 256
@@ -65,6 +68,17 @@ def serve(
     ] = None,
     disk_size: Annotated[
         str | None, typer.Option(metavar="SIZE", help=f"What they may take there; {DISK_SIZE}.")
+    ] = None,
+    redis: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            envvar=REDIS_VARIABLE,
+            help="Valkey, of which the edges of a region have a tier in common.",
+        ),
+    ] = None,
+    redis_size: Annotated[
+        str | None, typer.Option(metavar="SIZE", help=f"What they may take there; {REDIS_SIZE}.")
     ] = None,
     purge_log: Annotated[
         str | None,
@@ -111,11 +125,16 @@ def serve(
     disk_bytes = _read("--disk-size", parse_size, disk_size or DISK_SIZE)
     if disk_bytes < DISK_MIN_BYTES:
         give_up(f"--disk-size {disk_size} is too small: give at least 1MiB", status=2)
+    redis_bytes = _read("--redis-size", parse_size, redis_size or REDIS_SIZE)
+    if redis_bytes < REDIS_MIN_BYTES:
+        give_up(f"--redis-size {redis_size} is too small: give at least 128MiB", status=2)
     certificates, keys = tls_cert or [], tls_key or []
     if len(certificates) != len(keys):
         give_up("--tls-cert and --tls-key come in pairs, in the same order", status=2)
     if disk is None:
         _refuse_without("--disk DIR", {"--disk-size": disk_size, "--purge-log": purge_log})
+    if redis is None:
+        _refuse_without("--redis URL", {"--redis-size": redis_size})
     if not access_log:
         _refuse_without("--access-log FILE", {"--access-log-sample": access_log_sample})
     if admin is None and purge_log is None:
@@ -131,6 +150,8 @@ def serve(
         workers=workers,
         disk=None if disk is None else str(disk.absolute()),
         disk_bytes=disk_bytes,
+        redis=None if redis is None else _read("--redis", _valkey, redis),
+        redis_bytes=redis_bytes,
         purge_log=None if purge_log is None else _read("--purge-log", _url, purge_log),
         admin=None if admin is None else Address(*_read("--admin", parse_address, admin)),
         token=_token(token_file, {"--admin": admin, "--purge-log": purge_log}),
@@ -242,6 +263,13 @@ def _path(text: str) -> str:
 def _url(text: str) -> str:
     if urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).netloc:
         raise ValueError(f"{text!r} is not a URL, as http://127.0.0.1:8084/purges")
+    return text
+
+
+def _valkey(text: str) -> str:
+    from edge.valkey_address import parse_address as parse_valkey  # noqa: PLC0415
+
+    parse_valkey(text)
     return text
 
 

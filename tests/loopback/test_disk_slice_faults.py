@@ -171,8 +171,8 @@ async def test_a_disk_that_hangs_costs_nobody_more_than_a_look(tmp_path: Path) -
         running_origin(origin_script) as origin,
         running_edge(origin.url, disk=tmp_path, disk_wait_s=0.05) as edge,
     ):
-        assert edge.worker.disk is not None
-        pool, counters = edge.worker.disk.pool, edge.worker.counters
+        assert edge.worker.opened.disk is not None
+        pool, counters = edge.worker.opened.disk.pool, edge.worker.counters
         await edge.get("/in-memory")
         for pipe in pipes:
             os.mkfifo(pipe)  # opening it waits for a writer that never comes

@@ -72,8 +72,8 @@ async def have_slices(edge: Edge, root: Path, *numbers: int) -> None:
     """Have some slices on disk, by seeks."""
     for number in numbers:
         await seek_again(edge, number)
-    assert edge.worker.disk is not None
-    edge.worker.disk.writer.look()  # now, instead of within a second
+    assert edge.worker.opened.disk is not None
+    edge.worker.opened.disk.writer.look()  # now, instead of within a second
     await until(lambda: parts_on_disk(root) == [SLICED, *sorted(numbers)])
     await at_rest(edge)
 

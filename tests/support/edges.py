@@ -277,6 +277,8 @@ async def running_edge(
     trusted_proxies: tuple[str, ...] = (),
     disk: Path | None = None,
     disk_bytes: int = 1 << 30,
+    redis: str | None = None,
+    log_id: bytes = bytes(8),
     **limits: Any,
 ) -> AsyncIterator[Edge]:
     """An edge in front of `origin_url`; `limits` replace those of its settings."""
@@ -297,6 +299,7 @@ async def running_edge(
             memory_bytes=memory_bytes,
             disk=None if disk is None else str(disk),
             disk_bytes=disk_bytes,
+            redis=redis,
             access_log=access_log,
             access_log_sample=access_log_sample,
             debug_token=debug_token,
@@ -308,6 +311,7 @@ async def running_edge(
         listener=listener,
         peer_dir=None,
         pems=read_pairs(tls),
+        log_id=log_id if keeper is None else keeper.log_id,
         policies=policies,
     )
     worker = Worker(given, upstreams_of(given))

@@ -10,7 +10,7 @@ from uvicorn.server import ServerState
 
 from edge.fetch import Fetch, FillClient, Response
 from edge.handover import Handover
-from edge.purged import Dated
+from edge.purged import Dated, Purged
 from edge.purges import Purge, PurgeKind, PurgePage
 from edge.routes import Upstream
 from edge.settings import Address, EdgeSettings, Limits
@@ -106,7 +106,7 @@ class Node:
         asker.client = Client(worker.client, self._origin)  # type: ignore[assignment]
         worker.invalidating.line = Line(self)  # type: ignore[assignment]
         if self._shelf is not None:
-            worker.lower.tiers = (ShelfTier(self._shelf),)
+            worker.lower.tiers, worker.lower.purged = (ShelfTier(self._shelf),), Purged()
             for dated in self.purged:
                 worker.lower.purged.apply(dated)
         self.workers[number : number + 1] = [worker]

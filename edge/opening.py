@@ -1,0 +1,67 @@
+"""The tiers below a worker's memory, as its settings have them, and what was purged of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from edge.counters import Counters
+from edge.disk import DiskTier, open_tier
+from edge.handover import Handover
+from edge.memory import Memory
+from edge.purged import Purged
+from edge.tasks import Tasks
+from edge.tier import Tier
+
+if TYPE_CHECKING:
+    from edge.valkey_tier import ValkeyTier
+
+
+@dataclass(slots=True)
+class Opened:
+    """The tiers that a worker has, and what must not be served from them."""
+
+    disk: DiskTier | None = None
+    valkey: ValkeyTier | None = None
+    purged: Purged = field(default_factory=Purged)
+
+    @property
+    def tiers(self) -> tuple[Tier, ...]:
+        """Those that there are, nearest first."""
+        return tuple(tier for tier in (self.disk, self.valkey) if tier is not None)
+
+    def wrote(self) -> dict[str, int]:
+        """The bytes that went to disk since this was last asked, by shard."""
+        return {} if self.disk is None else self.disk.writer.reported()
+
+    def told(self) -> Iterable[tuple[str, float]]:
+        """The values of gauges, by name."""
+        return () if self.valkey is None else self.valkey.told()
+
+    async def close(self) -> None:
+        """Let go of them."""
+        if self.disk is not None:
+            self.disk.close()
+        if self.valkey is not None:
+            await self.valkey.close()
+
+
+def open_tiers(
+    given: Handover, *, memory: Memory, counters: Counters, tasks: Tasks, applied: int
+) -> Opened:
+    """Open what the settings name; `applied` is the last purge that the worker knows of."""
+    settings, opened = given.settings, Opened()
+    if settings.disk is not None:
+        disk = open_tier(settings, memory=memory, counters=counters, tasks=tasks)
+        if disk is not None:
+            opened.disk, opened.purged = disk
+    if opened.disk is None:  # nobody knows any more what was purged before
+        opened.purged.forget_before(applied)
+    if settings.redis is not None:
+        from edge import valkey_tier  # noqa: PLC0415 its client takes 0.1 s to import
+
+        opened.valkey = valkey_tier.open_tier(
+            settings, log_id=given.log_id, memory=memory, counters=counters
+        )
+    return opened
