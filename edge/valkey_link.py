@@ -30,6 +30,7 @@ from failover.breaker import Breaker, BreakerPolicy, Signal, State, Verdict, ask
 
 FIND_EVERY_S: Final = 1.0  # where buckets are is asked no more often
 ASIDE: Final = 8  # connections beyond those of waits: for probes, and for what nobody waits for
+FULL: Final = "full"  # there is no memory for a value
 
 log = logging.getLogger("edge.valkey")
 
@@ -161,7 +162,7 @@ class ValkeyLink:
             self._find()  # it answers well: this bucket is on its way to another server
             raise LinkError("moving", str(error)) from None
         except OutOfMemoryError as error:
-            raise LinkError("full", str(error)) from None
+            raise LinkError(FULL, str(error)) from None
         except (TimeoutError, exceptions.TimeoutError):
             self._note(way, Signal.FAIL, "no answer in time")
             raise LinkError("slow") from None

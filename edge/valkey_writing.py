@@ -12,7 +12,7 @@ from edge.entry import Entry
 from edge.record import SLICED, WHOLE, DamagedError, RecordHead, decode, encode
 from edge.recording import signpost_of
 from edge.useful_time import useful_for_s
-from edge.valkey_link import NotAskedError, ValkeyLink
+from edge.valkey_link import FULL, LinkError, NotAskedError, ValkeyLink
 from edge.valkey_names import BUCKETS, Name, books_of, name_of
 from edge.valkey_scripts import KEEP, RENEW
 from edge.write_queue import Given, WriteQueue, Writing
@@ -38,7 +38,7 @@ class ValkeyWriter(WriteQueue):
             super().offer(entry, after=after, second_hand=second_hand)
 
     async def keep(self, given: Given) -> bool:
-        """Write the values of a record. Raises LinkError."""
+        """Write the values of a record. Raises LinkError where there is no memory for any."""
         head, slices = given.head, given.slices
         ttl_ms = int(1000 * useful_for_s(given.stored, head.length, self._clocks().mono))
         if not ttl_ms:
@@ -49,7 +49,11 @@ class ValkeyWriter(WriteQueue):
             return await self._keep_one(head, slices, ttl_ms)
         except NotAskedError:
             self._counters.valkey_writes_skipped += 1
-            return False
+        except LinkError as error:
+            if error.detail == FULL:
+                raise
+            self._counters.valkey_failed += 1  # the breaker sees to it that it does not go on so
+        return False
 
     async def _keep_by_slices(self, head: RecordHead, slices: Sequence[Slice], ttl_ms: int) -> bool:
         """Write the slices of a body first: whoever finds the head finds them."""

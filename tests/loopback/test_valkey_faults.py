@@ -133,7 +133,6 @@ async def test_a_killed_server_may_come_back() -> None:
             server.start_again()
 
             async def written() -> bool:
-                rig.tier.writer._paused_until_mono = 0.0  # it may try again at once
                 await rig.write(entry(SMALL))
                 return await reads(rig, SMALL)
 
@@ -236,7 +235,6 @@ async def test_a_cluster_of_six() -> None:
         async with rig_at(cluster_url(nodes), redis_probe_s=0.1) as rig:
 
             async def writes(key: bytes, body: bytes) -> bool:
-                rig.tier.writer._paused_until_mono = 0.0
                 await rig.write(entry(body, key=key))
                 return await reads(rig, body, key)
 
@@ -288,7 +286,6 @@ async def test_a_primary_that_sentinels_watch() -> None:
         async with rig_at(f"redis+sentinel://{places}/main", redis_probe_s=0.1) as rig:
 
             async def written() -> bool:
-                rig.tier.writer._paused_until_mono = 0.0
                 await rig.write(entry())
                 return await reads(rig, BODY)
 
