@@ -8,7 +8,8 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 PORT: Final = 6379
 SENTINEL_PORT: Final = 26379
 FORMS: Final = (
-    "redis://[USER:PASSWORD@]HOST:PORT[/DB], rediss://… with TLS, unix:///PATH[?password=…], "
+    "redis://[USER:PASSWORD@]HOST:PORT[/DB], rediss://…[?ca=FILE] with TLS, "
+    "unix:///PATH[?password=…], "
     "redis+sentinel://HOST:PORT[,HOST:PORT…]/SERVICE or redis+cluster://HOST:PORT[,HOST:PORT…]"
 )
 
@@ -45,6 +46,7 @@ class Address:
     password: str | None = None
     database: int = 0
     tls: bool = False
+    ca_file: str | None = None  # of those who may sign the servers' certificates
 
     def __str__(self) -> str:
         return ",".join(map(str, self.servers))
@@ -70,8 +72,10 @@ def parse_address(text: str) -> Address:
     account, _, hosts = parts.netloc.rpartition("@")
     username, _, password = account.partition(":")
     said = {name: values[0] for name, values in parse_qs(parts.query).items()}
-    if unknown := said.keys() - {"password", "username", "db"}:
+    if unknown := said.keys() - {"password", "username", "db", "ca"}:
         raise ValueError(f"nothing is known of {min(unknown)!r} in the URL")
+    if "ca" in said and not tls:
+        raise ValueError("ca=FILE is for TLS: rediss://…")
     path = unquote(parts.path)
     if parts.scheme == "unix":
         servers = _socket(path, hosts)
@@ -90,6 +94,7 @@ def parse_address(text: str) -> Address:
         password=unquote(password) or said.get("password"),
         database=_database(parts, said, kind),
         tls=tls,
+        ca_file=said.get("ca"),
     )
 
 

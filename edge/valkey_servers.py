@@ -44,6 +44,7 @@ def client_of(
             options |= {
                 "connection_class": SSLConnection,
                 "ssl_min_version": ssl.TLSVersion.TLSv1_2,
+                "ssl_ca_certs": address.ca_file,
             }
     return Redis.from_pool(ConnectionPool(**options))
 

@@ -269,7 +269,9 @@ def _url(text: str) -> str:
 def _valkey(text: str) -> str:
     from edge.valkey_address import parse_address as parse_valkey  # noqa: PLC0415
 
-    parse_valkey(text)
+    ca_file = parse_valkey(text).ca_file
+    if ca_file is not None and not Path(ca_file).is_file():
+        raise ValueError(f"ca={ca_file}: no such file")
     return text
 
 

@@ -47,6 +47,7 @@ def test_an_address(case: dict[str, str]) -> None:
         ("redis://a,b", "cluster"),
         ("redis://h/x", "database"),
         ("redis://h?ssl=1", "ssl"),
+        ("redis://h?ca=x", "TLS"),
         ("redis+cluster://h?db=1", "database"),
         ("redis+sentinel://h", "SERVICE"),
         ("unix://h/run/x", "absolute"),
@@ -57,6 +58,11 @@ def test_what_is_refused(url: str, word: str) -> None:
     with pytest.raises(ValueError, match=word) as raised:
         parse_address(url)
     assert "secret" not in str(raised.value)
+
+
+def test_certificates_may_be_signed_by_others() -> None:
+    assert parse_address("rediss://h?ca=/etc/own%20ca.pem").ca_file == "/etc/own ca.pem"
+    assert parse_address("rediss://h").ca_file is None
 
 
 def test_a_socket_has_no_port() -> None:

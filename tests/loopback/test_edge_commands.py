@@ -37,6 +37,7 @@ def amaro(*argv: str, token: str | None = None) -> Result:
         (("--disk-size", "1GiB"), "--disk-size means nothing without --disk DIR"),
         (("--purge-log", "http://h/p"), "--purge-log means nothing without --disk DIR"),
         (("--redis", "http://:secret@h"), "--redis: http is no scheme of Valkey's"),
+        (("--redis", "rediss://h?ca=/nowhere"), "--redis: ca=/nowhere: no such file"),
         (("--redis-size", "1GiB"), "--redis-size means nothing without --redis URL"),
         (("--redis", "redis://h", "--redis-size", "127MiB"), "--redis-size 127MiB is too small"),
         (("--access-log-sample", "9"), "--access-log-sample means nothing without --access-log"),

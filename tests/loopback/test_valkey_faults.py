@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -14,6 +14,7 @@ from edge.valkey_names import BUCKETS, name_of
 from edge.valkey_topology import SLOTS
 from failover.breaker import State
 from tests.support.edges import PATIENCE_S
+from tests.support.tls import EDGE, NAMELESS
 from tests.support.valkey_rig import BODY, KEY, LOG_ID, Rig, entry
 from tests.support.valkeys import (
     RunningValkey,
@@ -79,8 +80,8 @@ Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def talking(talk: Talk) -> AsyncIterator[str]:
-    """The URL of something that passes for a server; `talk` ends when the other side has gone."""
+async def talking(talk: Talk, context: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    """Where something passes for a server; `talk` ends when the other side has gone."""
     serving: set[asyncio.Task[None] | None] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -91,11 +92,33 @@ async def talking(talk: Talk) -> AsyncIterator[str]:
         with suppress(ConnectionError):
             await writer.wait_closed()
 
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        server = await asyncio.start_unix_server(serve, f"{folder}/s")
-        yield f"unix://{folder}/s"
-        server.close()
-        await asyncio.gather(*filter(None, serving))
+    server = await asyncio.start_server(serve, "127.0.0.1", ssl=context)
+    yield "127.0.0.1:{1}".format(*server.sockets[0].getsockname())
+    server.close()
+    await asyncio.gather(*filter(None, serving))
+
+
+async def test_a_server_behind_tls() -> None:
+    """It must have a certificate that a known authority has signed for its name."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*EDGE)
+    with valkey() as server:
+
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            answers, questions = await asyncio.open_unix_connection(server.place)
+            while question := await reader.read(65_536):
+                questions.write(question)
+                writer.write(await answers.read(65_536))
+            questions.close()
+
+        async with talking(talk, context) as place:
+            async with rig_at(f"rediss://{place}?ca={EDGE.certificate}") as rig:
+                await rig.write(entry(SMALL))
+                assert await rig.body() == SMALL
+            for ca in ("", f"?ca={NAMELESS.certificate}"):
+                async with rig_at(f"rediss://{place}{ca}") as rig:
+                    assert await rig.body() is None
+                    assert rig.counters.valkey_failed == 1
 
 
 async def test_late_answers_are_nobodys() -> None:
@@ -111,8 +134,8 @@ async def test_late_answers_are_nobodys() -> None:
     with valkey() as server:
         async with (
             rig_at(server.url) as patient,
-            talking(talk) as url,
-            rig_at(url, **(HASTY | {"redis_failures": 1_000})) as rig,
+            talking(talk) as place,
+            rig_at(f"redis://{place}", **(HASTY | {"redis_failures": 1_000})) as rig,
         ):
             await patient.write(entry(SMALL), entry(b"other", key=OTHER))
             for _ in range(3):
@@ -195,7 +218,7 @@ async def test_a_server_that_talks_nonsense(answer: bytes) -> None:
             while await reader.read(65_536):
                 pass
 
-    async with talking(talk) as url, rig_at(url, redis_wait_s=0.2) as rig:
+    async with talking(talk) as place, rig_at(f"redis://{place}", redis_wait_s=0.2) as rig:
         for _ in range(7):
             assert await rig.body() is None
 
@@ -209,7 +232,7 @@ async def test_a_server_that_drips_is_cut_off() -> None:
             await writer.drain()
             await asyncio.sleep(0.001)
 
-    async with talking(talk) as url, rig_at(url, **HASTY) as rig:
+    async with talking(talk) as place, rig_at(f"redis://{place}", **HASTY) as rig:
         assert await rig.body() is None
         assert rig.counters.valkey_skipped == 1
 
