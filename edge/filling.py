@@ -186,7 +186,7 @@ class Filler:
         if not is_for_others(fill.request, received.head, self._policy(fill, fresh)):
             return False
         self.memory.freshen(stale, fresh)
-        self._offer(fill, stale, second_hand=received.peer)
+        self._offer(fill, stale, received)
         return True
 
     def _validated(
@@ -196,7 +196,7 @@ class Filler:
         if stale is None:
             taken = self.others.take(fill, others, received)
             if taken is not None and self.memory.holds(taken):
-                self._offer(fill, taken, second_hand=received.peer)
+                self._offer(fill, taken, received)
             return taken is not None
         if self._freshened(fill, stale, received):
             return True
@@ -222,7 +222,7 @@ class Filler:
             fill.stale = stale.twin(fresh)  # for those who asked before; what is stored stays
             return True
         self.memory.freshen(stale, fresh)
-        self._offer(fill, stale, second_hand=received.peer)
+        self._offer(fill, stale, received)
         return True
 
     def _renewed(self, fill: Fill, fresh: Stored | None) -> Stored | None:
@@ -368,8 +368,7 @@ class Filler:
             fill.in_memory = True
             self.counters.stored += 1
             count_cookie(self.counters, fill.key, stored)
-        if received.found is None or received.found.renewed:
-            self._offer(fill, entry, second_hand=received.peer)
+        self._offer(fill, entry, received)
 
     def _of_now(self, fill: Fill, stored: Stored) -> Stored | None:
         """What is to be stored, under the policies of now: others may have come meanwhile."""
@@ -384,10 +383,10 @@ class Filler:
         head = ResponseHead(stored.status, stored.fields)
         return self.in_force.policies.for_response(fill.request, head)
 
-    def _offer(self, fill: Fill, entry: Entry, *, second_hand: bool) -> None:
-        if self.slicer.lower.tiers:
+    def _offer(self, fill: Fill, entry: Entry, received: Received) -> None:
+        if tiers := self.slicer.lower.without(received.found):
             policy = self._policy(fill, entry.stored)
-            self.slicer.lower.offer(entry, policy, second_hand=second_hand)
+            self.slicer.lower.offer(entry, policy, second_hand=received.peer, tiers=tiers)
 
     def _unreserve(self, fill: Fill, freed_bytes: int) -> None:
         fill.reserved_bytes -= freed_bytes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Final
 
 from cache_policies.cache_status import CacheStatus, Forward
@@ -110,13 +111,29 @@ class LowerTiers:
 
         return replace(found, response=ResumingResponse(found.held, head, etag, rest))
 
-    def offer(self, entry: Entry, policy: CachePolicy, *, second_hand: bool) -> None:
-        """Let lower tiers keep a copy of what memory has just stored or freshened.
+    def without(self, found: Found | None) -> tuple[Tier, ...]:
+        """The tiers that may want what was found in one of them: those that are nearer.
+
+        All may, if it was found in none, or was renewed.
+        """
+        if found is None or found.renewed:
+            return self.tiers
+        return tuple(takewhile(lambda tier: tier.name != found.tier, self.tiers))
+
+    def offer(
+        self,
+        entry: Entry,
+        policy: CachePolicy,
+        *,
+        second_hand: bool,
+        tiers: tuple[Tier, ...] | None = None,
+    ) -> None:
+        """Let lower tiers, or some of them, keep what memory has just stored or freshened.
 
         What comes second hand another worker has, and may have given them already.
         """
         if policy.disk:
-            for tier in self.tiers:
+            for tier in self.tiers if tiers is None else tiers:
                 tier.offer(entry, after=policy.disk_after, second_hand=second_hand)
 
     def offer_slice(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edge.arena import SLICE_BYTES
+from edge.disk_files import OBJECTS, file_name
 from edge.purges import PurgeKind
 from edge.valkey_names import name_of
 from tests.support.disk_slices import BODY, KEY, SLICES, SMALL, seek, whole
@@ -33,9 +36,9 @@ def server(running: RunningValkey) -> RunningValkey:
 
 
 @asynccontextmanager
-async def edge_at(origin_url: str, server: RunningValkey, **others: float) -> AsyncIterator[Edge]:
+async def edge_at(origin_url: str, server: RunningValkey, **others: Any) -> AsyncIterator[Edge]:
     """An edge of the region: all of them count purges by one log here."""
-    async with running_edge(origin_url, redis=server.url, **(LIMITS | others)) as edge:  # type: ignore[arg-type]
+    async with running_edge(origin_url, redis=server.url, **(LIMITS | others)) as edge:
         yield edge
 
 
@@ -225,3 +228,22 @@ async def test_nobody_waits_for_a_paused_server(server: RunningValkey) -> None:
             counters = edge.worker.counters
             assert counters.valkey_skipped >= 12
             assert counters.snapshot()["requests miss origin compulsory"] == 13
+
+
+async def test_what_valkey_had_goes_to_an_empty_disk(server: RunningValkey, tmp_path: Path) -> None:
+    file = tmp_path / OBJECTS / file_name(b"http://edge.test/a")
+    async with running_origin(Versions()) as origin:
+        async with edge_at(origin.url, server, disk=tmp_path) as edge:
+            await edge.get("/a")
+            await kept(edge)
+            assert not file.exists()  # it was asked for once
+        async with edge_at(origin.url, server, disk=tmp_path) as edge:
+            assert is_from_valkey(await edge.get("/a"))
+            assert "detail" not in (await edge.get("/a")).says
+            assert edge.worker.opened.disk is not None
+            edge.worker.opened.disk.writer.look()  # now, instead of within a second
+            await until(file.exists)
+            assert edge.worker.counters.valkey_writes == 0
+        async with edge_at(origin.url, server, disk=tmp_path) as edge:
+            assert "detail=disk" in (await edge.get("/a")).says
+        assert len(origin.asked) == 1
