@@ -21,7 +21,7 @@ LIMITS = {
     "redis_failures_within_s": 5.0,
 }
 PLAYERS = 3  # of each edge
-STEPS = 40  # of what happens to Valkey
+STEPS = 25  # of what happens to Valkey
 
 
 def content(path: str, version: int) -> bytes:
