@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from amaro.ports import plan_ports
-from amaro.services import Site, plan_services, public_host
+from amaro.services import REDIS_VARIABLE, Site, plan_services, public_host
 from amaro.stack import DataDir
 from amaro.valkey import Valkey
 
@@ -29,6 +29,14 @@ def test_no_command_line_tells_a_secret() -> None:
         assert "the-token" not in line
         assert "the-password" not in line
         assert "the-password" not in plan.url
+
+
+def test_those_who_can_share_something_are_given_the_valkey() -> None:
+    for plan in plan_services(site()):
+        if plan.kind in ("origin", "worker"):
+            assert "the-password" in plan.command.environment[REDIS_VARIABLE]
+        if plan.kind == "edge":
+            assert plan.command.environment[REDIS_VARIABLE] == ""
 
 
 def test_what_a_service_needs_comes_before_it() -> None:
