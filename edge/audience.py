@@ -1,0 +1,119 @@
+"""What a node learns from samples of its requests: what is watched, where, and how it plays."""
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any, Final, NamedTuple
+
+from cache_policies.key import normalise
+from cache_policies.message import Fields, field_lines
+from edge.cmcd import read_request
+from edge.devices import device_of
+from edge.popularity import Popularity, PopularityPolicy
+from edge.quality import Heard, Quality, Tally
+from edge.stories import story_of
+from edge.whereabouts import Whereabouts
+
+NAMES_MAX: Final = 8192  # that a worker counts until it is asked for them
+OBJECT_BYTES_MAX: Final = 512  # longer keys are not counted
+HOURS: Final = 24  # that are told
+OBJECTS: Final = PopularityPolicy(names_max=4096)
+
+
+class Sample(NamedTuple):
+    """One request, which stands for `weight` of them."""
+
+    target: bytes
+    prefix: bytes  # of its cache key
+    fields: Fields
+    address: bytes  # whose connection it came by
+    weight: float
+
+
+class Gatherer:
+    """Adds samples up, in one worker, until they are taken."""
+
+    def __init__(self, whereabouts: Whereabouts) -> None:
+        self._whereabouts = whereabouts
+        self._salt = b""  # of this hour, the same in all workers
+        self._stories: dict[tuple[str, str], list[float]] = {}
+        self._objects: dict[tuple[str, str], list[float]] = {}
+        self._tally = Tally()
+
+    def gather(self, sample: Sample) -> None:
+        """Add a sample. None of it is kept but names of what was asked for, and sums."""
+        path = normalise(sample.target)[1]
+        region = self._whereabouts.region(sample.address, sample.fields)
+        story = story_of(path.decode("latin-1"))
+        if story is not None:
+            _count(self._stories, (region, story), sample.weight)
+            key = sample.prefix + path
+            if b"?" not in path and len(key) <= OBJECT_BYTES_MAX:  # a query may be somebody's own
+                _count(self._objects, (region, key.decode("latin-1")), sample.weight)
+        report = read_request(sample.target, sample.fields)
+        if report:
+            device = device_of(b" ".join(field_lines(sample.fields, b"user-agent")))
+            session = self._hashed(report.get("session_id"))
+            self._tally.hear((region, device), Heard(report, sample.weight, session))
+
+    def take(self, salt: str) -> dict[str, Any]:
+        """What was heard since the last time, as JSON has it; `salt` is for what comes."""
+        stories, self._stories = self._stories, {}
+        objects, self._objects = self._objects, {}
+        self._salt = salt.encode()
+        return {
+            "stories": [[*name, *counted] for name, counted in stories.items()],
+            "objects": [[*name, *counted] for name, counted in objects.items()],
+            "quality": self._tally.take(),
+        }
+
+    def _hashed(self, session_id: object) -> int | None:
+        if not self._salt or not isinstance(session_id, str):
+            return None
+        made = blake2b(session_id.encode(), digest_size=6, key=self._salt)
+        return int.from_bytes(made.digest())
+
+
+class Audience:
+    """All that was heard, in one node."""
+
+    def __init__(self) -> None:
+        self.stories = Popularity()
+        self.objects = Popularity(OBJECTS)
+        self.quality = Quality()
+
+    def add(self, taken: Mapping[str, Any], now_mono: float, hour: int) -> None:
+        """Add what a worker's `take` tells."""
+        for popularity, counted in (
+            (self.stories, taken["stories"]),
+            (self.objects, taken["objects"]),
+        ):
+            for region, name, weight, squares in counted:
+                popularity.add(region, name, weight, now_mono, squares)
+        self.quality.add(taken["quality"], hour)
+
+    def told(self, region: str | None, limit: int, now_mono: float) -> dict[str, Any]:
+        """What `GET /popular` says of a region, or of all together."""
+        top, rising, cold = self.stories.ranking(region, now_mono, limit)
+        objects = self.objects.ranking(region, now_mono, limit).top
+        return {
+            "region": region,
+            "regions": self.stories.regions(now_mono),
+            "per_minute": round(self.stories.per_minute(region, now_mono), 2),
+            "top": [each.to_mapping("story") for each in top],
+            "rising": [each.to_mapping("story") for each in rising],
+            "cold": [each.to_mapping("story") for each in cold],
+            "objects": [each.to_mapping("object") for each in objects],
+            "hours": self.quality.hours(region, HOURS),
+            "devices": self.quality.devices(region, HOURS),
+        }
+
+
+def _count(
+    counts: dict[tuple[str, str], list[float]], name: tuple[str, str], weight: float
+) -> None:
+    known = counts.get(name)
+    if known is not None:
+        known[0] += weight
+        known[1] += weight * weight
+    elif len(counts) < NAMES_MAX:
+        counts[name] = [weight, weight * weight]
