@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 from time import monotonic, time
+from typing import Protocol
 
+from cache_policies.message import Fields
 from edge.access_log import AccessLog
 from edge.clients import UNLIMITED, ClientCounts, TrustedProxies
 from edge.counters import Counters
+from edge.heads import Facts
 from edge.log_lines import Line
 from edge.outcome import Outcome, refused
 
@@ -19,21 +22,47 @@ class Asking:
     host: bytes
     target: bytes
     http: bytes = b"1.1"
+    address: bytes = b""  # whose connection it came by
+    prefix: bytes = b""  # of the cache key
+    fields: Fields = ()
+
+
+class Sampling(Protocol):
+    """Takes some of what was answered, to see what is watched."""
+
+    left: int  # requests until the next one to be taken
+
+    def take(self, target: bytes, facts: Facts, address: bytes, status: int) -> None: ...
+    def answered(self, asking: Asking, status: int) -> None: ...
+
+
+class NoSampling:
+    """Takes nothing."""
+
+    left = 1 << 62
+
+    def take(self, target: bytes, facts: Facts, address: bytes, status: int) -> None:
+        """Take nothing."""
+
+    def answered(self, asking: Asking, status: int) -> None:
+        """Take nothing."""
 
 
 class Accounts:
     """The accounts of one listener."""
 
-    __slots__ = ("clients", "counters", "log")
+    __slots__ = ("clients", "counters", "log", "sampler")
 
     def __init__(
         self,
         counters: Counters,
         log: AccessLog | None = None,
         clients: ClientCounts | None = None,
+        sampler: Sampling | None = None,
     ) -> None:
         self.counters = counters
         self.log = log
+        self.sampler = sampler or NoSampling()
         if clients is None:
             clients = ClientCounts(UNLIMITED, TrustedProxies())
         self.clients = clients
@@ -79,6 +108,7 @@ class Account:
         if self.first_byte_s is not None:
             accounts.counters.took("total", outcome.result, total_s)
         accounts.counters.sent(outcome, self.sent_bytes)
+        accounts.sampler.answered(asking, status)
         if accounts.log is None:
             return
         line = Line(

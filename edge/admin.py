@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from cache_policies.complaints import PolicyFileError
 from edge.admin_connection import AdminConnection
+from edge.gathering import LIMIT_MAX, Gathering
 from edge.orders import BODY_MAX_BYTES, OrderError, PurgeOrder, parse_order
 from edge.receipts import Receipt
 from edge.switching import Switched, SwitchError
@@ -36,6 +37,8 @@ class Administered(Protocol):
     async def put_policies(self, text: bytes, name: str) -> Switched: ...
     async def metrics(self) -> bytes: ...
     async def purge(self, order: PurgeOrder) -> Receipt: ...
+    @property
+    def gathering(self) -> Gathering: ...
 
 
 def admin_app(node: Administered, token: str) -> Starlette:
@@ -58,6 +61,9 @@ def admin_app(node: Administered, token: str) -> Starlette:
     async def put_policies(request: Request) -> Response:
         return await _switched(node, request)
 
+    async def popular(request: Request) -> Response:
+        return await _ranked(node.gathering, request)
+
     async def metrics(_request: Request) -> Response:
         return Response(await node.metrics(), media_type="text/plain; version=0.0.4")
 
@@ -73,6 +79,7 @@ def admin_app(node: Administered, token: str) -> Starlette:
         routes=[
             Route("/purge", _guarded(purge, token), methods=["POST"]),
             Route("/status", _guarded(status, token)),
+            Route("/popular", _guarded(popular, token)),
             Route("/policies", _guarded(policies, token)),
             Route("/policies", _guarded(put_policies, token), methods=["PUT", "POST"]),
             Route("/metrics", metrics),
@@ -94,6 +101,19 @@ async def _switched(node: Administered, request: Request) -> Response:
     except SwitchError as error:
         return JSONResponse({"error": str(error)}, 503)
     return JSONResponse(switched.to_mapping(), 503 if switched.hanging else 200)
+
+
+async def _ranked(gathering: Gathering, request: Request) -> Response:
+    """What is popular in a region; with `counts`, what it takes to add edges up."""
+    asked = request.query_params
+    try:
+        limit = int(asked.get("limit", "20")[:9])
+    except ValueError:
+        limit = 0
+    if not 1 <= limit <= LIMIT_MAX:
+        return JSONResponse({"error": f"want a limit from 1 to {LIMIT_MAX}"}, 400)
+    told = await gathering.popular(asked.get("region"), limit)
+    return JSONResponse(told | gathering.counts() if "counts" in asked else told)
 
 
 def _guarded(handler: Handler, token: str) -> Handler:

@@ -122,11 +122,13 @@ class EdgeApp:
             host=told["host"],
             target=told["target"],
             http=scope["http_version"].encode(),
+            address=_address(scope),
+            prefix=scope["scheme"].encode() + b"://" + told["host"],
+            fields=tuple(scope["headers"]),
         )
 
     def _client(self, scope: Scope) -> bytes:
-        address = scope["client"][0].encode() if scope["client"] else b"unknown"
-        return self._accounts.clients.proxies.client(address, tuple(scope["headers"]))
+        return self._accounts.clients.proxies.client(_address(scope), tuple(scope["headers"]))
 
     async def _body(self, receive: Receive) -> AsyncIterator[bytes]:
         """The pieces of the request's body as they come, within its limits of size and pace."""
@@ -174,6 +176,11 @@ class EdgeApp:
             return False
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         return True
+
+
+def _address(scope: Scope) -> bytes:
+    """Whose connection a request came by."""
+    return scope["client"][0].encode() if scope["client"] else b"unknown"
 
 
 def _scheme(scope: Scope, fields: Fields) -> bytes:

@@ -13,8 +13,8 @@ from edge.quality import Heard, Quality, Tally
 from edge.stories import story_of
 from edge.whereabouts import Whereabouts
 
-NAMES_MAX: Final = 8192  # that a worker counts until it is asked for them
-OBJECT_BYTES_MAX: Final = 512  # longer keys are not counted
+NAMES_MAX: Final = 1024  # that a worker counts until it is asked for them
+OBJECT_BYTES_MAX: Final = 256  # longer keys are not counted
 HOURS: Final = 24  # that are told
 OBJECTS: Final = PopularityPolicy(names_max=4096)
 

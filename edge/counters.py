@@ -70,6 +70,11 @@ COUNTERS: Final[dict[str, tuple[str, dict[str, str], str]]] = {  # attribute: (m
     "disk_writes": ("amaro_edge_disk_writes_total", {"result": "written"}, "Objects for the disk"),
     "disk_writes_skipped": ("amaro_edge_disk_writes_total", {"result": "skipped"}, ""),
     "disk_written_bytes": ("amaro_edge_disk_written_bytes_total", {}, "Bytes written to disk"),
+    "samples_lost": (
+        "amaro_edge_samples_lost_total",
+        {},
+        "Requests whose samples nobody had time to read",
+    ),
     "log_dropped": ("amaro_edge_access_log_dropped_total", {}, "Log lines that were not written"),
     "readers_cut": ("amaro_edge_readers_cut_total", {}, "Slow readers cut when memory was short"),
     **{
@@ -218,6 +223,7 @@ class Counters:
     valkey_written_bytes: int
     readers_cut: int
     log_dropped: int
+    samples_lost: int
 
     def answered(self, outcome: Outcome) -> None:
         """Count an answer that was no plain hit."""

@@ -223,7 +223,17 @@ class Follower(FillReader):
     def _close_account(self, *, cut: bool = False) -> None:
         account, facts, stored = self._account, self.facts, self.fill.stored
         account.sent_bytes = self.offset
-        asking = Asking(self._player.address, facts.method, facts.host, self.target, facts.version)
+        address = self._player.address
+        asking = Asking(
+            client=address,
+            method=facts.method,
+            host=facts.host,
+            target=self.target,
+            http=facts.version,
+            address=address,
+            prefix=facts.prefix,
+            fields=facts.fields,
+        )
         account.close(asking, stored.status if stored is not None else 0, cut=cut)
 
     def _complete(self) -> None:

@@ -244,6 +244,10 @@ class Http2Protocol:
                 hit = Hit(head, entry.pieces(0, length - 1), length)
                 self._output.answer(stream_id, window, block, hit, now)
         counters.hit_bytes += length
+        sampler = shared.sampler
+        sampler.left -= 1
+        if not sampler.left:
+            sampler.take(event.target, facts, self.address, entry.stored.status)
         if shared.log is not None:
             asked = asked_by(self.address, b"2", facts.method, facts.host)
             status = int(head[9:12])

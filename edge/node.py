@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge.admin import admin_app, serving
 from edge.disk_keeper import DiskKeeper, caught_up
+from edge.gathering import Gathering
 from edge.handover import Handover
 from edge.invalidations import Invalidations
 from edge.keeper import Keeper, WorkerError, WorkerState, first
@@ -101,6 +102,7 @@ class Node:
         self._stopping = asyncio.Event()
         self.renewal = Renewal(settings.tls, self._renew)
         log_id = os.urandom(8) if disk is None else disk.log_id
+        self.gathering = Gathering(self._ask_all)
         worker_settings = replace(settings, limits=settings.limits.share(settings.workers))
         self._keepers = [
             Keeper(
@@ -132,6 +134,7 @@ class Node:
             watching = [
                 tasks.create_task(self._watch()),
                 tasks.create_task(probe_for_all(self._keepers, self.settings)),
+                tasks.create_task(self.gathering.run()),
             ]
             if self.settings.policies is not None:
                 watching.append(tasks.create_task(self._reread_policies(self.settings.policies)))
@@ -222,11 +225,11 @@ class Node:
         """What the workers wrote to disk since this was last asked, each by shard."""
         return await self._ask_all("disk")
 
-    async def _ask_all(self, question: str) -> list[dict[str, int]]:
+    async def _ask_all(self, question: str, detail: Any = None) -> list[Any]:
         """The answers of the workers that give one in time."""
         serving = [keeper for keeper in self._keepers if keeper.serving.is_set()]
         limit_s = self.settings.limits.control_s
-        asked = [keeper.ask(question, limit_s=limit_s) for keeper in serving]
+        asked = [keeper.ask(question, detail, limit_s=limit_s) for keeper in serving]
         said = await asyncio.gather(*asked, return_exceptions=True)
         return [answer for answer in said if isinstance(answer, dict)]
 

@@ -24,6 +24,7 @@ class Shared:
         "memory",
         "peers",
         "policies",
+        "sampler",
     )
 
     def __init__(
@@ -41,6 +42,7 @@ class Shared:
         self.accounts = accounts
         self.counters = accounts.counters
         self.log = accounts.log  # of plain hits, too
+        self.sampler = accounts.sampler
         self.limits = limits
         self.clients = accounts.clients
         self.policies = following.filler.in_force.policies

@@ -16,6 +16,7 @@ from edge.access_log import access_log
 from edge.accounts import Accounts
 from edge.app import Debugging, EdgeApp
 from edge.asking import Asker
+from edge.audience import Gatherer
 from edge.clients import ClientCounts, TrustedProxies
 from edge.collapse import Fills, Uncacheable
 from edge.control import Answers, ControlLine
@@ -43,6 +44,7 @@ from edge.protocol import EdgeProtocol, bind
 from edge.purged import Dated
 from edge.purges import Purge, PurgeFollower
 from edge.retries import RetryBudget
+from edge.sampling import Sampler
 from edge.secure import SecureConnection, bind_secure
 from edge.shared import Shared
 from edge.slicing import Slicer
@@ -50,6 +52,7 @@ from edge.tasks import Tasks
 from edge.tls import Certificates, Pem
 from edge.upkeep import look_after
 from edge.upstreams import Upstreams
+from edge.whereabouts import Whereabouts
 from edge.whom_to_ask import upstreams_of
 
 RELIEF_EVERY_S: Final = 0.1  # looking at every connection is not free
@@ -71,7 +74,10 @@ class Worker:
         self.log = access_log(settings, self.counters)
         proxies = TrustedProxies(settings.trusted_proxies)
         clients = ClientCounts(limits.client_connections_max, proxies)
-        self.accounts = Accounts(self.counters, self.log, clients)
+        field = settings.region_header.lower().encode()
+        self.gatherer = Gatherer(Whereabouts(settings.region, proxies, field))
+        self.sampler = Sampler(self.gatherer.gather)
+        self.accounts = Accounts(self.counters, self.log, clients, self.sampler)
         self.peer_accounts = Accounts(Counters())  # what peers ask is no player's request
         self.watch = LoopWatch()
         self.memory = Memory(
@@ -166,14 +172,16 @@ class Worker:
         )
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Watch the loop, and write the log, until `close`."""
+        """Watch the loop, take samples and write the log, until `close`."""
         self.watch.start(loop)
+        self.sampler.start(loop)
         if self.log is not None:
             self.log.start(loop)
 
     async def close(self) -> None:
         """End what runs beside the serving of players, who are gone."""
         self.watch.stop()
+        self.sampler.stop()
         await self.tasks.close()
         self.slicer.close()
         self.client.close()
@@ -224,6 +232,10 @@ class Worker:
         """The bytes that went to disk since this was last asked, by shard."""
         return self.opened.wrote()
 
+    async def heard(self, salt: str) -> dict[str, Any]:
+        """What samples told since this was last asked."""
+        return self.gatherer.take(salt)
+
     async def told(self, _detail: Any) -> dict[str, float]:
         """The counters and gauges, by name."""
         return self.snapshot()
@@ -253,6 +265,7 @@ class Worker:
     def snapshot(self) -> dict[str, float]:
         """The counters and gauges, by name."""
         self.counters.evicted = self.memory.evictions
+        self.counters.samples_lost = self.sampler.lost
         self.counters.switches = self.memory.tournament.switches
         self.memory.sweep_held()
         return self.counters.snapshot() | {
@@ -332,6 +345,7 @@ async def run_worker(
             keeping = group.create_task(look_after(worker.memory))
             if control is not None:
                 asked: Answers = {
+                    "audience": worker.heard,
                     "counters": worker.told,
                     "disk": worker.wrote,
                     "probe": worker.probe,

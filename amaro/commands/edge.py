@@ -105,7 +105,15 @@ def serve(
         Path | None,
         typer.Option(metavar="FILE", help=f"For Server-Timing, if not in {DEBUG_VARIABLE}."),
     ] = None,
-    region: Annotated[str, typer.Option(metavar="NAME", help="Shown in the status.")] = "",
+    region: Annotated[
+        str, typer.Option(metavar="NAME", help="Where this edge stands, and its players.")
+    ] = "",
+    region_header: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="A field of --trusted-proxy that tells players' regions."
+        ),
+    ] = None,
     access_log: Annotated[
         str, typer.Option(metavar="FILE|-", help="A line of JSON for each answer; - is stdout.")
     ] = "",
@@ -137,6 +145,8 @@ def serve(
         _refuse_without("--redis URL", {"--redis-size": redis_size})
     if not access_log:
         _refuse_without("--access-log FILE", {"--access-log-sample": access_log_sample})
+    if not trusted_proxy:
+        _refuse_without("--trusted-proxy CIDR", {"--region-header": region_header})
     if admin is None and purge_log is None:
         _refuse_without("--admin HOST:PORT", {"--token-file": token_file})
     own, *groups = _read("--origin", _origins, origin)
@@ -157,6 +167,7 @@ def serve(
         token=_token(token_file, {"--admin": admin, "--purge-log": purge_log}),
         debug_token=_debug_token(debug_token_file),
         region=region,
+        region_header=_read("--region-header", _field_name, region_header or ""),
         access_log=_log_file(access_log),
         access_log_sample=access_log_sample or 1,
         trusted_proxies=_read("--trusted-proxy", _networks, trusted_proxy or []),
@@ -252,6 +263,12 @@ def _origins(said: list[str]) -> list[str]:
     }
     own = groups.pop(DEFAULT)
     return [own, *(f"{name}={urls}" for name, urls in groups.items())]
+
+
+def _field_name(text: str) -> str:
+    if not text or (text.isascii() and text.replace("-", "").replace("_", "").isalnum()):
+        return text
+    raise ValueError(f"{text!r} is not a header field's name, as CF-IPCountry")
 
 
 def _path(text: str) -> str:

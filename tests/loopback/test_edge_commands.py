@@ -42,6 +42,11 @@ def amaro(*argv: str, token: str | None = None) -> Result:
         (("--redis", "redis://h", "--redis-size", "127MiB"), "--redis-size 127MiB is too small"),
         (("--access-log-sample", "9"), "--access-log-sample means nothing without --access-log"),
         (("--token-file", "t"), "--token-file means nothing without --admin HOST:PORT"),
+        (("--region-header", "X-At"), "--region-header means nothing without --trusted-proxy CIDR"),
+        (
+            ("--trusted-proxy", "10.0.0.0/8", "--region-header", "a b"),
+            "--region-header: 'a b' is not a header field's name",
+        ),
         (("--workers", "0"), "--workers"),
         (("--admin", "127.0.0.1:0"), "--admin needs a token: set AMARO_ADMIN_TOKEN"),
         (("--admin", "127.0.0.1:0", "--token-file", "/nowhere"), "Cannot read --token-file"),

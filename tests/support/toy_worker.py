@@ -46,7 +46,10 @@ async def serve(given: Handover, control: socket.socket) -> None:
     async def sync(_detail: None) -> int:
         return follower.catch_up()
 
-    line = await ControlLine.open(control, {"sync": sync})
+    async def audience(_salt: str) -> dict[str, list[None]]:
+        return {"stories": [], "objects": [], "quality": []}
+
+    line = await ControlLine.open(control, {"audience": audience, "sync": sync})
     lines.append(line)
     talk = asyncio.create_task(line.run())
     await stop.wait()

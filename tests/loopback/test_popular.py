@@ -1,0 +1,66 @@
+"""What a node of two workers learns from its players, and tells its operator."""
+
+import asyncio
+import json
+
+from tests.support.edge_node import decoded, edge_node, eventually
+from tests.support.edges import response, running_origin
+
+PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Mobile/15E148"
+FIRST, SECOND = "k3jd72lqafh5xz7a", "bbbbbbbbbbbbbbbb"
+ASKED = {FIRST: 12, SECOND: 6}
+
+
+async def script(asked, writer):
+    assert b"CMCD" not in asked.target
+    status = "404 Not Found" if b"missing" in asked.target else "200 OK"
+    writer.write(response(b"x" * 1000, "Cache-Control: max-age=600", status=status))
+
+
+def ask(node, story, number, **fields):
+    told = f"/v/{story}/1.m4s?CMCD=bl%3D4000%2Cmtp%3D5000%2Csid%3D%22{number}%22"
+    node.get(told, headers={"User-Agent": PHONE} | fields)
+
+
+def popular(node, query=""):
+    return decoded(node.admin("GET", f"/popular{query}"))
+
+
+async def test_what_players_watch():
+    async with running_origin(script) as origin:
+        options = ("--trusted-proxy", "127.0.0.0/8", "--region-header", "X-Country")
+        with edge_node(origin.url, *options, workers=2) as node:
+            await asyncio.to_thread(check, node)
+
+
+def check(node):
+    assert popular(node)["top"] == []  # and now both workers know the salt
+    for story, count in ASKED.items():
+        for number in range(count):
+            ask(node, story, number)
+    for number in range(3):
+        ask(node, SECOND, number, **{"X-Country": "DE"})
+        node.get("/v/k3jd72lqafh5xz7a/missing.m4s")
+        node.get("/feed/north")
+
+    def heard():
+        said = popular(node)
+        rates = {each["story"]: each["share"] for each in said["top"]}
+        return rates == {FIRST: round(12 / 21, 4), SECOND: round(9 / 21, 4)}
+
+    eventually(heard, "all requests are heard")
+    said = popular(node, "?region=north&limit=1")
+    assert said["regions"] == ["north", "de"]
+    assert [each["story"] for each in said["top"]] == [FIRST]
+    assert said["objects"][0]["object"] == f"{node.url}/v/{FIRST}/1.m4s"
+    assert [*said["devices"]] == ["phone"]
+    assert said["hours"][0]["buffer_length_ms"]["p50"] == 3000
+    assert [each["story"] for each in popular(node, "?region=de")["top"]] == [SECOND]
+    counts = popular(node, "?counts")["counts"]
+    assert counts["north"]["recent"]["leading"][0][0] == FIRST
+    for word in ("127.0.0.1:1", "iPhone", "sid"):
+        assert word not in json.dumps(said["hours"])
+    assert node.admin("GET", "/popular", token=None).status_code == 401
+    for limit in ("0", "201", "-1", "x", "9" * 5000):
+        assert node.admin("GET", f"/popular?limit={limit}").status_code == 400
+    assert b"amaro_edge_samples_lost_total 0.0" in node.admin("GET", "/metrics").content
