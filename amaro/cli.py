@@ -9,6 +9,7 @@ from amaro.commands.origin import app as origin
 from amaro.commands.purge import purge
 from amaro.commands.segmenter import app as segmenter
 from amaro.commands.status import status
+from amaro.commands.top import top
 from amaro.commands.up import up
 from amaro.commands.upload import upload
 
@@ -24,6 +25,7 @@ app.command()(status)
 app.command()(upload)
 app.add_typer(origin, name="origin")
 app.command()(purge)
+app.command()(top)
 app.add_typer(edge.app, name="edge")
 app.add_typer(policy.app, name="policy")
 app.add_typer(segmenter, name="segmenter")

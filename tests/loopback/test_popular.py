@@ -3,7 +3,10 @@
 import asyncio
 import json
 
-from tests.support.edge_node import decoded, edge_node, eventually
+from typer.testing import CliRunner
+
+from amaro.cli import app
+from tests.support.edge_node import TOKEN, decoded, edge_node, eventually
 from tests.support.edges import response, running_origin
 
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Mobile/15E148"
@@ -58,9 +61,37 @@ def check(node):
     assert [each["story"] for each in popular(node, "?region=de")["top"]] == [SECOND]
     counts = popular(node, "?counts")["counts"]
     assert counts["north"]["recent"]["leading"][0][0] == FIRST
+    check_top(node)
     for word in ("127.0.0.1:1", "iPhone", "sid"):
         assert word not in json.dumps(said["hours"])
     assert node.admin("GET", "/popular", token=None).status_code == 401
     for limit in ("0", "201", "-1", "x", "9" * 5000):
         assert node.admin("GET", f"/popular?limit={limit}").status_code == 400
     assert b"amaro_edge_samples_lost_total 0.0" in node.admin("GET", "/metrics").content
+
+
+def amaro_top(*argv):
+    """What `amaro top` prints, and how it ends."""
+    environment = {"AMARO_ADMIN_TOKEN": TOKEN, "COLUMNS": "200"}
+    return CliRunner().invoke(app, ["top", *argv], env=environment)
+
+
+def check_top(node):
+    done = amaro_top("--admin", node.admin_url, "--json", "--limit", "1")
+    said = json.loads(done.stdout)
+    assert (done.exit_code, said["edges"], said["missing"]) == (0, 1, [])
+    found = {each["region"]: each for each in said["regions"]}
+    assert [story["story"] for story in found["north"]["top"]] == [FIRST]
+    assert found["north"]["top"][0]["share"] == round(12 / 18, 4)
+    assert [story["story"] for story in found["de"]["top"]] == [SECOND]
+    twice = amaro_top("--admin", node.admin_url, "--admin", node.admin_url, "--json")
+    assert json.loads(twice.stdout)["regions"][0]["top"][0]["share"] == round(12 / 18, 4)
+    shown = amaro_top("--admin", node.admin_url, "--region", "de").stdout
+    assert SECOND in shown
+    assert FIRST not in shown
+    nobody = "http://127.0.0.1:1"
+    partly = amaro_top("--admin", node.admin_url, "--admin", nobody)
+    assert (partly.exit_code, FIRST in partly.stdout) == (0, True)
+    assert f"{nobody} did not answer" in partly.stderr
+    done = amaro_top("--admin", nobody, "--json")
+    assert (done.exit_code, json.loads(done.stdout)["missing"]) == (1, [nobody])
