@@ -156,6 +156,7 @@ def edge(site: Site, ports: EdgePorts) -> ServicePlan:
 def console(site: Site) -> ServicePlan:
     """Plan the pages for people."""
     edges = [("--edge", f"{p.region}={site.url(p.public)}") for p in site.ports.edges]
+    edges += [("--edge-admin", f"{p.region}={loopback_url(p.admin)}") for p in site.ports.edges]
     return ServicePlan(
         name="console",
         kind="console",

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from console.assets import Asset, asset, build_of, content_type_of, read_static
 from console.headers import IMMUTABLE, REVALIDATE, common_headers
 from console.pages import public_config, render_pages
+from console.popular import popular
 from console.settings import ConsoleSettings
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -59,6 +60,7 @@ def create_app(settings: ConsoleSettings) -> Starlette:
     build = build_of(files)
     static = {name: asset(body, content_type_of(name)) for name, body in files.items()}
     pages = render_pages(settings, build)
+    admins = {each.name: each.url for each in settings.admins}
     config = asset(json.dumps(public_config(settings)).encode(), "application/json")
     common = common_headers(settings)
     fresh = common | {"cache-control": REVALIDATE}
@@ -82,6 +84,9 @@ def create_app(settings: ConsoleSettings) -> Starlette:
         found = static.get(request.url.path.removeprefix("/static/").removeprefix("/"))
         return await missing(request) if found is None else respond(request, found, fresh)
 
+    async def watched(request: Request) -> Response:
+        return await popular(request, admins)
+
     async def well(_: Request) -> Response:
         return Response("ok\n", media_type="text/plain", headers={"cache-control": "no-store"})
 
@@ -89,6 +94,8 @@ def create_app(settings: ConsoleSettings) -> Starlette:
         Route("/", fixed(pages["feed"])),
         Route("/watch/{asset_id:str}", fixed(pages["watch"])),
         Route("/upload", fixed(pages["upload"])),
+        Route("/popular", fixed(pages["popular"])),
+        Route("/popular.json", watched),
         Route("/config.json", fixed(config)),
         Route("/favicon.ico", fixed(static["icon.svg"])),
         Route("/static/{build:str}/{name:path}", built),

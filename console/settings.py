@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -24,6 +25,7 @@ class ConsoleSettings:
 
     edges: tuple[Edge, ...]
     origin: str
+    admins: tuple[Edge, ...] = ()  # admin listeners of edges, by their names
 
     def hosts(self) -> tuple[str, ...]:
         """Every base URL that a page may talk to, each once, edges first."""
@@ -40,24 +42,30 @@ def base_url(text: str, *, option: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def parse_edge(text: str) -> Edge:
+def parse_edge(text: str, *, option: str = "--edge") -> Edge:
     """An edge from NAME=URL; raises SettingsError when it is not one."""
     name, equals, url = text.partition("=")
     if not equals or not name.isascii() or not name.replace("-", "").isalnum():
         raise SettingsError(
-            f"--edge needs NAME=URL such as north=http://127.0.0.1:8080, not {text!r}"
+            f"{option} needs NAME=URL such as north=http://127.0.0.1:8080, not {text!r}"
         )
-    return Edge(name=name, url=base_url(url, option="--edge"))
+    return Edge(name=name, url=base_url(url, option=option))
 
 
-def console_settings(edges: list[str], origin: str) -> ConsoleSettings:
+def console_settings(edges: list[str], origin: str, admins: Sequence[str] = ()) -> ConsoleSettings:
     """The settings from the command line's words; raises SettingsError."""
     parsed = tuple(parse_edge(text) for text in edges)
     if not parsed:
         raise SettingsError("the console needs at least one --edge NAME=URL")
     if len({edge.name for edge in parsed}) != len(parsed):
         raise SettingsError("two --edge options have the same NAME; each region needs its own")
-    return ConsoleSettings(edges=parsed, origin=base_url(origin, option="--origin"))
+    listeners = tuple(parse_edge(text, option="--edge-admin") for text in admins)
+    unknown = {each.name for each in listeners} - {each.name for each in parsed}
+    if unknown:
+        raise SettingsError(f"--edge-admin names {min(unknown)!r}, which no --edge does")
+    return ConsoleSettings(
+        edges=parsed, origin=base_url(origin, option="--origin"), admins=listeners
+    )
 
 
 def parse_listen(text: str) -> tuple[str, int]:

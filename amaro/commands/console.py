@@ -8,12 +8,14 @@ import typer
 
 from amaro.terminal import give_up
 
-app = typer.Typer(help="The web pages: feed, watch and upload.", no_args_is_help=True)
+app = typer.Typer(
+    help="The web pages: feed, watch, upload, what people watch.", no_args_is_help=True
+)
 
 
 @app.callback()
 def root() -> None:
-    """The web pages: feed, watch and upload."""
+    """The web pages: feed, watch, upload, what people watch."""
 
 
 @app.command()
@@ -23,6 +25,10 @@ def serve(
         typer.Option(metavar="NAME=URL", help="An edge and its region; repeat it. First: default."),
     ],
     origin: Annotated[str, typer.Option(metavar="URL", help="Where uploads go.")],
+    edge_admin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=URL", help="Its admin listener, for /popular; repeatable."),
+    ] = None,
     listen: Annotated[str, typer.Option(metavar="HOST:PORT")] = "127.0.0.1:8085",
 ) -> None:
     """Serve the pages.
@@ -34,7 +40,7 @@ def serve(
     from console.settings import SettingsError, console_settings, parse_listen  # noqa: PLC0415
 
     try:
-        settings = console_settings(edge, origin)
+        settings = console_settings(edge, origin, edge_admin or ())
         host, port = parse_listen(listen)
     except SettingsError as error:
         give_up(str(error), status=2)

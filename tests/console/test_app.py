@@ -36,7 +36,7 @@ class SyncClient:
             return await asking.request(method, path, headers=names)
 
 
-@pytest.mark.parametrize("path", ["/", "/watch/abcdefghijklmnop", "/upload"])
+@pytest.mark.parametrize("path", ["/", "/watch/abcdefghijklmnop", "/upload", "/popular"])
 async def test_pages(client, path):
     answer = await client.get(path)
     assert answer.status_code == 200
@@ -48,7 +48,7 @@ async def test_pages(client, path):
 
 
 async def test_pages_carry_no_inline_script_or_style(client):
-    for path in ("/", "/watch/x", "/upload", "/nowhere"):
+    for path in ("/", "/watch/x", "/upload", "/popular", "/nowhere"):
         html = (await client.get(path)).text
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)", html)
 
@@ -67,7 +67,7 @@ async def test_the_security_policy_names_exactly_the_stack(client):
 
 
 async def test_every_file_that_a_page_names_is_there_and_immutable(client):
-    for path in ("/", "/watch/x", "/upload", "/nowhere"):
+    for path in ("/", "/watch/x", "/upload", "/popular", "/nowhere"):
         names = re.findall(r'(?:href|src)="(/static/[^"]+)"', (await client.get(path)).text)
         assert len(names) >= 2
         for name in names:

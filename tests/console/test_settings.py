@@ -49,3 +49,12 @@ def test_listen(text, listen):
 def test_listen_refused(text):
     with pytest.raises(SettingsError, match="--listen"):
         parse_listen(text)
+
+
+def test_admin_listeners_are_those_of_edges():
+    settings = console_settings(["north=http://a:1"], ORIGIN, ["north=http://a:9"])
+    assert settings.admins == (Edge(name="north", url="http://a:9"),)
+    assert "http://a:9" not in settings.hosts()  # no page talks to it
+    for wrong, named in (("south=http://a:9", "south"), ("http://a:9", "--edge-admin needs")):
+        with pytest.raises(SettingsError, match=named):
+            console_settings(["north=http://a:1"], ORIGIN, [wrong])

@@ -15,9 +15,14 @@ from tests.support.stack import until
 
 
 @contextmanager
-def console(edges: dict[str, str], origin: str) -> Iterator[str]:
+def console(
+    edges: dict[str, str], origin: str, admins: dict[str, str] | None = None
+) -> Iterator[str]:
     """Serve the pages on a free port while the block runs; gives the base URL."""
-    settings = console_settings([f"{name}={url}" for name, url in edges.items()], origin)
+    named, listeners = (
+        [f"{name}={url}" for name, url in each.items()] for each in (edges, admins or {})
+    )
+    settings = console_settings(named, origin, listeners)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(create_app(settings), lifespan="off", log_level="warning")
         server = uvicorn.Server(config)
