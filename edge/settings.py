@@ -132,6 +132,7 @@ class EdgeSettings:
     debug_token: str = field(default="", repr=False)  # of requests that ask for Server-Timing
     region: str = ""
     region_header: str = ""  # by which trusted proxies say where a player is
+    geoip: bool = False  # else it is in the country that its address was given to
     access_log: str = ""  # a file, "-" for standard output; none without
     access_log_sample: int = 1  # one of that many answers is logged
     trusted_proxies: tuple[str, ...] = ()  # networks whose hosts say truly for whom they ask

@@ -52,7 +52,7 @@ from edge.tasks import Tasks
 from edge.tls import Certificates, Pem
 from edge.upkeep import look_after
 from edge.upstreams import Upstreams
-from edge.whereabouts import Whereabouts
+from edge.whereabouts import whereabouts_of
 from edge.whom_to_ask import upstreams_of
 
 RELIEF_EVERY_S: Final = 0.1  # looking at every connection is not free
@@ -74,8 +74,7 @@ class Worker:
         self.log = access_log(settings, self.counters)
         proxies = TrustedProxies(settings.trusted_proxies)
         clients = ClientCounts(limits.client_connections_max, proxies)
-        field = settings.region_header.lower().encode()
-        self.gatherer = Gatherer(Whereabouts(settings.region, proxies, field))
+        self.gatherer = Gatherer(whereabouts_of(settings, proxies))
         self.sampler = Sampler(self.gatherer.gather)
         self.accounts = Accounts(self.counters, self.log, clients, self.sampler)
         self.peer_accounts = Accounts(Counters())  # what peers ask is no player's request

@@ -114,6 +114,9 @@ def serve(
             metavar="NAME", help="A field of --trusted-proxy that tells players' regions."
         ),
     ] = None,
+    geoip: Annotated[
+        bool, typer.Option("--geoip", help="Players' regions are their addresses' countries.")
+    ] = False,
     access_log: Annotated[
         str, typer.Option(metavar="FILE|-", help="A line of JSON for each answer; - is stdout.")
     ] = "",
@@ -167,6 +170,7 @@ def serve(
         token=_token(token_file, {"--admin": admin, "--purge-log": purge_log}),
         debug_token=_debug_token(debug_token_file),
         region=region,
+        geoip=geoip,
         region_header=_read("--region-header", _field_name, region_header or ""),
         access_log=_log_file(access_log),
         access_log_sample=access_log_sample or 1,

@@ -3,7 +3,8 @@
 import pytest
 
 from edge.clients import TrustedProxies
-from edge.whereabouts import NOWHERE, Whereabouts
+from edge.settings import Address, EdgeSettings
+from edge.whereabouts import NOWHERE, Whereabouts, whereabouts_of
 from tests.support.table import table
 
 
@@ -27,3 +28,34 @@ def test_region(case):
 def test_a_region_that_is_told_twice_is_not_believed():
     where = Whereabouts("", TrustedProxies(["10.0.0.0/8"]), b"x-region")
     assert where.region(b"10.0.0.1", ((b"x-region", b"de"), (b"x-region", b"fr"))) == NOWHERE
+
+
+@pytest.mark.parametrize("case", table("""
+    from             fields                                   region
+    8.8.8.8          -                                        us
+    2a02:8108::1     -                                        de
+    ::ffff:8.8.8.8   -                                        us
+    192.168.0.1      -                                        north
+    unknown          -                                        north
+    10.0.0.1         x-forwarded-for: 2a02:8108::1            de
+    9.9.9.9          x-forwarded-for: 2a02:8108::1            us
+    10.0.0.1         x-region: fr | x-forwarded-for: 8.8.8.8  fr
+    9.9.9.9          x-region: fr                             us
+"""), ids=str)  # fmt: skip
+def test_countries(case):
+    settings = EdgeSettings(
+        listen=Address("127.0.0.1", 0),
+        origin="http://127.0.0.1:9",
+        region="north",
+        region_header="X-Region",
+        geoip=True,
+    )
+    where = whereabouts_of(settings, TrustedProxies(["10.0.0.0/8"]))
+    lines = [line.split(": ", 1) for line in case["fields"].split(" | ") if line]
+    fields = tuple((name.encode(), value.encode()) for name, value in lines)
+    assert where.region(case["from"].encode(), fields) == case["region"]
+
+
+def test_without_geoip_nobody_is_looked_up():
+    settings = EdgeSettings(listen=Address("127.0.0.1", 0), origin="http://127.0.0.1:9")
+    assert whereabouts_of(settings, TrustedProxies()).region(b"8.8.8.8", ()) == NOWHERE
