@@ -20,6 +20,7 @@ from edge.cmcd import (
     render_fields,
     render_query,
 )
+from edge.loose_dictionary import STRING_MAX
 from tests.support.table import table
 
 PLAIN = (OfType(5000),)
@@ -72,6 +73,10 @@ def told(text):
         ("bs=(1 2,su", {"startup": True}),
         ("br=(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17),bs", {"buffer_starvation": True}),
         ("d=\u0664", {}),
+        ("nor=(a.m4s 7),bs", {"buffer_starvation": True}),
+        ("br=(1;=2),bl=(1;9),bs", {"buffer_starvation": True}),
+        (f'sid="{"x" * STRING_MAX}",bs', {"buffer_starvation": True}),
+        ('nor=("a" "b"),nrr="1-2"', {"next_objects": (NextObject("a"), NextObject("b"))}),
     ],
 )  # fmt: skip
 def test_what_a_player_tells(text, report):
