@@ -1,6 +1,6 @@
 """What a node learns from samples of its requests: what is watched, where, and how it plays."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
@@ -16,7 +16,8 @@ from edge.whereabouts import Whereabouts
 NAMES_MAX: Final = 1024  # that a worker counts until it is asked for them
 OBJECT_BYTES_MAX: Final = 256  # longer keys are not counted
 HOURS: Final = 24  # that are told
-OBJECTS: Final = PopularityPolicy(names_max=4096)
+AT_ONCE: Final = 64  # names that are added in one go, in a millisecond
+OBJECTS: Final = PopularityPolicy(names_max=2048, regions_max=8)
 
 
 class Sample(NamedTuple):
@@ -81,15 +82,17 @@ class Audience:
         self.objects = Popularity(OBJECTS)
         self.quality = Quality()
 
-    def add(self, taken: Mapping[str, Any], now_mono: float, hour: int) -> None:
-        """Add what a worker's `take` tells."""
+    def adding(self, taken: Mapping[str, Any], now_mono: float, hour: int) -> Iterator[None]:
+        """Add what a worker's `take` tells; stops now and then, so that others have their turn."""
+        self.quality.add(taken["quality"], hour)
         for popularity, counted in (
             (self.stories, taken["stories"]),
             (self.objects, taken["objects"]),
         ):
-            for region, name, weight, squares in counted:
+            for number, (region, name, weight, squares) in enumerate(counted, start=1):
                 popularity.add(region, name, weight, now_mono, squares)
-        self.quality.add(taken["quality"], hour)
+                if number % AT_ONCE == 0:
+                    yield
 
     def told(self, region: str | None, limit: int, now_mono: float) -> dict[str, Any]:
         """What `GET /popular` says of a region, or of all together."""

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote_to_bytes
 from cache_policies.message import Fields
 from edge.loose_dictionary import Item, Listed, Token, members
 
-REPORT_BYTES_MAX: Final = 4096  # of one query argument, or of all fields
+REPORT_BYTES_MAX: Final = 2048  # decoded; the worst junk of that size takes 1 ms to read
 NUMBER_MAX: Final = 10**15 - 1  # RFC 8941 §3.3.1
 
 _ARGUMENT: Final = re.compile(rb"[?&]CMCD=([^&#]*)")
@@ -146,9 +146,10 @@ def read_request(target: bytes, fields: Fields) -> Report:
 
 def parse_query(value: bytes) -> Report:
     """What a percent-encoded `CMCD` query argument tells."""
-    if len(value) > REPORT_BYTES_MAX:
+    told = unquote_to_bytes(value[: 3 * REPORT_BYTES_MAX + 1])
+    if len(told) > REPORT_BYTES_MAX:
         return {}
-    return _report([unquote_to_bytes(value).decode("utf-8", "replace")])
+    return _report([told.decode("utf-8", "replace")])
 
 
 def parse_fields(values: Iterable[bytes]) -> Report:

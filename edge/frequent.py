@@ -5,7 +5,7 @@ that shrink (forward decay: Cormode, Shkapenyuk, Srivastava, Xu 2009): nothing i
 is counted. Summaries merge (Agarwal et al. 2012).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from heapq import heapify, heappush, heapreplace
 from typing import Any, Final, NamedTuple
 
@@ -145,14 +145,6 @@ class Frequent:
     def _index(self) -> None:
         self._heap = [(count.value, name) for name, count in self._counts.items()]
         heapify(self._heap)
-
-
-def merged(summaries: Iterable[Frequent], like: Frequent, now_s: float) -> Frequent:
-    """All of them as one, as large as `like` and as forgetful."""
-    whole = Frequent(like.capacity, like.half_life_s, now_s)
-    for each in summaries:
-        whole.merge(each, now_s)
-    return whole
 
 
 def _scaled(count: Count, scale: float) -> Count:

@@ -11,6 +11,7 @@ from edge.audience import Audience
 GATHER_EVERY_S: Final = 2.0
 HOUR_S: Final = 3600.0
 LIMIT_MAX: Final = 200  # names of one ranking
+COUNTS_MAX: Final = 100  # names of each region, for whoever adds edges up
 _SALT_BYTES: Final = 16
 
 
@@ -34,7 +35,8 @@ class Gathering:
         if hour != self._salt_hour:  # nobody can tell whether a session was here in another hour
             self._salt, self._salt_hour = token_hex(_SALT_BYTES), hour
         for taken in await self._ask_all("audience", self._salt):
-            self.audience.add(taken, monotonic(), hour)
+            for _ in self.audience.adding(taken, monotonic(), hour):
+                await asyncio.sleep(0)
 
     async def popular(self, region: str | None, limit: int) -> dict[str, Any]:
         """What `GET /popular` says, up to now."""
@@ -43,4 +45,4 @@ class Gathering:
 
     def counts(self) -> dict[str, Any]:
         """The leading stories of all regions, for whoever adds edges up."""
-        return {"counts": self.audience.stories.to_mapping(LIMIT_MAX, monotonic())}
+        return {"counts": self.audience.stories.to_mapping(COUNTS_MAX, monotonic())}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import exp, log, sqrt
 from typing import Any, Final, NamedTuple
 
-from edge.frequent import Count, Frequent, merged
+from edge.frequent import Count, Frequent
 
 OTHER: Final = "other"  # regions beyond the limit together
 AGE_MIN_S: Final = 10.0  # a rate of less time than this would be a guess
@@ -68,14 +68,15 @@ class Popularity:
     def __init__(self, policy: PopularityPolicy | None = None) -> None:
         self.policy = policy or PopularityPolicy()
         self._regions: dict[str, Sides] = {}
+        self._everywhere: Sides | None = None  # counted apart: to merge all regions takes long
 
     def add(
         self, region: str, name: str, weight: float, now_s: float, squares: float | None = None
     ) -> None:
         """Count samples that stand for `weight` requests; `squares` is the sum of theirs."""
-        sides = self._sides(region, now_s)
-        sides.recent.add(name, weight, now_s, squares)
-        sides.lasting.add(name, weight, now_s, squares)
+        for sides in (self._sides(region, now_s), self._all(now_s)):
+            sides.recent.add(name, weight, now_s, squares)
+            sides.lasting.add(name, weight, now_s, squares)
 
     def regions(self, now_s: float) -> list[str]:
         """All regions, that of most requests first."""
@@ -85,15 +86,15 @@ class Popularity:
 
     def ranking(self, region: str | None, now_s: float, limit: int) -> Ranking:
         """How the names of a region stand; of all regions together without one."""
-        sides = self._everywhere(now_s) if region is None else self._regions.get(region)
+        sides = self._everywhere if region is None else self._regions.get(region)
         if sides is None:
             return Ranking([], [], [])
         return _ranked(sides, self.policy, now_s, limit)
 
     def per_minute(self, region: str | None, now_s: float) -> float:
         """Requests a minute in a region now, or everywhere."""
-        chosen = self._regions if region is None else {region} & self._regions.keys()
-        return sum(_rate(self._regions[each], now_s) for each in chosen)
+        sides = self._everywhere if region is None else self._regions.get(region)
+        return 0.0 if sides is None else _rate(sides, now_s)
 
     def to_mapping(self, limit: int, now_s: float) -> dict[str, Any]:
         """The leading names of all regions, as JSON has them."""
@@ -109,38 +110,41 @@ class Popularity:
     def take_in(self, said: Mapping[str, Any], now_s: float) -> None:
         """Count what another edge has counted, too, as its `to_mapping` tells it."""
         for region, told in said.items():
-            sides = self._sides(region, now_s)
-            for side, summary in ((sides.recent, told["recent"]), (sides.lasting, told["lasting"])):
-                read = Frequent.from_mapping(
-                    summary, capacity=side.capacity, half_life_s=side.half_life_s, now_s=now_s
-                )
-                side.merge(read, now_s)
-            since_s = min(sides.since_s, now_s - told["age_s"])
-            self._regions[self._called(region)] = sides._replace(since_s=since_s)
+            self._regions[self._called(region)] = _with(self._sides(region, now_s), told, now_s)
+            self._everywhere = _with(self._all(now_s), told, now_s)
 
     def _called(self, region: str) -> str:
         known = region in self._regions or len(self._regions) < self.policy.regions_max
         return region if known else OTHER
 
     def _sides(self, region: str, now_s: float) -> Sides:
-        policy, region = self.policy, self._called(region)
+        region = self._called(region)
         if region not in self._regions:
-            self._regions[region] = Sides(
-                Frequent(policy.names_max, policy.recent_half_life_s, now_s),
-                Frequent(policy.names_max, policy.lasting_half_life_s, now_s),
-                now_s,
-            )
+            self._regions[region] = self._new(now_s)
         return self._regions[region]
 
-    def _everywhere(self, now_s: float) -> Sides | None:
-        if not self._regions:
-            return None
-        regions = [*self._regions.values()]
+    def _all(self, now_s: float) -> Sides:
+        if self._everywhere is None:
+            self._everywhere = self._new(now_s)
+        return self._everywhere
+
+    def _new(self, now_s: float) -> Sides:
+        policy = self.policy
         return Sides(
-            merged([each.recent for each in regions], regions[0].recent, now_s),
-            merged([each.lasting for each in regions], regions[0].lasting, now_s),
-            min(each.since_s for each in regions),
+            Frequent(policy.names_max, policy.recent_half_life_s, now_s),
+            Frequent(policy.names_max, policy.lasting_half_life_s, now_s),
+            now_s,
         )
+
+
+def _with(sides: Sides, told: Mapping[str, Any], now_s: float) -> Sides:
+    """The sides of a region after another edge's were added."""
+    for side, summary in ((sides.recent, told["recent"]), (sides.lasting, told["lasting"])):
+        read = Frequent.from_mapping(
+            summary, capacity=side.capacity, half_life_s=side.half_life_s, now_s=now_s
+        )
+        side.merge(read, now_s)
+    return sides._replace(since_s=min(sides.since_s, now_s - told["age_s"]))
 
 
 def _ranked(sides: Sides, policy: PopularityPolicy, now_s: float, limit: int) -> Ranking:

@@ -11,9 +11,9 @@ from edge.accounts import Asking
 from edge.audience import Sample
 from edge.heads import Facts
 
-PER_S: Final = 250.0  # samples that a worker reads: some 50 us each, 1.5 % of a core
+PER_S: Final = 250.0  # samples that a worker reads: some 80 us each, 2 % of a core
 WAITING_MAX: Final = 64  # samples, each with a request's field lines
-READ_EVERY_S: Final = 0.02  # few at a time: 25 every 100 ms would keep players waiting for 1 ms
+READ_EVERY_S: Final = 0.02  # few at a time: 25 every 100 ms would keep players waiting for 2 ms
 READ_MAX_S: Final = 0.0005  # then others have their turn
 LOOK_EVERY_S: Final = 1.0  # at how many requests there are
 WEIGHT_MAX: Final = 1 << 20

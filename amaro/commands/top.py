@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PATIENCE_S: Final = 5.0
 REFRESH_S: Final = 2.0
-LIMIT_MAX: Final = 200
+LIMIT_MAX: Final = 100  # an edge tells no more
 SECTIONS: Final = (("top", "bold"), ("rising", "green"), ("cold", "blue"))
 
 

@@ -2,7 +2,7 @@
 
 import json
 
-from edge.audience import NAMES_MAX, Audience, Gatherer, Sample
+from edge.audience import AT_ONCE, NAMES_MAX, Audience, Gatherer, Sample
 from edge.clients import TrustedProxies
 from edge.quality import PEOPLE_MIN
 from edge.whereabouts import Whereabouts
@@ -30,7 +30,8 @@ def sample(path="/v/k3jd72lqafh5xz7a/1.m4s", *, told="", region="", weight=1.0):
 def told(*gatherers, region=None, limit=5):
     audience = Audience()
     for each in gatherers:
-        audience.add(json.loads(json.dumps(each.take("salt"))), 0.0, 7)
+        for _ in audience.adding(json.loads(json.dumps(each.take("salt"))), 0.0, 7):
+            pass
     return audience.told(region, limit, 0.0)
 
 
@@ -92,6 +93,9 @@ def test_names_are_bounded_until_they_are_taken():
     taken = one.take("salt")
     assert len(taken["stories"]) == len(taken["objects"]) == NAMES_MAX
     assert one.take("salt")["stories"] == []
+    audience = Audience()
+    turns = sum(1 for _ in audience.adding(taken, 0.0, 7))
+    assert turns == 2 * NAMES_MAX // AT_ONCE
 
 
 def test_no_salt_no_session():

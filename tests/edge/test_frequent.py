@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.frequent import DOUBLINGS_MAX, Frequent, merged
+from edge.frequent import DOUBLINGS_MAX, Frequent
 
 HALF_LIFE_S = 60.0
 ROUNDING = 1e-6
@@ -67,7 +67,9 @@ def test_merged_counts_are_within_their_bounds(events, others, capacity):
     one, exact, now_s = counted(events, capacity=capacity)
     other, exact_other, then_s = counted(others, capacity=capacity)
     at_s = max(now_s, then_s)
-    whole = merged([one, other], one, at_s)
+    whole = Frequent(capacity, HALF_LIFE_S)
+    whole.merge(one, at_s)
+    whole.merge(other, at_s)
     for name, seen in exact_other.seen.items():
         exact.seen[name] += seen
     check_bounds(whole, exact, at_s, capacity)
