@@ -2,11 +2,18 @@
 
 import asyncio
 import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
 
 from typer.testing import CliRunner
 
 from amaro.cli import app
-from tests.support.edge_node import TOKEN, decoded, edge_node, eventually
+from tests.support.edge_node import DEADLINE_S, TOKEN, decoded, edge_node, eventually
 from tests.support.edges import response, running_origin
 
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Mobile/15E148"
@@ -62,6 +69,7 @@ def check(node):
     counts = popular(node, "?counts")["counts"]
     assert counts["north"]["recent"]["leading"][0][0] == FIRST
     check_top(node)
+    check_top_on_a_terminal(node)
     for word in ("127.0.0.1:1", "iPhone", "sid"):
         assert word not in json.dumps(said["hours"])
     assert node.admin("GET", "/popular", token=None).status_code == 401
@@ -95,3 +103,32 @@ def check_top(node):
     assert f"{nobody} did not answer" in partly.stderr
     done = amaro_top("--admin", nobody, "--json")
     assert (done.exit_code, json.loads(done.stdout)["missing"]) == (1, [nobody])
+
+
+def check_top_on_a_terminal(node):
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "amaro", "top", "--admin", node.admin_url]
+    environment = os.environ | {"AMARO_ADMIN_TOKEN": TOKEN, "TERM": "xterm", "COLUMNS": "120"}
+    done = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
+    os.close(theirs)
+    try:
+        shown, deadline, told = b"", time.monotonic() + DEADLINE_S, False
+        while piece := read_some(ours, deadline):
+            shown += piece
+            if not told and shown.count(SECOND.encode()) >= 4:  # in two regions, drawn twice
+                done.send_signal(signal.SIGINT)
+                told = True
+        assert (told, done.wait(DEADLINE_S)) == (True, 0), shown
+    finally:
+        done.kill()
+        done.wait()
+        os.close(ours)
+
+
+def read_some(terminal, deadline):
+    """What was written to a terminal, nothing once its program has ended or time is over."""
+    ready, _, _ = select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))
+    try:
+        return os.read(terminal, 65_536) if ready else b""
+    except OSError:
+        return b""
