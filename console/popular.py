@@ -31,7 +31,7 @@ async def popular(
     if admin is None:
         return refused(404, "no such edge; amaro console serve --edge-admin NAME=URL names them")
     query = urlencode({name: asked[name] for name in PASSED_ON if name in asked})
-    fields = {"authorization": request.headers.get("authorization", "")}
+    fields = {b"authorization": dict(request.headers.raw).get(b"authorization", b"")}
     try:
         async with httpx.AsyncClient(
             transport=transport, timeout=PATIENCE_S, trust_env=False

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from edge.frequent import Count, Frequent
 
 OTHER: Final = "other"  # regions beyond the limit together
+QUIET: Final = 10.0  # requests of the last days; a region with less gives its place to another
 AGE_MIN_S: Final = 10.0  # a rate of less time than this would be a guess
 
 
@@ -74,7 +75,8 @@ class Popularity:
         self, region: str, name: str, weight: float, now_s: float, squares: float | None = None
     ) -> None:
         """Count samples that stand for `weight` requests; `squares` is the sum of theirs."""
-        for sides in (self._sides(region, now_s), self._all(now_s)):
+        place = self._place(region, now_s)
+        for sides in (self._regions[place], self._all(now_s)):
             sides.recent.add(name, weight, now_s, squares)
             sides.lasting.add(name, weight, now_s, squares)
 
@@ -110,18 +112,26 @@ class Popularity:
     def take_in(self, said: Mapping[str, Any], now_s: float) -> None:
         """Count what another edge has counted, too, as its `to_mapping` tells it."""
         for region, told in said.items():
-            self._regions[self._called(region)] = _with(self._sides(region, now_s), told, now_s)
+            place = self._place(region, now_s)
+            self._regions[place] = _with(self._regions[place], told, now_s)
             self._everywhere = _with(self._all(now_s), told, now_s)
 
-    def _called(self, region: str) -> str:
-        known = region in self._regions or len(self._regions) < self.policy.regions_max
-        return region if known else OTHER
+    def _place(self, region: str, now_s: float) -> str:
+        """The region under which this one is counted: itself, while there is room."""
+        regions = self._regions
+        if region not in regions and len(regions) >= self.policy.regions_max:
+            quiet = [each for each, sides in regions.items() if self._is_quiet(sides, now_s)]
+            if quiet:
+                del regions[quiet[0]]
+            else:
+                region = OTHER
+        if region not in regions:
+            regions[region] = self._new(now_s)
+        return region
 
-    def _sides(self, region: str, now_s: float) -> Sides:
-        region = self._called(region)
-        if region not in self._regions:
-            self._regions[region] = self._new(now_s)
-        return self._regions[region]
+    def _is_quiet(self, sides: Sides, now_s: float) -> bool:
+        is_old = now_s - sides.since_s > self.policy.lasting_half_life_s
+        return is_old and sides.lasting.total(now_s) < QUIET
 
     def _all(self, now_s: float) -> Sides:
         if self._everywhere is None:

@@ -86,7 +86,7 @@ def test_regions_are_apart_and_together():
 def test_regions_and_names_are_bounded():
     popularity = Popularity(PopularityPolicy(names_max=8, regions_max=3))
     for number in range(1000):
-        popularity.add(f"r{number % 50}", f"s{number % 77}", 1.0, 0.0)
+        popularity.add(f"r{number % 50}", f"s{number % 77}", 20.0, 0.0)
     assert set(popularity.regions(0.0)) == {"r0", "r1", "r2", OTHER}
     assert len(popularity.ranking(OTHER, 0.0, 100).top) == 8
 
@@ -111,3 +111,14 @@ def test_a_standing_as_json_has_it():
     assert standing.to_mapping("story") == {
         "story": "a", "per_minute": 6.03, "share": 1.0, "change": 1.0
     }  # fmt: skip
+
+
+def test_a_region_that_nobody_watches_in_any_more_gives_its_place_away():
+    popularity = Popularity(PopularityPolicy(regions_max=2))
+    for region, weight in {"a": 1000.0, "b": 20.0, "c": 1.0}.items():
+        popularity.add(region, "s", weight, 0.0)
+    assert popularity.regions(0.0) == ["a", "b", OTHER]
+    later_s = 2 * 86_400.0  # "b" has 5 left, and "other" less
+    popularity.add("d", "s", 1.0, later_s)
+    popularity.add("e", "s", 1.0, later_s)
+    assert set(popularity.regions(later_s)) == {"a", "d", "e"}
