@@ -15,6 +15,7 @@ from amaro.commands.purge import edges_of
 from amaro.stack import DEFAULT_DATA, StackError
 from amaro.target import AdminOption, DataOption, Target, TokenFileOption, find_target
 from amaro.terminal import err, give_up, out, print_json
+from amaro.titles import Titles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 PATIENCE_S: Final = 5.0
 REFRESH_S: Final = 2.0
 LIMIT_MAX: Final = 100  # an edge tells no more
+TITLE_WIDTH: Final = 40
 SECTIONS: Final = (("top", "bold"), ("rising", "green"), ("cold", "blue"))
 
 
@@ -61,21 +63,39 @@ def top(
     edges = edges_of(target)
     if not edges:
         give_up("the running stack has no edge with an admin listener")
+    watched = Watched(edges, target, region, limit)
     if as_json or once or not out.is_terminal:
-        _show_once(asyncio.run(ask_all(edges, target)), region, limit, as_json=as_json)
+        _show_once(*asyncio.run(watched.look()), as_json=as_json)
     else:
         try:
-            asyncio.run(_refresh(edges, target, region, limit))
+            asyncio.run(_refresh(watched))
         except KeyboardInterrupt:
             raise typer.Exit(0) from None
 
 
-async def ask_all(edges: Sequence[tuple[str, str]], target: Target) -> list[Heard]:
-    """Ask every edge at once what it has counted."""
-    from httpx import AsyncClient  # noqa: PLC0415
+class Watched:
+    """What is to be shown of which edges."""
 
-    async with AsyncClient(headers=target.headers, timeout=PATIENCE_S, trust_env=False) as http:
-        return await asyncio.gather(*(_ask(http, name, url) for name, url in edges))
+    def __init__(
+        self, edges: Sequence[tuple[str, str]], target: Target, region: str | None, limit: int
+    ) -> None:
+        self._edges, self._headers = edges, target.headers
+        self._region, self._limit = region, limit
+        origins = [service.url for service in target.services if service.kind == "origin"]
+        self._titles = Titles(origins[0] if origins else None)
+
+    async def look(self) -> tuple[list[Heard], list[dict[str, Any]]]:
+        """Return what every edge says, and the regions' rankings over all of them."""
+        from httpx import AsyncClient  # noqa: PLC0415
+
+        async with AsyncClient(headers=self._headers, timeout=PATIENCE_S, trust_env=False) as http:
+            heard = await asyncio.gather(*(_ask(http, name, url) for name, url in self._edges))
+        found = rankings(heard, self._region, self._limit)
+        stories = [story for ranked in found for name, _ in SECTIONS for story in ranked[name]]
+        await self._titles.learn(story["story"] for story in stories)
+        for story in stories:
+            story["title"] = self._titles.of(story["story"])
+        return heard, found
 
 
 def rankings(heard: Iterable[Heard], region: str | None, limit: int) -> list[dict[str, Any]]:
@@ -114,8 +134,7 @@ async def _ask(http: AsyncClient, name: str, admin_url: str) -> Heard:
         return Heard(name=name, error=str(error) or type(error).__name__)
 
 
-def _show_once(heard: list[Heard], region: str | None, limit: int, *, as_json: bool) -> None:
-    found = rankings(heard, region, limit)
+def _show_once(heard: list[Heard], found: list[dict[str, Any]], *, as_json: bool) -> None:
     missing = [each for each in heard if each.counts is None]
     if as_json:
         names = [each.name for each in missing]
@@ -127,17 +146,14 @@ def _show_once(heard: list[Heard], region: str | None, limit: int, *, as_json: b
     raise typer.Exit(1 if len(missing) == len(heard) else 0)
 
 
-async def _refresh(
-    edges: Sequence[tuple[str, str]], target: Target, region: str | None, limit: int
-) -> None:
+async def _refresh(watched: Watched) -> None:
     from rich.live import Live  # noqa: PLC0415
 
     with Live(console=out, screen=True, auto_refresh=False) as live:
         while True:
-            heard = await ask_all(edges, target)
+            heard, found = await watched.look()
             silent = [f"{each.name} did not answer" for each in heard if each.counts is None]
-            page = _page(rankings(heard, region, limit))
-            live.update(Group(page, Text("\n".join(silent), "red")), refresh=True)
+            live.update(Group(_page(found), Text("\n".join(silent), "red")), refresh=True)
             await asyncio.sleep(REFRESH_S)
 
 
@@ -153,6 +169,7 @@ def _table(ranked: Mapping[str, Any]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     table.add_column("")
     table.add_column("story", no_wrap=True)
+    table.add_column("title", no_wrap=True, max_width=TITLE_WIDTH)
     for name in ("a minute", "share", "change"):
         table.add_column(name, justify="right")
     for section, style in SECTIONS:
@@ -160,6 +177,7 @@ def _table(ranked: Mapping[str, Any]) -> Table:
             table.add_row(
                 Text("" if number else section, style),
                 Text(story["story"]),
+                Text(story["title"]),
                 f"{story['per_minute']:.1f}",
                 f"{story['share']:.1%}",
                 f"x {story['change']:.2f}",
