@@ -9,7 +9,7 @@ from cache_policies.message import Fields, field_lines
 from edge.cmcd import read_request
 from edge.devices import device_of
 from edge.popularity import Popularity, PopularityPolicy
-from edge.quality import Heard, Quality, Tally
+from edge.quality import MEDIA, Heard, Quality, Tally
 from edge.stories import story_of
 from edge.whereabouts import Whereabouts
 
@@ -51,7 +51,7 @@ class Gatherer:
             if b"?" not in path and len(key) <= OBJECT_BYTES_MAX:  # a query may be somebody's own
                 _count(self._objects, (region, key.decode("latin-1")), sample.weight)
         report = read_request(sample.target, sample.fields)
-        if report:
+        if report and report.get("object_type") in MEDIA:
             device = device_of(b" ".join(field_lines(sample.fields, b"user-agent")))
             session = self._hashed(report.get("session_id"))
             self._tally.hear((region, device), Heard(report, sample.weight, session))

@@ -22,6 +22,7 @@ BOUNDS: Final[Mapping[str, tuple[int, ...]]] = {
     "buffer_length_ms": BUFFER_MS,
     "media_start_delay_ms": START_MS,
 }
+MEDIA: Final = frozenset({None, "audio", "muxed", "video"})  # objects whose requests are heard
 PERCENTS: Final = (10, 50, 90)
 OTHER: Final = "other"
 
@@ -52,15 +53,20 @@ class Cell:
         return PEOPLE_MIN if self._sessions is None else len(self._sessions)
 
     def hear(self, heard: Heard) -> None:
-        """Add a report."""
+        """Add a report. What a player says of throughput before its first segment is a guess."""
         report, weight = heard.report, heard.weight
+        starting = report.get("startup") is True
+        left_out = {
+            "buffer_length_ms": starting,
+            "measured_throughput_kbps": starting and not number(report, "buffer_length_ms"),
+        }
         self.reports += weight
         if report.get("buffer_starvation") is True:
             self.starved += weight
         self.starved_ms += weight * (number(report, "buffer_starvation_ms") or 0)
         for name, bounds in BOUNDS.items():
             value = number(report, name)
-            if value is not None:
+            if value is not None and not left_out.get(name):
                 self.histograms[name][bisect_left(bounds, value)] += weight
         self._meet(() if heard.session is None else (heard.session,))
 

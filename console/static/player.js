@@ -24,7 +24,7 @@ export function hlsConfig(assetId) {
   return {
     backBufferLength: 30,
     capLevelToPlayerSize: true,
-    cmcd: { contentId: assetId, useHeaders: false }, // hls.js adds its own session id
+    cmcd: { contentId: assetId, useHeaders: false, version: 2 }, // hls.js adds its own session id
     enableWorker: false, // fragmented MP4 needs no transmuxing, so a worker would only cost its start
     fragLoadPolicy: policy(20000, 1),
     manifestLoadPolicy: policy(10000, 0),

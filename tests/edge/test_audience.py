@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from edge.audience import AT_ONCE, NAMES_MAX, Audience, Gatherer, Sample
 from edge.clients import TrustedProxies
 from edge.quality import PEOPLE_MIN
@@ -96,6 +98,13 @@ def test_names_are_bounded_until_they_are_taken():
     audience = Audience()
     turns = sum(1 for _ in audience.adding(taken, 0.0, 7))
     assert turns == 2 * NAMES_MAX // AT_ONCE
+
+
+@pytest.mark.parametrize("what", ["m", "i", "k", "c", "v", "a", "av"])
+def test_playlists_tell_nothing_of_how_it_plays(what):
+    one = gatherer()
+    one.gather(sample(told=f'ot={what},sid="a"'))
+    assert len(one.take("salt")["quality"]) == (what in ("v", "a", "av"))
 
 
 def test_no_salt_no_session():

@@ -164,3 +164,16 @@ def test_a_query_is_one_argument():
     text = render_query({"session_id": "a&b#c", "buffer_starvation": True}).decode()
     assert text == "CMCD=bs%2Csid%3D%22a%26b%23c%22"
     assert unquote(text) == 'CMCD=bs,sid="a&b#c"'
+
+
+HLS_JS = """
+bl=(4000),br=(300),cid="a",d=2000,dl=4000,mtp=(93000),nor=("3.m4s"),ot=v,pb=(300),rtp=1500,sf=h,\
+sid="2e016ae9-fa6c-4488-8ccd-f4a3e4cc95be",sn=4,st=v,sta=p,tpb=(300),v=2
+bl=4000,br=300,cid="a",d=2000,dl=4000,mtp=67200,nor="3.m4s",ot=v,rtp=1500,sf=h,\
+sid="2e016ae9-fa6c-4488-8ccd-f4a3e4cc95be",st=v
+"""  # as hls.js 1.7.4 writes them
+
+
+@pytest.mark.parametrize("text", HLS_JS.strip().splitlines())
+def test_a_player_s_report_is_rendered_as_it_wrote_it(text):
+    assert unquote(render_query(told(text)).decode()) == f"CMCD={text}"

@@ -157,3 +157,20 @@ def test_a_quantile_is_in_the_interval_of_the_true_one(values, share):
 def test_a_quantile_of_nothing():
     assert quantile(BUFFER_MS, [0.0] * (len(BUFFER_MS) + 1), 0.5) is None
     assert quantile(BUFFER_MS, [0.0] * len(BUFFER_MS) + [3.0], 0.5) == BUFFER_MS[-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "throughputs", "buffers"),
+    [
+        ("bl=0,mtp=500,su", 0, 0),  # as hls.js begins: it has measured nothing
+        ("mtp=500,su", 0, 0),
+        ("bl=2000,mtp=9000,su", 1, 0),
+        ("bl=0,mtp=9000,bs", 1, 1),
+    ],
+)
+def test_a_start_is_no_empty_buffer_and_no_slow_line(text, throughputs, buffers):
+    cell = Cell()
+    cell.hear(heard(text))
+    assert sum(cell.histograms["measured_throughput_kbps"]) == throughputs
+    assert sum(cell.histograms["buffer_length_ms"]) == buffers
+    assert cell.reports == 1
