@@ -9,11 +9,9 @@ from time import monotonic
 from typing import Final
 
 from cache_policies.key import normalise
-from edge.arena import SLICE_BYTES, Slot
-from edge.connection import Connection
+from edge.answering import Answering
 from edge.cycle import Cycle
-from edge.delivery import NOT_MODIFIED, Shape, lacks, plan
-from edge.direct import DIRECT_BYTES_MIN, send, send_part
+from edge.delivery import lacks
 from edge.entry import Entry
 from edge.following import Follower
 from edge.heads import (
@@ -34,7 +32,6 @@ from edge.http_parser import is_followed_by_http
 from edge.index import SHARD_MASK
 from edge.log_lines import asked_by
 from edge.memory import Variants
-from edge.multipart import multipart
 from edge.refusals import RefusedHeadError
 from edge.request_body import RequestBody
 from edge.scope import Ends, Request, scope_of
@@ -45,7 +42,7 @@ JOINED_BYTES_MAX: Final = 16_384  # head and body leave as one bytes object up t
 _OF_HITS: Final = frozenset({b"GET", b"HEAD"})
 
 
-class EdgeProtocol(Connection):
+class EdgeProtocol(Answering):
     """One connection, and what is asked on it."""
 
     chunks = True  # it can frame a body whose length is not known
@@ -244,14 +241,14 @@ class EdgeProtocol(Connection):
         counters.hits += 1
         self._quiet_since = now
         if facts.selecting or facts.method == b"HEAD":
-            status, length = self._part(entry, facts, now)
+            status, length = self.write_part(entry, facts, now)
         else:
             head = entry.hit_head(now)
             status, length = 0, entry.length
             if length <= JOINED_BYTES_MAX:
                 self.transport.write(head + entry.slices[0] if length else head)
             else:
-                self._write(head, entry, 0, length - 1)
+                self.write_span(head, entry, 0, length - 1)
         counters.hit_bytes += length
         sampler = shared.sampler
         sampler.left -= 1  # 30 ns; with one sample in hundreds that is all
@@ -274,7 +271,7 @@ class EdgeProtocol(Connection):
         entry.mark += 1
         self.shared.counters.hits += 1
         self._quiet_since = now
-        status, length = self._part(entry, facts, now)
+        status, length = self.write_part(entry, facts, now)
         self.shared.counters.hit_bytes += length
         sampler = self.shared.sampler
         sampler.left -= 1
@@ -293,61 +290,6 @@ class EdgeProtocol(Connection):
         log = self.shared.log
         assert log is not None
         log.hit(self._quiet_since, self._logged, target, status, length, int(ttl_s))
-
-    def _part(self, entry: Entry, facts: Facts, now: float) -> tuple[int, int]:
-        """Answer with less than the whole; return its status and the bytes of its body."""
-        wish, stored, transport = facts.wish, entry.stored, self.transport
-        # the two plainest of what `plan` decides, which takes 5 us
-        if type(wish) is bytes and wish == stored.etag and 200 <= stored.status < 300:
-            planned = NOT_MODIFIED
-        elif type(wish) is tuple and stored.status == 200 and wish[0] < entry.length:
-            first, last = wish[0], min(wish[1], entry.length - 1)
-            self._write(entry.partial_head(now, first, last), entry, first, last)
-            return 206, last - first + 1
-        else:
-            planned = plan(facts.request, stored, entry.length)
-        shape = planned.shape
-        if shape is Shape.NOT_MODIFIED:
-            transport.write(entry.not_modified_head(now))
-            return 304, 0
-        if shape is Shape.UNSATISFIABLE:
-            transport.write(entry.unsatisfiable_head(now))
-            return 416, 0
-        if shape is Shape.PART:
-            pieces = entry.pieces(planned.first, planned.last)
-            transport.writelines([entry.partial_head(now, planned.first, planned.last), *pieces])
-            return 206, planned.last - planned.first + 1
-        if shape is Shape.PARTS:
-            around = multipart(planned.spans, entry.length, stored.fields)
-            pieces = around.pieces(entry.pieces)
-            transport.writelines([entry.multipart_head(now, around), *pieces])
-            return 206, around.length
-        head = entry.hit_head(now)
-        if facts.method == b"HEAD":
-            transport.write(head)
-            return stored.status, 0
-        transport.writelines([head, *entry.pieces(0, entry.length - 1)])
-        return stored.status, entry.length
-
-    def _write(self, head: bytes, entry: Entry, first: int, last: int) -> None:
-        """Write an answer with these bytes of a body: past the transport if that pays."""
-        transport, size = self.transport, last - first + 1
-        if size >= DIRECT_BYTES_MIN and entry.length >= SLICE_BYTES and self._scheme == b"http":
-            number, at = divmod(first, SLICE_BYTES)
-            held = entry.slice(number)
-            if type(held) is Slot:
-                if not transport.get_write_buffer_size():
-                    to = self._socket or self.socket()
-                    if at + size > SLICE_BYTES:
-                        left = send(to, head, entry.pieces(first, last), at)
-                    else:
-                        left = send_part(to, head, (held, at, size))
-                    if left:
-                        transport.writelines(left)
-                    return
-            else:
-                self.shared.memory.hot.taken = entry, number
-        transport.writelines([head, *entry.pieces(first, last)])
 
     # the way of a miss
 
