@@ -214,7 +214,11 @@ def _read_as_first_version(report: dict[str, Value], byte_range: str) -> None:
     """Paths are percent-encoded (CTA-5004 §3.1), and a range stands apart from its path."""
     told = report.get("next_objects", ())
     assert isinstance(told, tuple)
-    nexts = [NextObject(_decoded(path), span) for path, span in told if isinstance(span, str)]
+    nexts = [
+        NextObject(_decoded(each.path), each.byte_range)
+        for each in told
+        if isinstance(each, NextObject)
+    ]
     if byte_range and not nexts:
         nexts = [NextObject("", byte_range)]
     elif byte_range and len(nexts) == 1 and not nexts[0].byte_range:
@@ -223,8 +227,8 @@ def _read_as_first_version(report: dict[str, Value], byte_range: str) -> None:
         report["next_objects"] = tuple(nexts)
 
 
-def _decoded(path: object) -> str:
-    return unquote_to_bytes(str(path)).decode("utf-8", "replace")
+def _decoded(path: str) -> str:
+    return unquote_to_bytes(path).decode("utf-8", "replace")
 
 
 def _value(short: str, kind: Kind, item: Item) -> Value | None:

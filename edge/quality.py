@@ -17,6 +17,7 @@ PEOPLE_MIN: Final = 5  # sessions behind each number that is shown
 THROUGHPUT_KBPS: Final = (250, 500, 1000, 2000, 4000, 8000, 16_000, 32_000, 64_000)
 BUFFER_MS: Final = (0, 500, 1000, 2000, 4000, 8000, 16_000, 32_000, 64_000)
 START_MS: Final = (100, 200, 400, 800, 1600, 3200, 6400, 12_800)
+STARVED_MS_MAX: Final = 60_000  # that one report counts for: nobody waits longer
 BOUNDS: Final[Mapping[str, tuple[int, ...]]] = {
     "measured_throughput_kbps": THROUGHPUT_KBPS,
     "buffer_length_ms": BUFFER_MS,
@@ -63,7 +64,8 @@ class Cell:
         self.reports += weight
         if report.get("buffer_starvation") is True:
             self.starved += weight
-        self.starved_ms += weight * (number(report, "buffer_starvation_ms") or 0)
+        waited_ms = number(report, "buffer_starvation_ms") or 0
+        self.starved_ms += weight * min(waited_ms, STARVED_MS_MAX)
         for name, bounds in BOUNDS.items():
             value = number(report, name)
             if value is not None and not left_out.get(name):

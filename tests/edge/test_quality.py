@@ -12,6 +12,7 @@ from edge.quality import (
     HOURS_MAX,
     PEOPLE_MIN,
     REGIONS_MAX,
+    STARVED_MS_MAX,
     THROUGHPUT_KBPS,
     Cell,
     Heard,
@@ -174,3 +175,10 @@ def test_a_start_is_no_empty_buffer_and_no_slow_line(text, throughputs, buffers)
     assert sum(cell.histograms["measured_throughput_kbps"]) == throughputs
     assert sum(cell.histograms["buffer_length_ms"]) == buffers
     assert cell.reports == 1
+
+
+def test_one_report_does_not_outweigh_all_others():
+    cell = Cell()
+    cell.hear(heard("bs,bsd=999999999999999,mtp=999999999999999"))
+    assert cell.starved_ms == STARVED_MS_MAX
+    assert cell.histograms["measured_throughput_kbps"][-1] == 1.0
