@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import pytest
 from typer.testing import CliRunner
 
 from amaro.cli import app
@@ -30,6 +31,11 @@ async def script(asked, writer):
 def ask(node, story, number, **fields):
     told = f"/v/{story}/1.m4s?CMCD=bl%3D4000%2Cmtp%3D5000%2Csid%3D%22{number}%22"
     node.get(told, headers={"User-Agent": PHONE} | fields)
+
+
+def near(share):
+    """A share, but for what has decayed since the first requests on a slow machine."""
+    return pytest.approx(share, abs=0.03)
 
 
 def popular(node, query=""):
@@ -56,7 +62,7 @@ def check(node):
     def heard():
         said = popular(node)
         rates = {each["story"]: each["share"] for each in said["top"]}
-        return rates == {FIRST: round(12 / 21, 4), SECOND: round(9 / 21, 4)}
+        return rates == {FIRST: near(12 / 21), SECOND: near(9 / 21)}
 
     eventually(heard, "all requests are heard")
     said = popular(node, "?region=north&limit=1")
@@ -90,10 +96,10 @@ def check_top(node):
     assert (done.exit_code, said["edges"], said["missing"]) == (0, 1, [])
     found = {each["region"]: each for each in said["regions"]}
     assert [story["story"] for story in found["north"]["top"]] == [FIRST]
-    assert found["north"]["top"][0]["share"] == round(12 / 18, 4)
+    assert found["north"]["top"][0]["share"] == near(12 / 18)
     assert [story["story"] for story in found["de"]["top"]] == [SECOND]
     twice = amaro_top("--admin", node.admin_url, "--admin", node.admin_url, "--json")
-    assert json.loads(twice.stdout)["regions"][0]["top"][0]["share"] == round(12 / 18, 4)
+    assert json.loads(twice.stdout)["regions"][0]["top"][0]["share"] == near(12 / 18)
     shown = amaro_top("--admin", node.admin_url, "--region", "de").stdout
     assert SECOND in shown
     assert FIRST not in shown
