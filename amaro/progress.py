@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
     from amaro.services import ServicePlan, Site
 
-PAGES: Final = (("Watch", "/"), ("Upload", "/upload"))  # what a person opens first
+PAGES: Final = (  # what a person opens first
+    ("Watch", "/"),
+    ("Upload", "/upload"),
+    ("Popular", "/popular"),
+)
 
 
 @dataclass(frozen=True, slots=True)
