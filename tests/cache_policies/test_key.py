@@ -1,17 +1,24 @@
-"""Two targets share a key only when they differ by CMCD alone."""
+"""Two targets share a key only when they differ by access token and CMCD alone."""
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cache_policies.key import cache_key, normalise
+from cache_policies.key import TOKEN_BYTES_MIN, cache_key, normalise, split_token
 
+TOKEN = b"c8fDuZRn-42pB1jwYLJWJWEgMTc5NTI1NTI2_CAw"
 PARTS = st.sampled_from(
     [b"CMCD=", b"CMCD=bl%3D100%2Cbr%3D2", b"CMCD", b"cmcd=1", b"XCMCD=1", b"a=1", b"a=CMCD=1", b""]
 )
 TARGETS = st.builds(
     lambda path, parts: path if parts is None else path + b"?" + b"&".join(parts),
-    st.sampled_from([b"/", b"/v/a.m4s", b"/CMCD=1", b"/v/%2e%2E/a", b"*", b"/a;CMCD=1"]),
+    st.sampled_from(
+        [
+            *(b"/", b"/v/a.m4s", b"/CMCD=1", b"/v/%2e%2E/a", b"*", b"/a;CMCD=1", b"/~a/b"),
+            *(b"/~" + TOKEN, b"/~" + TOKEN + b"/v/a.m4s", b"/v/~" + TOKEN + b"/a"),
+            b"/~" + TOKEN + b"/~" + TOKEN + b"/",
+        ]
+    ),
     st.none() | st.lists(PARTS | st.text("CMD=&?aé", max_size=9).map(str.encode), max_size=5),
 )
 
@@ -41,8 +48,40 @@ def test_normalise(target, path_key, cmcd):
     assert normalise(target) == (b"", path_key, cmcd)
 
 
-def without_cmcd(target: bytes) -> tuple[bytes, list[bytes] | None]:
-    """The readable definition: what remains of a target once CMCD parameters are taken away."""
+@pytest.mark.parametrize(
+    ("target", "token", "path_key", "cmcd"),
+    [
+        (b"/~%b/a.m4s" % TOKEN, TOKEN, b"/a.m4s", b""),
+        (b"/~%b/" % TOKEN, TOKEN, b"/", b""),
+        (b"/~%b/a?x=1&CMCD=m" % TOKEN, TOKEN, b"/a?x=1", b"m"),
+        (b"/~%b/a?CMCD=m&x=1" % TOKEN, TOKEN, b"/a?x=1", b"m"),
+        (b"/~%b/~%b/a" % (TOKEN, TOKEN), TOKEN + b"/~" + TOKEN, b"/a", b""),
+        (b"/~%b/~b/a" % TOKEN, TOKEN, b"/~b/a", b""),
+        (b"/~%b//a" % TOKEN, TOKEN, b"//a", b""),
+        (b"/~%b/a" % TOKEN[:-1], b"", b"/~%b/a" % TOKEN[:-1], b""),  # somebody's home page
+        (b"/~%b" % TOKEN, b"", b"/~%b" % TOKEN, b""),
+        (b"/~%b?a=/" % TOKEN, b"", b"/~%b?a=/" % TOKEN, b""),
+        (b"/~%b%%2Fa" % TOKEN, b"", b"/~%b%%2Fa" % TOKEN, b""),
+        (b"/%%7E%b/a" % TOKEN, b"", b"/%%7E%b/a" % TOKEN, b""),
+        (b"//~%b/a" % TOKEN, b"", b"//~%b/a" % TOKEN, b""),
+        (b"/v/~%b/a" % TOKEN, b"", b"/v/~%b/a" % TOKEN, b""),
+        (b"/a?/~%b/" % TOKEN, b"", b"/a?/~%b/" % TOKEN, b""),
+    ],
+    ids=repr,
+)
+def test_a_token_is_no_part_of_the_key(target, token, path_key, cmcd):
+    assert normalise(target) == (token, path_key, cmcd)
+    assert split_token(target)[0] == token
+
+
+def test_a_token_is_longer_than_a_users_name():
+    assert len(TOKEN) == TOKEN_BYTES_MIN > 32
+
+
+def without_token_and_cmcd(target: bytes) -> tuple[bytes, list[bytes] | None]:
+    """The readable definition: what remains once a token and CMCD parameters are taken away."""
+    while target.startswith(b"/~" + TOKEN + b"/"):
+        target = target.removeprefix(b"/~" + TOKEN)
     path, mark, query = target.partition(b"?")
     kept = [part for part in query.split(b"&") if not part.startswith(b"CMCD=")] if mark else []
     return path, kept or None
@@ -56,9 +95,9 @@ def test_normalising_twice_changes_nothing(target):
 
 
 @given(TARGETS, TARGETS)
-def test_targets_share_a_key_only_when_they_differ_by_cmcd(one, other):
+def test_targets_share_a_key_only_when_they_differ_by_token_or_cmcd(one, other):
     same_key = normalise(one)[1] == normalise(other)[1]
-    assert same_key == (without_cmcd(one) == without_cmcd(other))
+    assert same_key == (without_token_and_cmcd(one) == without_token_and_cmcd(other))
 
 
 @pytest.mark.parametrize(
