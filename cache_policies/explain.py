@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from cache_policies.key import split_token
 from cache_policies.load import written
 from cache_policies.message import RequestHead, ResponseHead, end_to_end
 from cache_policies.policies import Choice, CompiledRule, Policies
@@ -62,6 +63,7 @@ def explain(
     policies: Policies, request: RequestHead, response: ResponseHead, now_wall: float
 ) -> Explanation:
     """Say what happens to a request that is answered with `response` at `now_wall`."""
+    request = replace(request, target=split_token(request.target)[1])
     matched = policies.matched(request, response)
     governing = policies.for_request(request)
     policy = policies.for_response(request, response)

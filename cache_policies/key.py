@@ -6,7 +6,7 @@ from typing import Final
 TOKEN_BYTES_MIN: Final = 40  # no user's home page, as /~somebody/, has a name as long
 
 _DEFAULT_PORT = {b"http": b":80", b"https": b":443"}
-_TOKEN: Final = rb"/~([A-Za-z0-9_-]{%d,}(?:/~[A-Za-z0-9_-]{%d,})*)(?=/)"
+_TOKEN: Final = rb"/~([A-Za-z0-9_-]{%d,}(?:/~[A-Za-z0-9_-]{%d,})*)(?=[/?]|\Z)"
 _TOKENS: Final = re.compile(_TOKEN % (TOKEN_BYTES_MIN, TOKEN_BYTES_MIN))
 
 
@@ -18,7 +18,10 @@ def split_token(target: bytes) -> tuple[bytes, bytes]:
     if target[:2] != b"/~":
         return b"", target
     found = _TOKENS.match(target)
-    return (found[1], target[found.end() :]) if found else (b"", target)
+    if found is None:
+        return b"", target
+    bare = target[found.end() :]
+    return found[1], bare if bare[:1] == b"/" else b"/" + bare
 
 
 def normalise(target: bytes) -> tuple[bytes, bytes, bytes]:

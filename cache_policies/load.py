@@ -21,7 +21,7 @@ EPOCH_BITS: Final = 48  # so that JavaScript and Prometheus, too, read it exactl
 
 _BEFORE_THE_RESPONSE: Final = (
     *("bypass", "query", "request_directives", "request_max_stale", "slices", "strip_request"),
-    "origin",
+    *("access", "origin"),
 )
 """Settings that are needed when nothing is known yet but the request."""
 
@@ -210,8 +210,9 @@ def _about(rule: Rule, no: int, source: Source) -> Iterator[Complaint]:
                 key, f"`{key}` is decided before there is a response: do not match on `{late[0]}`"
             )
     asked = sorted(matched.intersection(("method", "request_fields")))
-    if asked and "query" in named:
-        yield complaint("query", f"`query` may depend on host and path only, not on `{asked[0]}`")
+    if asked:
+        for key in sorted(named.intersection(("access", "query"))):
+            yield complaint(key, f"`{key}` may depend on host and path only, not on `{asked[0]}`")
     if asked and "bypass" in named and not settings.bypass:
         yield complaint(
             "bypass", f"only `bypass: true` may depend on `{asked[0]}`: match on what to bypass"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _PORT = re.compile(rb":\d*\Z")
 _SLASHES = re.compile(rb"/{2,}")
+_DECODED_MAX = 3  # times: nobody decodes more often
 
 
 def is_plain(path: bytes) -> bool:
@@ -45,6 +46,21 @@ def literal_path(target: bytes) -> bytes:
         return path
     segments = path.split(b"/")
     return _without_dots([unquote_to_bytes(each).replace(b"/", b"%2F") for each in segments])
+
+
+def widest_path(target: bytes) -> bytes:
+    """Return a target's path for who decodes again and again, and drops parameters of segments.
+
+    Where a path must not be reached, even such readers are thought of.
+    """
+    path = target.partition(b"?")[0]
+    if is_plain(path) and b"\\" not in path and b";" not in path:
+        return path
+    for _ in range(_DECODED_MAX):
+        path = unquote_to_bytes(path)
+    segments = path.partition(b"\0")[0].replace(b"\\", b"/").split(b"/")
+    plain = b"/".join([segment.partition(b";")[0] for segment in segments])
+    return _without_dots(_SLASHES.sub(b"/", plain).split(b"/"))
 
 
 def _without_dots(segments: Sequence[bytes]) -> bytes:

@@ -15,6 +15,7 @@ from cache_policies.match import (
     literal_path,
     plain_host,
     plain_path,
+    widest_path,
 )
 from cache_policies.message import Fields, RequestHead, ResponseHead
 from cache_policies.policy import CachePolicy
@@ -99,6 +100,12 @@ class Policies:
             if "query" in rule.changes
         ]
         self.reduces = bool(self._queries)  # some rule says what of a query counts
+        self._gates: list[tuple[Conditions, bool]] = [
+            (rule.conditions, rule.changes["access"] == "signed")
+            for rule in reversed(self.rules)
+            if "access" in rule.changes
+        ]
+        self.guards = any(is_shut for _, is_shut in self._gates)  # some rule demands tokens
         self._slow = [
             rule.conditions
             for rule in self.rules
@@ -143,6 +150,21 @@ class Policies:
         places = (rule.conditions for rule in self.rules)
         return any(each.hold_at(host, path) != each.hold_at(host, other) for each in places)
 
+    def is_guarded(self, scheme: bytes, host: bytes, target: bytes) -> bool:
+        """Whether a target, without its token, needs one: as some reader of its path might see it.
+
+        Who decodes twice, or drops what follows a semicolon, opens no way around.
+        """
+        if not self.guards:
+            return False
+        name = plain_host(self.host(scheme, host))
+        readings = {plain_path(target), literal_path(target), widest_path(target)}
+        return any(self._is_shut(name, path) for path in readings)
+
+    def _is_shut(self, host: bytes, path: bytes) -> bool:
+        decided = (is_shut for conditions, is_shut in self._gates if conditions.hold_at(host, path))
+        return next(decided, False)
+
     def matched(
         self, request: RequestHead, response: ResponseHead | None = None
     ) -> tuple[int, ...]:
@@ -174,7 +196,10 @@ class Policies:
     def _governs(self, request: RequestHead, matched: tuple[int, ...]) -> CachePolicy:
         policy = self._fold(matched)
         if self.is_ambiguous(request):
-            return replace(policy, bypass=True, store=False)
+            policy = replace(policy, bypass=True, store=False)
+        if self.guards and not policy.signed:
+            guarded = self.is_guarded(request.scheme, request.host, request.target)
+            return replace(policy, signed=True) if guarded else policy
         return policy
 
     def _fold(self, matched: tuple[int, ...]) -> CachePolicy:
@@ -277,6 +302,8 @@ def cache_policy(made: Mapping[str, Any], epoch: int) -> CachePolicy:
         knobs["tags"] = tuple(each.encode() for each in made["tags"])
     if "tiers" in made:
         knobs["memory"], knobs["disk"] = ("memory" in made["tiers"], "disk" in made["tiers"])
+    if made.get("access") == "signed":
+        knobs["signed"] = True
     if made.get("heuristics") is False:
         knobs["heuristic_fraction"] = 0.0
     return CachePolicy(epoch=epoch, **knobs)

@@ -21,6 +21,7 @@ class CachePolicy:
     ignored_directives: frozenset[bytes] = frozenset()  # of the response's, as if never sent
     stripped_request: frozenset[bytes] = frozenset()  # fields neither judged nor forwarded
     stripped_response: frozenset[bytes] = frozenset()  # fields that players do not get
+    signed: bool = False  # a player needs a token for it
     # how long fresh
     ttl_s: float | None = None  # instead of what the response says; it must be storable anyway
     ttl_default_s: float | None = None  # where it says nothing, before any heuristic

@@ -181,6 +181,7 @@ class Settings(_Model):
     disk_after: Annotated[int, Field(ge=1, le=100)] | None = None
     slices: bool | None = None
     origin: Name | None = None
+    access: Literal["open", "signed"] | None = None
 
 
 class Rule(_Model):

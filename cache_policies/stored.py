@@ -48,6 +48,7 @@ class Stored:
     purge_sequence: int = 0  # the purge log's end when the fill began
     policy_epoch: int = 0
     stripped: frozenset[bytes] = frozenset()  # names of fields that players do not get
+    signed: bool = False  # no player gets it without a token
 
 
 def stored_response(
@@ -87,6 +88,7 @@ def stored_response(
         purge_sequence=purge_sequence,
         policy_epoch=policy.epoch,
         stripped=policy.stripped_response,
+        signed=policy.signed,
     )
 
 

@@ -15,7 +15,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from cache_policies.access_ring import RingError
 from cache_policies.complaints import PolicyFileError
+from edge.access_keys import AccessKeys
 from edge.admin_connection import AdminConnection
 from edge.gathering import LIMIT_MAX, Gathering
 from edge.orders import BODY_MAX_BYTES, OrderError, PurgeOrder, parse_order
@@ -29,6 +31,8 @@ UNAUTHORISED = {"WWW-Authenticate": "Bearer"}
 
 class Administered(Protocol):
     """What the admin listener needs of a node."""
+
+    access: AccessKeys
 
     @property
     def is_ready(self) -> bool: ...
@@ -64,6 +68,9 @@ def admin_app(node: Administered, token: str) -> Starlette:
     async def popular(request: Request) -> Response:
         return await _ranked(node.gathering, request)
 
+    async def access(_request: Request) -> Response:
+        return await _keys_read(node)
+
     async def metrics(_request: Request) -> Response:
         return Response(await node.metrics(), media_type="text/plain; version=0.0.4")
 
@@ -82,6 +89,7 @@ def admin_app(node: Administered, token: str) -> Starlette:
             Route("/popular", _guarded(popular, token)),
             Route("/policies", _guarded(policies, token)),
             Route("/policies", _guarded(put_policies, token), methods=["PUT", "POST"]),
+            Route("/access", _guarded(access, token), methods=["POST"]),
             Route("/metrics", metrics),
             Route("/.amaro/live", live),
             Route("/.amaro/ready", ready),
@@ -114,6 +122,15 @@ async def _ranked(gathering: Gathering, request: Request) -> Response:
         return JSONResponse({"error": f"want a limit from 1 to {LIMIT_MAX}"}, 400)
     told = await gathering.popular(asked.get("region"), limit)
     return JSONResponse(told | gathering.counts() if "counts" in asked else told)
+
+
+async def _keys_read(node: Administered) -> Response:
+    """The answer to a look at the access keys: which are in force now, never what they are."""
+    try:
+        taken = await node.access.look()
+    except RingError as error:
+        return JSONResponse({"error": str(error)}, 400)
+    return JSONResponse(taken.to_mapping(), 503 if taken.hanging else 200)
 
 
 def _guarded(handler: Handler, token: str) -> Handler:

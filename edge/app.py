@@ -6,16 +6,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from cache_policies.access import Denial
+from cache_policies.cache_status import CacheStatus, Forward
 from cache_policies.message import Fields, RequestHead
 from edge.accounts import Account, Accounts, Asking
 from edge.asking import Asked
 from edge.cycle import Message, Scope
-from edge.delivery import BODILESS, Answer, StoredBody
+from edge.delivery import BODILESS, Answer, StoredBody, of_error
+from edge.door import Door
 from edge.entry import NOT_FOR_PLAYERS
-from edge.errors import DownstreamError, EdgeError
+from edge.errors import DeniedError, DownstreamError, EdgeError
 from edge.exchange import Exchange
 from edge.forwarding import HOP, cleaned
-from edge.outcome import failed
+from edge.outcome import failed, refused
 from edge.server_timing import Trace, asks_for_trace, server_timing
 from edge.settings import Limits
 
@@ -96,6 +99,13 @@ class EdgeApp:
             told["target"],
             cleaned(fields),
         )
+        if self._exchange.door is not None:
+            admitted = self._admitted(self._exchange.door, request, self._client(scope))
+            if isinstance(admitted, Denial):
+                if told["reader"] is not None:
+                    told["reader"].close()
+                return _denied(admitted)
+            request = replace(request, target=admitted)
         length = told["body_length"]
         body = None if length == 0 else self._body(receive)
         asked = _peers_asked(fields) if told["peer"] else Asked(client=self._client(scope))
@@ -112,6 +122,12 @@ class EdgeApp:
             return answer
         asked = replace(asked, body=body, body_length=length, trace=trace, early=told["early"])
         return await self._exchange.answer(request, asked, told["reader"])
+
+    def _admitted(self, door: Door, request: RequestHead, client: bytes) -> bytes | Denial:
+        """What is asked for, without its token, or why it is not given."""
+        exchange = self._exchange
+        exchange.catch_up()  # other rules may be in force
+        return door.admit(exchange.filler.in_force.policies, request, client)
 
     def _asking(self, scope: Scope) -> Asking:
         """What a line of the log says of the request."""
@@ -196,6 +212,15 @@ def _peers_asked(fields: Fields) -> Asked:
     said = dict(fields)
     client = said.get(FOR, b"unknown")
     return Asked(client=client, direct=True, sequence=int(said.get(HOP, b"0")))
+
+
+def _denied(denial: Denial) -> Answer:
+    """The answer to who has no token for what it wants; pages, too, may read why."""
+    says = CacheStatus(forward=Forward.REQUEST, detail=denial.value)
+    answer = of_error(DeniedError(denial.value), says)
+    answer.fields = (*answer.fields, (b"access-control-allow-origin", b"*"))
+    answer.outcome = refused(denial.value)
+    return answer
 
 
 def _text(status: int, text: bytes) -> Answer:

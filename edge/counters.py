@@ -92,6 +92,7 @@ GAUGES: Final[dict[str, tuple[str, dict[str, str], str]]] = {
     "objects": ("amaro_edge_memory_objects", {}, "Entries in memory"),
     "used_bytes": ("amaro_edge_memory_bytes", {}, "Bytes that count against the memory budget"),
     "budget_bytes": ("amaro_edge_memory_budget_bytes", {}, "The memory budget"),
+    "tokens_known": ("amaro_edge_access_tokens", {}, "Access tokens that are remembered"),
     "fills_running": ("amaro_edge_fills_running", {}, "Fills in progress"),
     **EVICTION_GAUGES,
     "loop_stall_max_s": (

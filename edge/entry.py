@@ -105,6 +105,7 @@ class Entry(Evictable):
         "fresh_until",
         "key",
         "length",
+        "signed",
         "slices",
     )
 
@@ -159,6 +160,7 @@ class Entry(Evictable):
         """Take a new head for the same body (RFC 9111 §4.3.4)."""
         # what the hit path compares: below it, the entry answers with no further judgement
         self.fresh_until = 0.0 if stored.no_cache else fresh_until_mono(stored)
+        self.signed = stored.signed
         shown = player_fields(stored.fields, stored.stripped)
         length = b"" if stored.status == 204 else b"content-length: %d\r\n" % self.length
         self._head_200 = STATUS_LINES[stored.status] + field_block(shown) + length

@@ -58,6 +58,12 @@ class DownstreamError(EdgeError):
     status = 400
 
 
+class DeniedError(DownstreamError):
+    """The player has no token that opens what it wants."""
+
+    status = 403
+
+
 class StorageError(EdgeError):
     """A lower tier could not give what it holds: a miss, never an answer."""
 

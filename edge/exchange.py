@@ -18,6 +18,7 @@ from edge.asking import SERVER_ERRORS, Asked, Received
 from edge.collapse import Fill, FillReader, Phase, personal
 from edge.counters import Counters
 from edge.delivery import Answer, lacks, of_error, of_fill, of_response, of_stored
+from edge.door import Door
 from edge.entry import Entry
 from edge.errors import EdgeError, NotCachedError, RefusedError, UnvalidatedError
 from edge.fetch import Response
@@ -44,6 +45,7 @@ class Exchange:
     counters: Counters  # of those who ask: players, or peers
     catch_up: Callable[[], int]  # applies published purges, returns the last one's number
     invalidating: Invalidating
+    door: Door | None  # that players come through, and peers do not
 
     @property
     def stored(self) -> StandingIn:

@@ -14,6 +14,7 @@ from edge.asking import Asked
 from edge.body import Piece
 from edge.collapse import Fill, FillReader, Phase
 from edge.delivery import BODILESS
+from edge.door import MARK, Door, opens_anyhow
 from edge.entry import Entry, early_head
 from edge.filling import Filler
 from edge.forwarding import cleaned
@@ -46,6 +47,7 @@ class Following:
     tasks: Tasks
     accounts: Accounts
     purges: PurgeFollower
+    door: Door
 
     def of(self, player: Followed, target: bytes, facts: Facts) -> "Follower | None":
         """A follower for a request without conditions; None when only the app can answer it."""
@@ -56,9 +58,18 @@ class Following:
         if fills.waiting >= limits.waiters_max:
             return None
         policies = filler.in_force.policies
-        if (policies.rules or policies.aliases) and self._is_for_the_app(target, facts):
+        bare, opened = target, False
+        if target[:2] == MARK:
+            looked = self.door.look(target, facts, player.address, monotonic())
+            if looked is None:
+                return None
+            bare, opened = looked[0], looked[1] is not None
+            if opened and not opens_anyhow(bare, opened):
+                return None
+        has_rules = policies.rules or policies.aliases
+        if has_rules and self._is_for_the_app(bare, facts, opened=opened):
             return None
-        target_keyed = policies.reduced(facts.host, normalise(target)[1])
+        target_keyed = policies.reduced(facts.host, normalise(bare)[1])
         key = facts.prefix + target_keyed
         found = memory.index.get(key)
         if isinstance(found, Entry):
@@ -83,7 +94,7 @@ class Following:
         self.tasks.start(filler.run(fill, asked))
         return follower
 
-    def _is_for_the_app(self, target: bytes, facts: Facts) -> bool:
+    def _is_for_the_app(self, target: bytes, facts: Facts, *, opened: bool) -> bool:
         """Whether rules have the request go past the cache, or reach an origin with less in it."""
         asked = RequestHead(b"GET", facts.scheme, facts.host, target, cleaned(facts.fields))
         policies = self.filler.in_force.policies
@@ -91,6 +102,8 @@ class Following:
             return True  # an alias
         policy = policies.for_request(asked)
         stripped = policy.stripped_request
+        if policy.signed and not opened:
+            return True
         return policy.bypass or any(name in stripped for name, _ in asked.fields)
 
 

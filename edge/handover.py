@@ -35,6 +35,7 @@ class Handover:
     peer_dir: Path | None  # where worker N listens on `N.sock`; None when it is alone
     pems: tuple[Pem, ...] = ()  # of a node that serves TLS
     log_id: bytes = bytes(8)  # of the purge log that the page counts in
+    ring: str | None = None  # of access keys, as it is written; never logged
     policies: dict[str, Any] | None = None  # `PolicyFile.to_mapping` of the rules in force
 
 
@@ -48,6 +49,7 @@ def hand_over(control: socket.socket, given: Handover) -> None:
         "log_id": given.log_id.hex(),
         "supervisor": os.getpid(),
         "policies": given.policies,
+        "ring": given.ring,
     }
     line = json.dumps(message, ensure_ascii=False).encode() + b"\n"
     socket.send_fds(control, [line], [given.page.fd, given.listener.fileno()])
@@ -82,6 +84,7 @@ def adopt(stdin: int = 0) -> tuple[Handover, socket.socket]:
         pems=tuple(Pem(*pem) for pem in message["pems"]),
         log_id=bytes.fromhex(message["log_id"]),
         policies=message["policies"],
+        ring=message["ring"],
     )
     return given, control
 

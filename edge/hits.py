@@ -6,6 +6,7 @@ from typing import NamedTuple
 from cache_policies.key import normalise
 from edge.body import Piece
 from edge.delivery import Shape, lacks, plan
+from edge.door import MARK, Holder, opens_anyhow
 from edge.entry import Entry
 from edge.heads import Facts, is_target
 from edge.memory import Variants
@@ -22,7 +23,9 @@ class Hit(NamedTuple):
     length: int
 
 
-def look_up(shared: Shared, target: bytes, facts: Facts, now: float) -> Entry | None:
+def look_up(
+    shared: Shared, target: bytes, facts: Facts, player: Holder, now: float
+) -> Entry | None:
     """The fresh entry that answers a plain request, after all purges that were published."""
     follower = shared.follower
     if follower.epoch_word[0] != follower.word:
@@ -30,6 +33,16 @@ def look_up(shared: Shared, target: bytes, facts: Facts, now: float) -> Entry | 
         follower.catch_up()
         if shared.lines is not lines:
             return None  # other policies read this request in another way, perhaps
+    bare: bytes | None = target
+    if shared.door is not None and target[:2] == MARK:
+        bare = shared.door.enter(target, facts, player, now)
+    return None if bare is None else _fresh(shared, bare, facts, now, opened=bare is not target)
+
+
+def _fresh(
+    shared: Shared, target: bytes, facts: Facts, now: float, *, opened: bool
+) -> Entry | None:
+    """The fresh entry of a target without a token, which one has `opened` or not."""
     if b"CMCD=" in target:
         if not is_target(target):
             return None
@@ -39,7 +52,9 @@ def look_up(shared: Shared, target: bytes, facts: Facts, now: float) -> Entry | 
         entry = entry.entries.get(facts.variant(entry.vary))
     if entry is None and shared.policies.reduces:
         reduced = shared.policies.reduced(facts.host, target)
-        return look_up(shared, reduced, facts, now) if reduced != target else None
+        return _fresh(shared, reduced, facts, now, opened=opened) if reduced != target else None
+    if isinstance(entry, Entry) and entry.signed is not opened and not opens_anyhow(target, opened):
+        return None
     if isinstance(entry, SlicedEntry):
         wanted = facts.selecting and now < entry.part_until
         return entry if wanted and not lacks(entry, facts.request) else None

@@ -16,6 +16,7 @@ from uvicorn.protocols.utils import get_local_addr, get_remote_addr
 from uvicorn.server import ServerState
 
 from edge import frames
+from edge.door import Known
 from edge.frames import FloodError, Incoming, WindowError
 from edge.heads import Facts, joined_cookies
 from edge.hits import Hit, look_up, part_of
@@ -40,6 +41,8 @@ class Http2Protocol:
 
     shared: Shared
     blocks: Blocks
+    known: Known | None = None  # the token of the last request that had one
+    known_facts: Facts | None = None  # and what it came with
 
     def __init__(
         self,
@@ -224,7 +227,7 @@ class Http2Protocol:
             return
         shared = self.shared
         lines, facts = shared.lines, self._plain_facts(event)
-        entry = None if facts is None else look_up(shared, event.target, facts, now)
+        entry = None if facts is None else look_up(shared, event.target, facts, self, now)
         if facts is None or entry is None:
             self._slow(event, facts if shared.lines is lines else None, window, now)
             return

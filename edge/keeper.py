@@ -112,6 +112,22 @@ class Keeper:
         except ConnectionError:
             pass  # the next one gets them when it starts
 
+    async def open_with(self, ring: str) -> bool:
+        """Have the worker, and those after it, use these access keys; say whether none goes on
+        without them."""
+        self._given = replace(self._given, ring=ring)
+        if not self._is_told:
+            return True  # the next one begins with them
+        try:
+            async with asyncio.timeout(self._settings.limits.purge_ack_s):
+                await first(self.serving, self.gone)
+                await self.ask("access", ring, limit_s=None)
+        except TimeoutError:
+            return False
+        except ConnectionError:
+            pass
+        return True
+
     def may_follow(self, epoch: int) -> bool:
         """Say whether a switch to these policies leaves no worker here behind."""
         return not self._is_told or epoch == self._prepared

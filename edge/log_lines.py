@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
+from cache_policies.key import TOKEN_BYTES_MIN, split_token
+
 PATH_BYTES_MAX: Final = 2048  # of a line; what is longer ends in "..."
 NETWORK_BITS: Final = {4: 24, 6: 48}  # what is left of a player's address
 _PLAIN: Final = re.compile(rb"[\x20\x21\x23-\x5b\x5d-\x7e]*")  # what JSON text needs no escape for
@@ -13,6 +15,7 @@ _MASKED: Final = re.compile(
     rb"token|sig|secret|auth|pass|pwd|key|jwt|cred|session|hdnts|hdnea|hmac|code|otp|md5|hash",
     re.IGNORECASE,
 )
+_TOKEN: Final = re.compile(rb"/~[A-Za-z0-9_-]{%d,}" % TOKEN_BYTES_MIN)  # where none should be
 _BETWEEN: Final = re.compile(rb"([&;])")  # parameters; some origins take `;` for `&`
 
 
@@ -97,6 +100,8 @@ def network(address: bytes) -> bytes:
 
 def path_text(target: bytes) -> bytes:
     """A request target as JSON text, without the values of parameters that could be secrets."""
+    if b"~" in target:
+        target = _TOKEN.sub(b"/~-", split_token(target)[1])
     if b"?" in target:
         target = masked(target)
     if len(target) > PATH_BYTES_MAX:

@@ -15,6 +15,11 @@ NODE_COUNTERS: Final[dict[str, Row]] = {
         "Changes of certificates by what came of them",
     ),
     "certificates_refused": ("amaro_edge_certificates_total", {"result": "refused"}, ""),
+    "access_renewed": (
+        *("amaro_edge_access_keys_total", {"result": "in-force"}),
+        "Changes of access keys by what came of them",
+    ),
+    "access_refused": ("amaro_edge_access_keys_total", {"result": "refused"}, ""),
     "policies_switched": (
         *("amaro_edge_policies_total", {"result": "in-force"}),
         "New policies by what came of them",

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from edge.access_keys import AccessKeys
 from edge.admin import admin_app, serving
 from edge.disk_keeper import DiskKeeper, caught_up
 from edge.gathering import Gathering
@@ -33,29 +34,16 @@ from edge.purges import Purge, PurgePage
 from edge.receipts import Receipt
 from edge.renewal import Renewal
 from edge.settings import EdgeSettings
+from edge.start_files import Files
 from edge.switching import PolicySwitch, Switched
-from edge.tls import Pem, read_pairs
+from edge.tls import Pem
 
 if TYPE_CHECKING:
-    from cache_policies.load import PolicyFile
     from edge.purge_feed import PurgeFeed
 
 log = logging.getLogger("edge.node")
 
 WORKER_COMMAND: Final = (sys.executable, "-m", "edge.worker")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Files:
-    """What was read from the files that the settings name."""
-
-    pems: tuple[Pem, ...] = ()
-    policies: PolicyFile | None = None
-
-    @classmethod
-    def read(cls, settings: EdgeSettings) -> Files:
-        """Read them. Raises CertificateError or PolicyFileError."""
-        return cls(pems=read_pairs(settings.tls), policies=_read_rules(settings))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +91,9 @@ class Node:
         self.renewal = Renewal(settings.tls, self._renew)
         log_id = os.urandom(8) if disk is None else disk.log_id
         self.gathering = Gathering(self._ask_all)
-        worker_settings = replace(settings, limits=settings.limits.share(settings.workers))
+        self.access = AccessKeys(settings.access_keys, files.ring, self._open_with)
+        limits = settings.limits.share(settings.workers)
+        worker_settings = replace(settings, limits=limits, access_ring="")
         self._keepers = [
             Keeper(
                 Handover(
@@ -114,6 +104,7 @@ class Node:
                     peer_dir=holdings.peer_dir,
                     pems=files.pems,
                     log_id=log_id,
+                    ring=files.ring,
                     policies=None if files.policies is None else files.policies.to_mapping(),
                 ),
                 command,
@@ -135,6 +126,7 @@ class Node:
                 tasks.create_task(self._watch()),
                 tasks.create_task(probe_for_all(self._keepers, self.settings)),
                 tasks.create_task(self.gathering.run()),
+                tasks.create_task(self.access.run()),
             ]
             if self.settings.policies is not None:
                 watching.append(tasks.create_task(self._reread_policies(self.settings.policies)))
@@ -170,8 +162,9 @@ class Node:
         self._stopping.set()
 
     def reload(self) -> None:
-        """Read certificates and policies anew; those that are broken change nothing."""
+        """Read certificates, policies and keys anew; those that are broken change nothing."""
         self.renewal.ask()
+        self.access.ask()
         self._reread.set()
 
     def kill(self) -> None:
@@ -249,6 +242,8 @@ class Node:
             "restarts": sum(keeper.restarts for keeper in self._keepers),
             "certificates_renewed": self.renewal.renewed,
             "certificates_refused": self.renewal.refused,
+            "access_renewed": self.access.renewed,
+            "access_refused": self.access.refused,
             "policies_switched": self.policies.switched,
             "policies_refused": self.policies.refused,
             "policy_epoch": self.policies.policies.epoch,
@@ -282,6 +277,7 @@ class Node:
             "sequence": self.page.epoch(),
             "policies": self.policies.policies.name or None,
             "policy_epoch": self.policies.policies.epoch,
+            "access": self.access.status(),
             "disk": None if self._disk is None else self._disk.status(),
             "workers": [
                 {
@@ -316,6 +312,11 @@ class Node:
     async def _renew(self, pems: tuple[Pem, ...]) -> None:
         """Give certificates to every worker, and to those that will be started."""
         await asyncio.gather(*(keeper.renew(pems) for keeper in self._keepers))
+
+    async def _open_with(self, ring: str) -> tuple[int, ...]:
+        """Give access keys to every worker, and to those that will be started."""
+        done = await asyncio.gather(*(keeper.open_with(ring) for keeper in self._keepers))
+        return tuple(number for number, is_done in enumerate(done) if not is_done)
 
     async def _reread_policies(self, name: str) -> None:
         while True:
@@ -387,14 +388,6 @@ async def serve(
                     await feed.close()
             if failure is not None:
                 raise failure
-
-
-def _read_rules(settings: EdgeSettings) -> PolicyFile | None:
-    if settings.policies is None:
-        return None
-    from edge.policy_file import read_rules  # noqa: PLC0415 pydantic: a bare edge needs none
-
-    return read_rules(settings.policies, settings.group_names)
 
 
 def _close_all(listeners: Sequence[socket.socket]) -> None:

@@ -12,6 +12,7 @@ from cache_policies.key import normalise
 from edge.answering import Answering
 from edge.cycle import Cycle
 from edge.delivery import lacks
+from edge.door import MARK, Known, opens_anyhow
 from edge.entry import Entry
 from edge.following import Follower
 from edge.heads import (
@@ -46,6 +47,8 @@ class EdgeProtocol(Answering):
     """One connection, and what is asked on it."""
 
     chunks = True  # it can frame a body whose length is not known
+    known: Known | None = None  # the token of the last request that had one
+    known_facts: Facts | None = None  # and what it came with
     _body: RequestBody | None = None  # whose bytes come next
     _facts: Facts | None = None  # of the last plain head here
     _logged = b""  # what each line of the log says of who asks
@@ -205,12 +208,13 @@ class EdgeProtocol(Answering):
             return True
         return self.shared.lines is known and self._follow(target, facts)
 
-    def _hit(  # noqa: PLR0912 a call costs more than a branch
-        self, target: bytes, facts: Facts, asked: bytes = b""
+    def _hit(  # noqa: C901, PLR0912 a call costs more than a branch
+        self, target: bytes, facts: Facts, opened: bool = False, asked: bytes = b""
     ) -> bool:
         """Answer from memory, if that is all it takes; everything a hit does is in here.
 
-        `asked` is the target that was sent, where this is less.
+        `opened` says that a token has been taken off the target, which opens it; `asked` is the
+        target without it, where rules left less of it.
         """
         shared = self.shared
         follower = shared.follower
@@ -219,6 +223,12 @@ class EdgeProtocol(Answering):
             follower.catch_up()
             if shared.lines is not lines:
                 return False  # other policies read this head in another way, perhaps
+        now = monotonic()
+        if shared.door is not None and target[:2] == MARK:
+            bare = shared.door.enter(target, facts, self, now)
+            if bare is None:
+                return False
+            opened, target = bare is not target, bare
         key = target
         if b"CMCD=" in target:
             if not is_target(target):
@@ -229,8 +239,9 @@ class EdgeProtocol(Answering):
         if type(entry) is Variants:
             entry = entry.entries.get(facts.variant(entry.vary))
         if entry is None:
-            return shared.policies.reduces and self._hit_reduced(target, facts)
-        now = monotonic()
+            return shared.policies.reduces and self._hit_reduced(target, facts, opened)
+        if entry.signed is not opened and not opens_anyhow(target, opened):  # type: ignore[union-attr]
+            return False
         if now >= entry.fresh_until:  # type: ignore[union-attr]
             return type(entry) is SlicedEntry and self._hit_slices(
                 entry, facts, asked or target, now
@@ -259,10 +270,10 @@ class EdgeProtocol(Answering):
             self._log(asked or target, facts, (entry.fresh_until - now, status, length))
         return True
 
-    def _hit_reduced(self, target: bytes, facts: Facts) -> bool:
+    def _hit_reduced(self, target: bytes, facts: Facts, opened: bool) -> bool:
         """Look again for what rules leave of the query; what was sent is not stored as it is."""
         reduced = self.shared.policies.reduced(facts.host, target)
-        return reduced != target and self._hit(reduced, facts, target)
+        return reduced != target and self._hit(reduced, facts, opened, target)
 
     def _hit_slices(self, entry: SlicedEntry, facts: Facts, target: bytes, now: float) -> bool:
         """Answer with slices, if all that it takes are there."""

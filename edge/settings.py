@@ -70,6 +70,7 @@ class Limits:
     memory_wait_s: float = 5.0  # a fill waits this long for memory that slow readers hold
     waiters_max: int = 16_384  # over all fills
     object_max_bytes: int = 1 * GIB  # larger bodies pass through, unstored
+    tokens_max: int = 65_536  # access tokens remembered as verified
     uncacheable_max: int = 65_536  # keys remembered as not worth waiting for
     uncacheable_s: float = 120.0
 
@@ -105,6 +106,7 @@ _SHARED: Final = (
     "handshakes_max",
     "invalidations_max",
     "redis_waits_max",
+    "tokens_max",
     "uncacheable_max",
     "upstream_connections_max",
     "waiters_max",
@@ -138,6 +140,8 @@ class EdgeSettings:
     trusted_proxies: tuple[str, ...] = ()  # networks whose hosts say truly for whom they ask
     tls: tuple[CertificatePair, ...] = ()  # players connect over TLS where there is one
     policies: str | None = None  # a policy file's name
+    access_keys: str | None = None  # the file of a ring's name
+    access_ring: str = field(default="", repr=False)  # a ring itself, where there is no file
     limits: Limits = field(default_factory=Limits)
 
     @property

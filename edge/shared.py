@@ -1,6 +1,7 @@
 """What all connections of one listener share."""
 
 from edge.accounts import Accounts
+from edge.door import Door
 from edge.following import Following
 from edge.heads import KnownLines
 from edge.purges import PurgeFollower
@@ -14,6 +15,7 @@ class Shared:
         "accounts",
         "clients",
         "counters",
+        "door",
         "follower",
         "following",
         "has_hits",
@@ -47,6 +49,9 @@ class Shared:
         self.clients = accounts.clients
         self.policies = following.filler.in_force.policies
         self.lines = KnownLines(self.policies)
+        self.door: Door | None = None  # that plain hits come through; without keys it is open
+        if not peers and following.door.ring is not None:
+            self.door = following.door
         self.peers = peers  # these connections come from other workers of this node
         self.has_hits = not peers  # what is answered in memory needs no app
         self.is_draining = False  # every answer is its connection's last one

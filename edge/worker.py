@@ -21,6 +21,7 @@ from edge.clients import ClientCounts, TrustedProxies
 from edge.collapse import Fills, Uncacheable
 from edge.control import Answers, ControlLine
 from edge.counters import Counters
+from edge.door import Door
 from edge.eviction_gauges import eviction_values
 from edge.exchange import Exchange
 from edge.fetch import FillClient
@@ -77,6 +78,8 @@ class Worker:
         self.gatherer = Gatherer(whereabouts_of(settings, proxies))
         self.sampler = Sampler(self.gatherer.gather)
         self.accounts = Accounts(self.counters, self.log, clients, self.sampler)
+        self.door = Door(settings.region, proxies, limits.tokens_max)
+        self.door.follow(given.ring)
         self.peer_accounts = Accounts(Counters())  # what peers ask is no player's request
         self.watch = LoopWatch()
         self.memory = Memory(
@@ -151,7 +154,11 @@ class Worker:
             counters=self.counters,
         )
         self.following = Following(
-            filler=filler, tasks=self.tasks, accounts=self.accounts, purges=self.follower
+            filler=filler,
+            tasks=self.tasks,
+            accounts=self.accounts,
+            purges=self.follower,
+            door=self.door,
         )
         self.app, self.peer_app = (
             EdgeApp(
@@ -161,6 +168,7 @@ class Worker:
                     counters=accounts.counters,
                     catch_up=self.follower.catch_up,
                     invalidating=self.invalidating,
+                    door=self.door if accounts is self.accounts else None,
                 ),
                 limits,
                 lambda: not self.is_draining,
@@ -273,6 +281,7 @@ class Worker:
             "used_bytes": self.memory.used_bytes,
             "budget_bytes": self.memory.budget_bytes,
             "fills_running": len(self.tasks),
+            "tokens_known": len(self.door),
             **eviction_values(self.memory.tournament),
             "loop_busy_max_s": self.watch.busiest_s(),
             "loop_stall_max_s": self.watch.longest_s(),
@@ -351,6 +360,7 @@ async def run_worker(
                     "sync": worker.sync,
                 }
                 told: Answers = {
+                    "access": worker.door.open_with,
                     "prepare": worker.policies.prepare,
                     "probed": worker.probed,
                     "renew": worker.renew,

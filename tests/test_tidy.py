@@ -42,7 +42,7 @@ RIM = {
         *("loop_watch.py", "output.py", "renewal.py", "secure.py", "supervisor.py", "tls.py"),
         *("windows.py", "worker.py"),
         *("access_log.py", "accounts.py", "asking.py", "http2.py", "peer_dir.py", "probes.py"),
-        *("gathering.py", "sampling.py"),
+        *("access_keys.py", "door.py", "gathering.py", "sampling.py"),
         *("rounds.py", "slice_stream.py", "slicing.py", "standing_in.py", "stream_player.py"),
         *("streams.py", "switching.py", "upkeep.py", "write_queue.py"),
         *("valkey_link.py", "valkey_servers.py", "valkey_tier.py"),

@@ -28,6 +28,7 @@ REDIS_SIZE = "1GiB"
 REDIS_MIN_BYTES = 128 * 1024 * 1024  # an object's slice must have a place in a 64th of it
 MEMORY_MIN_BYTES = 4 * 1024 * 1024  # of one worker
 DEBUG_VARIABLE = "AMARO_DEBUG_TOKEN"
+KEYS_VARIABLE = "AMARO_ACCESS_KEYS"
 WORKERS_MAX = 256
 
 S = TypeVar("S")
@@ -106,7 +107,8 @@ def serve(
         typer.Option(metavar="FILE", help=f"For Server-Timing, if not in {DEBUG_VARIABLE}."),
     ] = None,
     region: Annotated[
-        str, typer.Option(metavar="NAME", help="Where this edge stands, and its players.")
+        str,
+        typer.Option(metavar="NAME", help="Where this edge stands, its players, and their tokens."),
     ] = "",
     region_header: Annotated[
         str | None,
@@ -117,6 +119,10 @@ def serve(
     geoip: Annotated[
         bool, typer.Option("--geoip", help="Players' regions are their addresses' countries.")
     ] = False,
+    access_keys: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help=f"Keys of signed paths, if not in {KEYS_VARIABLE}."),
+    ] = None,
     access_log: Annotated[
         str, typer.Option(metavar="FILE|-", help="A line of JSON for each answer; - is stdout.")
     ] = "",
@@ -172,6 +178,8 @@ def serve(
         region=region,
         geoip=geoip,
         region_header=_read("--region-header", _field_name, region_header or ""),
+        access_keys=None if access_keys is None else str(access_keys.absolute()),
+        access_ring="" if access_keys is not None else os.environ.get(KEYS_VARIABLE, ""),
         access_log=_log_file(access_log),
         access_log_sample=access_log_sample or 1,
         trusted_proxies=_read("--trusted-proxy", _networks, trusted_proxy or []),
@@ -231,6 +239,7 @@ def _networks(texts: list[str]) -> tuple[str, ...]:
 
 
 def _run(settings: EdgeSettings) -> None:
+    from cache_policies.access_ring import RingError  # noqa: PLC0415
     from cache_policies.complaints import PolicyFileError  # noqa: PLC0415
     from edge.disk_keeper import DiskError  # noqa: PLC0415
     from edge.keeper import WorkerError  # noqa: PLC0415
@@ -246,6 +255,9 @@ def _run(settings: EdgeSettings) -> None:
         give_up(str(error), status=2)
     except PolicyFileError as error:
         give_up(f"--policies:\n{error}", status=2)
+    except RingError as error:
+        where = settings.access_keys or f"${KEYS_VARIABLE}"
+        give_up(f"--access-keys {where}: {error}", status=2)
     except (ListenError, DiskError, WorkerError) as error:
         give_up(str(error))
 

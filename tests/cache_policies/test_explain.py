@@ -41,6 +41,12 @@ def test_a_stored_response():
     assert (said["stored"], said["why"]) == (True, None)
 
 
+def test_a_token_is_not_looked_at():
+    token = "A" * 40
+    made = explained(request(target=f"/~{token}/vod/a"))
+    assert (made.key, made.asked, made.origin) == (b"http://h/vod/a", b"/vod/a", "far")
+
+
 @pytest.mark.parametrize(
     ("asked", "text", "status", "why", "forwarded"),
     [

@@ -83,6 +83,8 @@ def test_a_complaint_names_place_key_and_remedy(line, said):
         ),
         ("content_type: a/b", "origin: x", "`origin` is decided before there is a response"),
         ("response_fields: {a: true}", "query: none", "`query` is decided before there is a resp"),
+        ("status: 200", "access: signed", "`access` is decided before there is a response"),
+        ("method: GET", "access: open", "`access` may depend on host and path only, not on `meth"),
         ("method: GET", "query: none", "`query` may depend on host and path only, not on `method`"),
         (
             "request_fields: {a: b}",
@@ -159,6 +161,7 @@ SETTINGS = {
     "query": st.sampled_from(["all", "none", {"keep": ["a"]}, {"drop": "utm_*", "sort": True}]),
     "tiers": st.lists(st.sampled_from(["memory", "disk"]), unique=True),
     "origin": WORDS,
+    "access": st.sampled_from(["open", "signed"]),
 }
 MATCHES = st.fixed_dictionaries(
     {},

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cache_policies.load import load_policies
-from cache_policies.match import Conditions, compile_match, literal_path, plain_host, plain_path
+from cache_policies.match import (
+    Conditions,
+    compile_match,
+    literal_path,
+    plain_host,
+    plain_path,
+    widest_path,
+)
 from cache_policies.message import RequestHead, ResponseHead
 from tests.support.table import fields, table
 
@@ -39,6 +46,31 @@ def conditions(match: str) -> Conditions:
 )
 def test_a_path_is_seen_in_its_plain_spelling(case):
     assert plain_path(case["target"].encode()) == case["path"].encode()
+
+
+@pytest.mark.parametrize(
+    "case",
+    table("""
+    target                   path
+    /a/b?c=/../d             /a/b
+    /%2561%25252Fb           /a/b
+    /x\\..\\a/b              /a/b
+    /x/..;v=1/a;b/c          /a/c
+    /x/%2e%2e%3b/a           /a
+    /a%2500.m4s              /a
+    //a/.//b                 /a/b
+"""),
+    ids=str,
+)
+def test_a_path_is_seen_as_lenient_origins_might(case):
+    target = case["target"].replace("\\\\", "\\").encode()
+    assert widest_path(target) == case["path"].encode()
+
+
+@given(st.lists(st.sampled_from(["a", "b", ".", "..", "", "%2e", "%61"]), max_size=8))
+def test_paths_that_all_read_alike_are_seen_alike(segments):
+    target = ("/" + "/".join(segments)).encode()
+    assert widest_path(target) == plain_path(target)
 
 
 @given(st.lists(st.sampled_from(["a", "b", ".", "..", "", "%2e", "%61"]), max_size=8))

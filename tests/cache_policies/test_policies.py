@@ -224,3 +224,51 @@ def test_rules_match_as_a_naive_reading_of_them_does(text, host, target):
     asked = RequestHead(b"GET", b"http", host.encode(), target.encode())
     policy = compile_policies(file).for_response(asked, ResponseHead(200))
     assert policy.ttl_s == naive_ttl(file, asked)
+
+
+GUARDED = compiled("""
+    hosts: {h: [www.h]}
+    rules:
+    - {name: videos, match: {host: h, path: /v/*}, set: {access: signed, ttl: 1h}}
+    - {name: posters, match: {path: "/v/*.jpg"}, set: {access: open}}
+    - {name: neutral, match: {path: "/v/free/*"}, set: {access: null}}
+""")
+
+
+@pytest.mark.parametrize(
+    ("host", "target", "guarded"),
+    [
+        (b"h", b"/v/a.m4s", True),
+        (b"www.H:80", b"/v/a.m4s?x", True),  # an alias
+        (b"other", b"/v/a.m4s", False),
+        (b"h", b"/w/a.m4s", False),
+        (b"h", b"/v/a.jpg", False),  # the later rule wins
+        (b"h", b"/v/free/a.m4s", False),
+        (b"h", b"/V/a.m4s", False),  # another path (RFC 3986 §6.2.2.1)
+        (b"h", b"/%76/a.m4s", True),
+        (b"h", b"//v//a.m4s", True),
+        (b"h", b"/w/../v/a.m4s", True),
+        (b"h", b"/w%2f..%2fv%2fa.m4s", True),
+        (b"h", b"/w\\..\\v/a.m4s", True),
+        (b"h", b"/w/..;x/v/a.m4s", True),
+        (b"h", b"/%2576/a.m4s", True),
+        (b"h", b"/v/../a.m4s", False),
+        (b"h", b"/v/..%2fa.m4s", True),  # to the letter it is there
+        (b"h", b"/v/a.m4s%00.jpg", True),
+        (b"h", b"/v/a.m4s;.jpg", True),
+        (b"h", b"*", False),
+    ],
+    ids=repr,
+)
+def test_a_path_needs_a_token_when_some_reader_sees_one_that_does(host, target, guarded):
+    assert GUARDED.is_guarded(b"http", host, target) is guarded
+    asked = RequestHead(b"GET", b"http", host, target)
+    for policy in (GUARDED.for_request(asked), GUARDED.for_response(asked, response(""))):
+        assert policy.signed is guarded
+
+
+def test_without_such_rules_nothing_needs_a_token():
+    open_ = compiled("rules: [{name: a, match: {path: /v/*}, set: {access: open}}]")
+    for policies in (Policies.bare(), POLICIES, open_):
+        assert not policies.guards
+        assert not policies.is_guarded(b"http", b"h", b"/v/a")

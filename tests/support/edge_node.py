@@ -160,6 +160,7 @@ def edge_node(
     workers: int = 1,
     memory: str = "64MiB",
     listen: Address = ANYWHERE,
+    **environment: str,
 ) -> Iterator[RunningNode]:
     """Run `amaro edge serve` in front of an origin."""
     argv = ["--listen", str(listen), "--admin", str(ANYWHERE), "--origin", origin]
@@ -169,7 +170,7 @@ def edge_node(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"AMARO_ADMIN_TOKEN": TOKEN, "PYTHONUNBUFFERED": "1"},
+        env=os.environ | {"AMARO_ADMIN_TOKEN": TOKEN, "PYTHONUNBUFFERED": "1"} | environment,
     )
     with ending(process):
         first_line_said = first_line(process)

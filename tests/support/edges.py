@@ -274,6 +274,8 @@ async def running_edge(
     debug_token: str = "",
     tls: Sequence[CertificatePair] = (),
     policies: dict[str, Any] | None = None,
+    ring: str | None = None,
+    region: str = "",
     trusted_proxies: tuple[str, ...] = (),
     disk: Path | None = None,
     disk_bytes: int = 1 << 30,
@@ -305,6 +307,7 @@ async def running_edge(
             debug_token=debug_token,
             limits=Limits(**limits),
             trusted_proxies=trusted_proxies,
+            region=region,
         ),
         worker_no=0,
         page=page,
@@ -313,6 +316,7 @@ async def running_edge(
         pems=read_pairs(tls),
         log_id=log_id if keeper is None else keeper.log_id,
         policies=policies,
+        ring=ring,
     )
     worker = Worker(given, upstreams_of(given))
     worker.start(asyncio.get_running_loop())
