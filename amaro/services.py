@@ -23,6 +23,7 @@ AMARO: Final = (sys.executable, "-m", "amaro")
 REDIS_VARIABLE: Final = "AMARO_REDIS_URL"
 CATALOG_VARIABLE: Final = "AMARO_CATALOG_URL"  # for URLs with a password, which `ps` would show
 JOBS_VARIABLE: Final = "AMARO_JOBS_URL"
+KEYS_VARIABLE: Final = "AMARO_ACCESS_KEYS"  # a ring of access keys, where no file has it
 WILDCARDS: Final = {"0.0.0.0", "::"}  # noqa: S104
 
 

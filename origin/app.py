@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from origin.feed import Feed
     from origin.playback import Playback
     from origin.purges_api import PurgesApi
+    from origin.tokens_api import TokensApi
     from origin.tus import Tus
 
 READ = ["GET", "HEAD"]
@@ -38,6 +39,7 @@ class Parts:
     feed: Feed
     assets: AssetsApi
     purges: PurgesApi
+    tokens: TokensApi
     tus: Tus
 
 
@@ -72,6 +74,7 @@ def build_app(parts: Parts, chores: Chores) -> OriginApp:
         Route("/api/assets/{asset_id}", parts.assets.show, methods=READ),
         Route("/api/assets/{asset_id}/cancel", parts.assets.cancel, methods=["POST"]),
         Route("/purges", parts.purges.read, methods=["GET"]),
+        Route("/tokens", parts.tokens.mint, methods=["POST"]),
         Route("/uploads", tus.collection, methods=["POST"]),
         Route("/uploads/", tus.collection, methods=["POST"]),
         Route("/uploads/{upload_id}", tus.upload, methods=["HEAD", "PATCH", "DELETE", "POST"]),

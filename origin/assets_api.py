@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import Response
-
 from origin import names
-from origin.delivery import refuse
-from origin.responses import CORS, CacheClass
+from origin.authorisation import is_authorised
+from origin.delivery import private_json, refuse
+from origin.signed_paths import asset_base
 from origin.states import ENDED, WATCHABLE, Signal, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.requests import Request
+    from starlette.responses import Response
 
     from origin.catalog import AssetView, Catalog
     from origin.edges import Edges
     from origin.progress import ProgressReader
+    from origin.ring_file import RingFile
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -32,6 +31,7 @@ class AssetsApi:
     catalog: Catalog
     progress: ProgressReader
     edges: Edges
+    keys: RingFile
     token: str | None
     clock: Callable[[], float]
 
@@ -44,11 +44,11 @@ class AssetsApi:
         if asset is None:
             return refuse(404, "There is no such video.")
         heard = None if asset.state in ENDED else await self.progress.read(asset_id)
-        return _json(describe(asset, heard))
+        return private_json(self._described(asset, heard))
 
     async def cancel(self, request: Request) -> Response:
         """Answer an operator's POST: stop the work and withdraw what was published."""
-        if not _is_authorised(request.headers.get("authorization"), self.token):
+        if not is_authorised(request.headers.get("authorization"), self.token):
             challenge = {"www-authenticate": 'Bearer realm="amaro"'}
             return refuse(401, "Cancelling needs the admin token.", headers=challenge)
         asset_id = request.path_params["asset_id"]
@@ -58,7 +58,11 @@ class AssetsApi:
         if changed is not State.CANCELLED:
             return refuse(409, f"The video is {changed}: there is nothing to cancel.")
         asset = await asyncio.to_thread(self.catalog.asset, asset_id)
-        return _json({} if asset is None else describe(asset, None))
+        return private_json({} if asset is None else self._described(asset, None))
+
+    def _described(self, asset: AssetView, heard: tuple[str, float] | None) -> dict[str, Any]:
+        base = asset_base(self.keys.ring, asset.asset_id, asset.duration_s, self.clock())
+        return describe(asset, heard, base)
 
     def cancel_asset(self, asset_id: str) -> State | None:
         """Cancel the asset's job and purge it everywhere; return its state afterwards."""
@@ -78,8 +82,11 @@ class AssetsApi:
         return now_state
 
 
-def describe(asset: AssetView, heard: tuple[str, float] | None) -> dict[str, Any]:
-    """Return an asset as the API shows it; `heard` is the worker's (stage, fraction)."""
+def describe(asset: AssetView, heard: tuple[str, float] | None, base: str) -> dict[str, Any]:
+    """Return an asset as the API shows it; `heard` is the worker's (stage, fraction).
+
+    `base` is where its names begin.
+    """
     if asset.state in ENDED:
         stage, fraction = str(asset.state), 1.0 if asset.state is State.COMPLETE else 0.0
     else:
@@ -92,8 +99,8 @@ def describe(asset: AssetView, heard: tuple[str, float] | None) -> dict[str, Any
         "error": asset.error,
         "region": asset.region,
         "title": asset.title,
-        "playback": f"/v/{asset.asset_id}/main.m3u8" if asset.state in WATCHABLE else None,
-        "poster": None if asset.poster is None else f"/v/{asset.asset_id}/{asset.poster}",
+        "playback": f"{base}/main.m3u8" if asset.state in WATCHABLE else None,
+        "poster": None if asset.poster is None else f"{base}/{asset.poster}",
         "renditions": [
             {"name": name, "width": width, "height": height, "bandwidth": bandwidth}
             for name, width, height, bandwidth in asset.renditions
@@ -102,17 +109,3 @@ def describe(asset: AssetView, heard: tuple[str, float] | None) -> dict[str, Any
         "first_playable": asset.first_playable,
         "complete": asset.complete,
     }
-
-
-def _json(content: dict[str, Any]) -> Response:
-    headers = {**CORS, "cache-control": CacheClass.PRIVATE.value}
-    return Response(json.dumps(content), headers=headers, media_type="application/json")
-
-
-def _is_authorised(authorization: str | None, token: str | None) -> bool:
-    if token is None or authorization is None:
-        return False
-    scheme, _, given = authorization.partition(" ")
-    return scheme.lower() == "bearer" and secrets.compare_digest(
-        given.strip().encode(), token.encode()
-    )

@@ -110,6 +110,12 @@ def refuse(
     return Response(body, status, headers={**fields, **(headers or {})})
 
 
+def private_json(content: Mapping[str, Any]) -> Response:
+    """Return an answer for whoever asked alone."""
+    headers = {**CORS, "cache-control": CacheClass.PRIVATE.value}
+    return Response(json.dumps(content), headers=headers, media_type="application/json")
+
+
 def _validators(what: Representation) -> dict[str, str]:
     headers = {
         **CORS,

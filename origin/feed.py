@@ -12,6 +12,7 @@ from origin.delivery import Representation, deliver, refuse
 from origin.feed_fragments import page_etag, page_limit, render_page
 from origin.negotiation import IDENTITY, choose, variants
 from origin.responses import CacheClass
+from origin.signed_paths import asset_base, signed_since
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from origin.catalog import Catalog
+    from origin.catalog import AssetView, Catalog
+    from origin.ring_file import RingFile
     from origin.store import Objects
 
 COMPRESSED_MAX = 256  # pages whose compressed forms are kept
@@ -28,9 +30,12 @@ COMPRESSED_MAX = 256  # pages whose compressed forms are kept
 class Feed:
     """Serves pages of story cards."""
 
-    def __init__(self, *, catalog: Catalog, objects: Objects, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, *, catalog: Catalog, objects: Objects, keys: RingFile, clock: Callable[[], float]
+    ) -> None:
         self._catalog = catalog
         self._objects = objects
+        self._keys = keys
         self._clock = clock
         self._compressed: LRUCache[str, dict[str, bytes]] = LRUCache(COMPRESSED_MAX)
 
@@ -49,7 +54,12 @@ class Feed:
         stories, changed = await asyncio.to_thread(
             self._catalog.feed, region, after=place, limit=limit + 1
         )
-        body = render_page(region, stories, limit=limit)
+        ring, now_wall = self._keys.ring, self._clock()
+
+        def base(story: AssetView) -> str:
+            return asset_base(ring, story.asset_id, story.duration_s, now_wall)
+
+        body = render_page(region, stories, limit=limit, base=base)
         etag = page_etag(body)
         forms = self._compressed.get(etag)
         if forms is None:
@@ -61,11 +71,11 @@ class Feed:
             body=form,
             length=len(form),
             etag=etag if coding == IDENTITY else f"{etag}-{coding}",
-            last_modified=changed,
+            last_modified=max(changed, signed_since(ring, now_wall)),
             content_type="application/json",
             cache_class=CacheClass.FEED,
             tags=(names.feed_tag(region), f"region-{region}", "kind-feed"),
             coding=None if coding == IDENTITY else coding,
             varies=True,
         )
-        return deliver(request, page, self._objects, now_wall=self._clock())
+        return deliver(request, page, self._objects, now_wall=now_wall)

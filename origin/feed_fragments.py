@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from origin import cursor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from origin.catalog import AssetView
 
@@ -26,12 +26,17 @@ def page_limit(text: str | None) -> int | None:
     return min(int(text), LIMIT_MAX)
 
 
-def render_page(region: str, stories: Sequence[AssetView], *, limit: int) -> bytes:
-    """Return the page as JSON; `stories` holds one more than `limit` when a next page exists."""
+def render_page(
+    region: str, stories: Sequence[AssetView], *, limit: int, base: Callable[[AssetView], str]
+) -> bytes:
+    """Return the page as JSON; `stories` holds one more than `limit` when a next page exists.
+
+    `base` says where a story's names begin.
+    """
     shown = stories[:limit]
     page = {
         "region": region,
-        "stories": [_card(story) for story in shown],
+        "stories": [_card(story, base(story)) for story in shown],
         "next": _next_path(region, shown[-1], limit) if len(stories) > limit else None,
     }
     return json.dumps(page, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
@@ -42,8 +47,7 @@ def page_etag(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()[:32]
 
 
-def _card(story: AssetView) -> dict[str, Any]:
-    base = f"/v/{story.asset_id}"
+def _card(story: AssetView, base: str) -> dict[str, Any]:
     return {
         "asset_id": story.asset_id,
         "title": story.title,

@@ -24,7 +24,9 @@ from origin.progress import ProgressReader, ProgressWriter
 from origin.publisher import CatalogPublisher
 from origin.purge_log import PurgeLog
 from origin.purges_api import PurgesApi
+from origin.ring_file import RingFile
 from origin.store import Objects, open_objects
+from origin.tokens_api import TokensApi
 from origin.tus import Tus
 from origin.upload_ledger import UploadLedger
 
@@ -62,8 +64,14 @@ async def open_app(settings: OriginSettings, jobs: Jobs | None) -> AsyncIterator
             disk=disk,
             accepted=partial(_wake, loop, wake),
         )
+        keys = RingFile(settings.access_keys, settings.access_ring, clock)
         assets = AssetsApi(
-            catalog=catalog, progress=progress, edges=edges, token=settings.token, clock=clock
+            catalog=catalog,
+            progress=progress,
+            edges=edges,
+            keys=keys,
+            token=settings.token,
+            clock=clock,
         )
         tus = Tus(
             ledger=ledger,
@@ -89,9 +97,10 @@ async def open_app(settings: OriginSettings, jobs: Jobs | None) -> AsyncIterator
         )
         parts = Parts(
             playback=Playback(catalog=catalog, objects=objects, clock=clock),
-            feed=Feed(catalog=catalog, objects=objects, clock=clock),
+            feed=Feed(catalog=catalog, objects=objects, keys=keys, clock=clock),
             assets=assets,
             purges=PurgesApi(log=purge_log, token=settings.token),
+            tokens=TokensApi(keys=keys, token=settings.token, clock=clock),
             tus=tus,
         )
         yield build_app(parts, chores)

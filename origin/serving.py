@@ -14,6 +14,8 @@ import sqlalchemy as sa
 import uvicorn
 import uvloop
 
+from cache_policies.access_ring import RingError
+from origin.ring_file import RingFile
 from origin.service import open_app
 from origin.store import open_objects
 from segmenter.jobs import JobQueue
@@ -59,6 +61,10 @@ def check(settings: OriginSettings) -> None:
         open_objects(settings.store_url or settings.data / "objects")
     except (ValueError, OSError) as error:
         raise StartError(f"--store {settings.store_url}: {error}.") from error
+    try:
+        RingFile(settings.access_keys, settings.access_ring, lambda: 0.0)
+    except RingError as error:
+        raise StartError(f"--access-keys {settings.access_keys or ''}: {error}.") from error
     for option, url in (("--catalog", settings.catalog_url), ("--jobs", settings.jobs_url)):
         if url is not None:
             _check_database(option, url)

@@ -35,6 +35,8 @@ class OriginSettings:
     redis_url: str | None = None
     edge_admin_urls: tuple[str, ...] = ()
     token: str | None = field(default=None, repr=False)
+    access_keys: Path | None = None  # the file of a ring: what is to be watched is signed by it
+    access_ring: str = field(default="", repr=False)  # a ring itself, where there is no file
     default_region: str = "north"
     trusted_proxies: tuple[str, ...] = ()  # addresses whose X-Forwarded-For is believed
     limits: UploadLimits = UploadLimits()

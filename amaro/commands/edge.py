@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import typer
 
 from amaro.quantities import parse_address, parse_server, parse_size
-from amaro.services import REDIS_VARIABLE
+from amaro.services import KEYS_VARIABLE, REDIS_VARIABLE
 from amaro.stack import StackError
 from amaro.target import TOKEN_VARIABLE, TokenFileOption, given_token
 from amaro.terminal import give_up
@@ -28,7 +28,6 @@ REDIS_SIZE = "1GiB"
 REDIS_MIN_BYTES = 128 * 1024 * 1024  # an object's slice must have a place in a 64th of it
 MEMORY_MIN_BYTES = 4 * 1024 * 1024  # of one worker
 DEBUG_VARIABLE = "AMARO_DEBUG_TOKEN"
-KEYS_VARIABLE = "AMARO_ACCESS_KEYS"
 WORKERS_MAX = 256
 
 S = TypeVar("S")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from amaro.quantities import parse_address
-from amaro.services import CATALOG_VARIABLE, JOBS_VARIABLE, REDIS_VARIABLE
+from amaro.services import CATALOG_VARIABLE, JOBS_VARIABLE, KEYS_VARIABLE, REDIS_VARIABLE
 from amaro.stack import StackError
 from amaro.target import TokenFileOption, admin_urls, given_token
 from amaro.terminal import give_up
@@ -57,6 +58,10 @@ def serve(
         list[str] | None,
         typer.Option(metavar="URL", help="Admin listener of an edge to purge; may be repeated."),
     ] = None,
+    access_keys: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help=f"Keys to sign paths with, if not in {KEYS_VARIABLE}."),
+    ] = None,
     region: Annotated[
         str, typer.Option(metavar="CODE", help="Region of uploads that name none.")
     ] = "north",
@@ -103,6 +108,8 @@ def serve(
         redis_url=redis,
         edge_admin_urls=admins,
         token=token,
+        access_keys=access_keys,
+        access_ring="" if access_keys is not None else os.environ.get(KEYS_VARIABLE, ""),
         default_region=region,
         trusted_proxies=tuple(trusted_proxy or ()),
         limits=UploadLimits(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -12,18 +11,16 @@ import brotli
 import httpx
 import pytest
 
-from origin.names import asset_id_of
 from origin.publisher import CatalogPublisher
 from origin.service import open_publisher
 from origin.settings import OriginSettings
 from tests.support.origin import (
     content_name,
-    create_headers,
     main_playlist,
-    patch_headers,
     playlist,
     publication,
     running_origin,
+    uploaded,
 )
 
 SEGMENT = bytes(range(256)) * 40
@@ -46,22 +43,6 @@ def publisher(settings: OriginSettings) -> Iterator[CatalogPublisher]:
 async def client(settings: OriginSettings) -> AsyncIterator[httpx.AsyncClient]:
     async with running_origin(settings) as client:
         yield client
-
-
-async def uploaded(client: httpx.AsyncClient, title: str = "A dance") -> str:
-    """Upload ten bytes; return the asset_id."""
-    metadata = f"title {base64.b64encode(title.encode()).decode()}"
-    made = await client.post(
-        "/uploads/", headers=create_headers(10, **{"Upload-Metadata": metadata})
-    )
-    assert made.status_code == 201
-    sent = await client.patch(
-        made.headers["location"], headers=patch_headers(0), content=b"0123456789"
-    )
-    assert sent.status_code == 204
-    asset_id = sent.headers["amaro-asset-id"]
-    assert asset_id == asset_id_of(made.headers["location"].rsplit("/", 1)[1])
-    return asset_id
 
 
 async def test_an_immutable_segment(client: httpx.AsyncClient, publisher: CatalogPublisher) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import hashlib
 import os
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import httpx
 
-from origin.names import upload_id
+from origin.names import asset_id_of, upload_id
 from origin.service import open_app
 from origin.serving import Server, bind, configure
 from origin.settings import OriginSettings
@@ -65,6 +66,22 @@ def create_headers(length: int, **more: str) -> dict[str, str]:
 def patch_headers(offset: int, **more: str) -> dict[str, str]:
     """Return what a tus PATCH needs."""
     return {**TUS, "Upload-Offset": str(offset), "Content-Type": BODY_TYPE, **more}
+
+
+async def uploaded(client: httpx.AsyncClient, title: str = "A dance") -> str:
+    """Upload ten bytes; return the asset_id."""
+    metadata = f"title {base64.b64encode(title.encode()).decode()}"
+    made = await client.post(
+        "/uploads/", headers=create_headers(10, **{"Upload-Metadata": metadata})
+    )
+    assert made.status_code == 201
+    sent = await client.patch(
+        made.headers["location"], headers=patch_headers(0), content=b"0123456789"
+    )
+    assert sent.status_code == 204
+    asset_id = sent.headers["amaro-asset-id"]
+    assert asset_id == asset_id_of(made.headers["location"].rsplit("/", 1)[1])
+    return asset_id
 
 
 def creation(*, length: int = 10, title: str = "A dance", region: str = "north") -> Creation:
