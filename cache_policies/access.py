@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from cache_policies.access_path import is_prefix, is_within
 from cache_policies.access_ring import AccessKey, Ring
+from cache_policies.key import split_token
 
 BUCKET_S: Final = 3_600
 TOKEN_BYTES_MAX: Final = 512
@@ -126,6 +127,8 @@ def verify(ring: Ring, token: bytes, now_wall: float) -> Grant | Denial:
 def _check(grant: Grant) -> None:
     if not is_prefix(grant.prefix):
         raise ValueError("a prefix is a plain path that ends with a slash")
+    if grant.prefix == b"/" or split_token(grant.prefix)[0]:  # another token might stand below
+        raise ValueError("a prefix is a part of a site, and begins with no token")
     if grant.region and _REGION.fullmatch(grant.region) is None:
         raise ValueError("a region is 1 to 32 characters of a-z, 0-9 and '-'")
     if grant.network:

@@ -22,7 +22,9 @@ TARGET = b"/v/abc/main.m3u8"
 SEGMENTS = st.text("abcXYZ019._~-", min_size=1, max_size=9).filter(lambda s: s[0] != ".")
 GRANTS = st.builds(
     Grant,
-    prefix=st.lists(SEGMENTS, max_size=4).map(lambda s: "/".join(["", *s, ""]).encode()),
+    prefix=st.lists(SEGMENTS, min_size=1, max_size=4).map(
+        lambda s: "/".join(["", *s, ""]).encode()
+    ),
     expires_wall=st.integers(int(NOW) + 1, 1 << 40),
     region=st.sampled_from([b"", b"north", b"eu-1"]),
     network=st.sampled_from([b"", b"192.0.2.0/24", b"2001:db8::/48", b"192.0.2.7/32"]),
@@ -176,6 +178,8 @@ def test_a_grant_is_for_its_network(network, client, is_for):
     [
         {"prefix": b"/v/abc"},
         {"prefix": b"/v/a b/"},
+        {"prefix": b"/"},
+        {"prefix": b"/~" + b"A" * 40 + b"/v/"},
         {"region": b"North"},
         {"region": b"-"},
         {"network": b"192.0.2.1/24"},

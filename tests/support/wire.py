@@ -60,7 +60,12 @@ class Wire(asyncio.Transport):
         return sent
 
 
-def worker_without_listener(memory_bytes: int = 64 * MIB, **limits: Any) -> Worker:
+def worker_without_listener(
+    memory_bytes: int = 64 * MIB,
+    policies: dict[str, Any] | None = None,
+    ring: str | None = None,
+    **limits: Any,
+) -> Worker:
     """A worker whose memory a test fills; its page is closed by `close_worker`."""
     settings = EdgeSettings(
         listen=Address("127.0.0.1", 0),
@@ -69,7 +74,15 @@ def worker_without_listener(memory_bytes: int = 64 * MIB, **limits: Any) -> Work
         limits=Limits(**limits),
     )
     page = PurgePage.create(workers=1)
-    given = Handover(settings=settings, worker_no=0, page=page, listener=None, peer_dir=None)  # type: ignore[arg-type]
+    given = Handover(
+        settings=settings,
+        worker_no=0,
+        page=page,
+        listener=None,  # type: ignore[arg-type]
+        peer_dir=None,
+        policies=policies,
+        ring=ring,
+    )
     worker = Worker(given, upstreams_of(given))
     worker.page = page  # type: ignore[attr-defined]
     return worker
