@@ -116,7 +116,7 @@ def verify(ring: Ring, token: bytes, now_wall: float) -> Grant | Denial:
         expires_wall, least = int(expiry), int(number)
     except ValueError:  # whoever has our key as well writes it in another way
         return Denial.MALFORMED
-    if now_wall >= expires_wall:
+    if now_wall >= expires_wall + ring.grace_s:
         return Denial.EXPIRED
     if least < ring.number(prefix):
         return Denial.REVOKED

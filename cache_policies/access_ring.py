@@ -3,10 +3,12 @@
     key k1 SECRET
     key k2 SECRET from 2026-11-22T10:00:00Z
     revoke 1 /v/abcdefghijklmnop/
+    grace 6h
 
 Every key opens. The last one whose time has come signs, so a new key is known everywhere before
 anything is signed with it, and the old one goes when the last token that it signed has expired. A
 prefix is revoked under a number that grows: what was signed under a lower one opens it no more.
+Grace keeps open what has expired, for as long as it says: for a time in which nobody can mint.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from hashlib import blake2b
 from typing import Final
 
 from cache_policies.access_path import is_prefix
+from cache_policies.durations import parse_duration
 
 SECRET_BYTES_MIN: Final = 32
 RING_BYTES_MAX: Final = 1 << 18
@@ -27,6 +30,7 @@ REVOCATIONS_MAX: Final = 4_096
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,16}")
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
+_WANTED: Final = "want `key ID SECRET [from TIME]`, `revoke NUMBER PREFIX` or `grace DURATION`"
 _STANDARD: Final = str.maketrans("-_", "+/")
 
 
@@ -49,6 +53,7 @@ class Ring:
 
     keys: Mapping[bytes, AccessKey]
     revoked: Mapping[bytes, int] = field(default_factory=dict)
+    grace_s: float = 0.0
     version: str = ""  # names the text: the same everywhere, or somebody has an old one
 
     def signing(self, now_wall: float) -> AccessKey:
@@ -69,6 +74,7 @@ def parse_ring(text: str) -> Ring:
         raise RingError(f"more than {RING_BYTES_MAX} characters")
     keys: dict[bytes, AccessKey] = {}
     revoked: dict[bytes, int] = {}
+    grace_s = 0.0
     for line_no, line in enumerate(text.splitlines(), start=1):
         words = line.partition("#")[0].split()
         try:
@@ -81,14 +87,16 @@ def parse_ring(text: str) -> Ring:
                     _add(keys, _key(name, secret, instant))
                 case ["revoke", number, prefix]:
                     _revoke(revoked, number, prefix)
+                case ["grace", duration]:
+                    grace_s = _grace(duration)
                 case _:
-                    raise RingError("want `key ID SECRET [from TIME]` or `revoke NUMBER PREFIX`")
+                    raise RingError(_WANTED)
         except RingError as error:
             raise RingError(f"line {line_no}: {error}") from None
     if not keys:
         raise RingError("no key in it; write `key ID SECRET`")
     version = blake2b(text.encode("utf-8", "replace"), digest_size=6).hexdigest()
-    return Ring(keys, revoked, version)
+    return Ring(keys, revoked, grace_s, version)
 
 
 def _from_wall(key: AccessKey) -> float:
@@ -120,6 +128,13 @@ def _instant(text: str) -> float:
     except ValueError:
         raise RingError(f"{text} is no time, as 2026-11-22T10:00:00Z") from None
     return read.replace(tzinfo=read.tzinfo or UTC).timestamp()
+
+
+def _grace(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise RingError(f"grace: {error}") from None
 
 
 def _revoke(revoked: dict[bytes, int], number: str, prefix: str) -> None:

@@ -115,4 +115,5 @@ def told(ring: Ring) -> dict[str, Any]:
         "version": ring.version,
         "keys": [name.decode() for name in ring.keys],
         "revoked": {prefix.decode(): number for prefix, number in ring.revoked.items()},
+        "grace_s": ring.grace_s,
     }

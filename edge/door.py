@@ -143,7 +143,7 @@ class Door:
             lead=MARK + token + grant.prefix,
             cut=len(MARK) + len(token),
             network=grant.network,
-            until_mono=now_mono + grant.expires_wall - now_wall,
+            until_mono=now_mono + grant.expires_wall + ring.grace_s - now_wall,
             ring=ring,
             grant=grant,
         )

@@ -69,6 +69,15 @@ def test_a_token_opens_until_it_expires_and_never_after(grant, now_wall):
     assert found == (grant if now_wall < grant.expires_wall else Denial.EXPIRED)
 
 
+def test_grace_keeps_open_what_has_expired_but_not_what_was_revoked():
+    ring = ring_of("key a {a}", "grace 1h")
+    token = mint(ring, GRANT, NOW)
+    assert verify(ring, token, GRANT.expires_wall + 3_599) == GRANT
+    assert verify(ring, token, GRANT.expires_wall + 3_600) is Denial.EXPIRED
+    revoked = ring_of("key a {a}", "grace 1h", "revoke 1 /v/")
+    assert verify(revoked, token, GRANT.expires_wall + 1) is Denial.REVOKED
+
+
 def test_only_the_shortest_spelling_is_a_token():
     token = mint(RING, Grant(prefix=b"/v/abcd/", expires_wall=GRANT.expires_wall), NOW)
     raw = base64.urlsafe_b64decode(token + b"=" * (-len(token) % 4))

@@ -20,11 +20,13 @@ def test_a_ring_is_read():
         revoke 2 /v/abc/
         revoke 1 /v/
         revoke 1 /v/abc/
+        grace 90m
     """)
     assert [*ring.keys] == [b"k1", b"k2"]
     assert [len(key.secret) for key in ring.keys.values()] == [32, 32]
     assert ring.keys[b"k2"].from_wall == TENTH
     assert ring.revoked == {b"/v/abc/": 2, b"/v/": 1}
+    assert ring.grace_s == 5_400.0
 
 
 @pytest.mark.parametrize(
@@ -71,6 +73,8 @@ def test_the_highest_number_of_what_holds_a_prefix_counts(prefix, number):
     key a {SECRET[:-1]}           line 1: the secret of a has less       length
     key a {SECRET}*               line 1: the secret of a is not base64  alphabet
     key a {SECRET} from noon      line 1: noon is no time                8601
+    grace                         line 1: want `key ID SECRET            words
+    grace long                    line 1: grace: a duration is           duration
     revoke 0 /v/                  line 1: want a number from 1 on        number
     revoke one /v/                line 1: want a number from 1 on        number
     revoke 1 /v                   line 1: want a plain path              prefix

@@ -129,6 +129,14 @@ def test_a_remembered_token_expires(clock):
     assert admit(to, signed()) is Denial.EXPIRED
 
 
+def test_grace_counts_for_what_is_remembered(clock):
+    to = door(OLD + "grace 10s")
+    clock.now = 5_005.0
+    assert enter(to, signed(), facts()) == TARGET
+    clock.now = 5_010.0
+    assert enter(to, signed(), facts()) is None
+
+
 def test_a_remembered_token_expires_by_the_steady_clock(clock):
     to = door()
     assert enter(to, signed(), facts()) == TARGET

@@ -50,7 +50,12 @@ def test_all_workers_follow_the_file(tmp_path: Path) -> None:
         assert seen(node, old) == {200}
         assert seen(node, "/v/abc/1.m4s") == {403}
         told = node.status()["access"]
-        assert told == {"version": parse_ring(RING).version, "keys": ["k1"], "revoked": {}}
+        assert told == {
+            "version": parse_ring(RING).version,
+            "keys": ["k1"],
+            "revoked": {},
+            "grace_s": 0,
+        }
 
         both = RING + f"key k2 {OTHER}\n"
         ring.write_text(both)
