@@ -24,6 +24,11 @@ def split_token(target: bytes) -> tuple[bytes, bytes]:
     return found[1], bare if bare[:1] == b"/" else b"/" + bare
 
 
+def without_tokens(url: bytes) -> bytes:
+    """Return a URL, or whatever else may hold one, without the access tokens in it."""
+    return _TOKENS.sub(b"", url) if b"/~" in url else url
+
+
 def normalise(target: bytes) -> tuple[bytes, bytes, bytes]:
     """Return (access token, path key, CMCD bytes) of a request target.
 

@@ -4,6 +4,7 @@ from email.utils import formatdate
 from functools import lru_cache
 from typing import Final
 
+from cache_policies.key import without_tokens
 from cache_policies.message import Fields, RequestHead, ResponseHead, end_to_end
 from cache_policies.targeted import DEVICE
 from edge.entry import IDENTITY, VIA
@@ -115,14 +116,23 @@ def unconditional(fields: Fields) -> Fields:
 
 def forwarded_fields(request: RequestHead, client: bytes, *, hop: bytes | None) -> Fields:
     """The fields to send upstream; a peer gets the hop marker, so that it asks nobody else."""
+    fields = request.fields
+    if any(name == b"referer" and b"/~" in value for name, value in fields):
+        fields = tuple([_without_token(line) for line in fields])
     own: Fields = ((HOP, hop),) if hop is not None else _OF_THIS_CACHE
     return (
         (b"host", request.host),
-        *request.fields,
+        *fields,
         *own,
         (FOR, client),
         (b"x-forwarded-proto", request.scheme),
     )
+
+
+def _without_token(line: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """A field line that tells no origin of the token with which a page was opened."""
+    name, value = line
+    return (name, without_tokens(value)) if name == b"referer" else line
 
 
 def received_head(status: int, fields: Fields, now_wall: float, *, peer: bool) -> ResponseHead:

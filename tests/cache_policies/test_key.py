@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cache_policies.key import TOKEN_BYTES_MIN, cache_key, normalise, split_token
+from cache_policies.key import TOKEN_BYTES_MIN, cache_key, normalise, split_token, without_tokens
 
 TOKEN = b"c8fDuZRn-42pB1jwYLJWJWEgMTc5NTI1NTI2_CAw"
 PARTS = st.sampled_from(
@@ -72,6 +72,21 @@ def test_normalise(target, path_key, cmcd):
 def test_a_token_is_no_part_of_the_key(target, token, path_key, cmcd):
     assert normalise(target) == (token, path_key, cmcd)
     assert split_token(target)[0] == token
+
+
+@pytest.mark.parametrize(
+    ("url", "bare"),
+    [
+        (b"https://edge.example/~%b/v/a.html" % TOKEN, b"https://edge.example/v/a.html"),
+        (b"https://edge.example/~%b" % TOKEN, b"https://edge.example"),
+        (b"https://edge.example/~alice/a", b"https://edge.example/~alice/a"),
+        (b"https://edge.example/a", b"https://edge.example/a"),
+        (b"", b""),
+    ],
+    ids=repr,
+)
+def test_a_url_can_be_told_without_its_token(url, bare):
+    assert without_tokens(url) == bare
 
 
 def test_a_token_is_longer_than_a_users_name():

@@ -60,11 +60,13 @@ async def test_a_token_opens_its_prefix_and_goes_no_further(rig):
     client = await edge.client()
     for target in ("/v/abc/1.m4s", "/v/abc/private", "/v/abc/live/1", "/v/abc/1.m4s?CMCD=bl%3D1"):
         for _ in range(2):
-            got = await client.get(signed(target), "Connection: keep-alive")
+            page = f"Referer: http://edge.test{signed('/v/abc/page.html')}"
+            got = await client.get(signed(target), page)
             assert (got.status, got.body) == (200, target.partition("?")[0].encode())
     assert edge.worker.counters.hits == 3
     assert not [asked for asked in origin.asked if b"~" in repr(asked).encode()]
     assert [asked.target for asked in origin.asked].count(b"/v/abc/1.m4s") == 1
+    assert {asked.get("referer") for asked in origin.asked} == {b"http://edge.test/v/abc/page.html"}
 
 
 async def test_all_viewers_share_what_is_stored_whatever_their_tokens(rig):
