@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cache_policies.access import TOKEN_BYTES_MAX, Denial, Grant, bucket_end, mint, verify
+from cache_policies.access_path import PREFIX_BYTES_MAX
 from cache_policies.access_ring import parse_ring
 from cache_policies.key import TOKEN_BYTES_MIN
 
@@ -86,6 +87,20 @@ def test_only_the_shortest_spelling_is_a_token():
         for spelling in (token + b"=", token + b"==", b" " + token, token + b"\n"):
             assert verify(RING, spelling, NOW) is Denial.MALFORMED
     assert verify(RING, base64.b64encode(raw + b"?>"), NOW) is Denial.MALFORMED  # "+" or "/"
+
+
+def test_the_longest_grant_fits_into_a_token():
+    longest = Grant(
+        prefix=b"/" + b"a" * (PREFIX_BYTES_MAX - 2) + b"/",
+        expires_wall=10**12,
+        region=b"r" * 32,
+        network=b"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128",
+    )
+    ring = parse_ring(f"key {'k' * 16} {SECRETS['a']}\nrevoke {10**9 - 1} /")
+    token = mint(ring, longest, NOW)
+    assert verify(ring, token, NOW) == longest
+    assert len(token) <= TOKEN_BYTES_MAX
+    assert verify(ring, b"A" * (TOKEN_BYTES_MAX + 1), NOW) is Denial.MALFORMED
 
 
 def test_bits_that_mean_nothing_are_no_other_spelling():
