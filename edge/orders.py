@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
+from cache_policies.key import without_tokens
 from edge.purges import VALUE_MAX_BYTES, PurgeKind
 
 VALUES_MAX: Final = 1_000
@@ -76,10 +77,14 @@ def _tag(text: str) -> bytes:
 
 
 def _url(text: str) -> bytes:
-    """Return a URL as a player's request line has it, so that both meet in one key."""
+    """Return a URL as a player's request line has it, so that both meet in one key.
+
+    That of a player may have been pasted, with its access token.
+    """
     if not _is_absolute(text) and not text.startswith("/"):
         raise OrderError(f"want http://host/path, or /path for any host: {text!r}")
-    return _bounded(quote(_encoded(text.partition("#")[0]), safe=_URL_SAFE).encode())
+    url = quote(_encoded(text.partition("#")[0]), safe=_URL_SAFE).encode()
+    return _bounded(without_tokens(url))
 
 
 def _is_absolute(text: str) -> bool:

@@ -22,6 +22,8 @@ from edge.purges import VALUE_MAX_BYTES, PurgeKind
         ({"url": "http://h/tânân"}, PurgeKind.URL, (b"http://h/t%C3%A2n%C3%A2n",)),
         ({"url": "http://h/a b%20c"}, PurgeKind.URL, (b"http://h/a%20b%20c",)),
         ({"prefix": "/v/abc/"}, PurgeKind.PREFIX, (b"/v/abc/",)),
+        ({"prefix": f"/~{'A' * 40}/v/abc/"}, PurgeKind.PREFIX, (b"/v/abc/",)),
+        ({"url": f"http://h/~{'A' * 40}/v/1"}, PurgeKind.URL, (b"http://h/v/1",)),
         ({"tag": "asset-1"}, PurgeKind.TAG, (b"asset-1",)),
         ({"tags": ["a", "b"]}, PurgeKind.TAG, (b"a", b"b")),
         ({"all": True}, PurgeKind.ALL, (b"",)),
