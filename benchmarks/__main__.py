@@ -6,6 +6,7 @@ import sys
 
 BENCHMARKS = {
     "audience": "what a hit, a sample and the supervisor pay for knowing what is watched",
+    "access": "what a token adds to a hit: remembered, and at first sight",
     "disk": "hits from disk beside nginx, memory hits while a disk hangs, a restart",
     "hit_path": "hits a second of one worker on one core, beside nginx and Varnish",
     "hit_ratio": "eviction: the tournament beside every policy, FIFO, Belady and libcachesim",

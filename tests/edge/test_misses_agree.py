@@ -104,7 +104,7 @@ def scripted(draw: random.Random) -> Scripted:
 class AppOnly(EdgeProtocol):
     """The same connection without its quick ways."""
 
-    def _hit(self, target: bytes, facts: Any) -> bool:
+    def _hit(self, target: bytes, facts: Any, opened: bool = False) -> bool:
         return False
 
     def _follow(self, target: bytes, facts: Any) -> bool:

@@ -22,7 +22,7 @@ READ_BYTES = 1 << 20
 class SlowOnly(EdgeProtocol):
     """The same connection without its hit path."""
 
-    def _hit(self, target: bytes, facts: Any) -> bool:
+    def _hit(self, target: bytes, facts: Any, opened: bool = False) -> bool:
         return False
 
 
