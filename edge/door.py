@@ -74,10 +74,15 @@ class Door:
         at, because nothing that is shut is stored under any other.
         """
         known = holder.known
-        # 0.2 us, where finding the token by its bytes takes 0.5
+        # 0.2 us; 0.6 where a connection's requests have several tokens in turn
+        if known is None or not target.startswith(known.lead):
+            known = self._known.get(target[2 : target.find(b"/", 2)])
+            if known is not None and not known.network and target.startswith(known.lead):
+                holder.known = known
+            else:
+                known = None
         if (
             known is not None
-            and target.startswith(known.lead)
             and now_mono < known.until_mono
             and known.ring is self.ring
             and (not known.network or holder.known_facts is facts)
