@@ -163,6 +163,25 @@ def test_other_keys_or_revocations_forget_what_is_remembered(clock):
     assert admit(to, fresh) is Denial.KEY
 
 
+def test_requests_of_one_connection_may_have_several_tokens(clock):
+    to, player = door(), Player()
+    several = [
+        signed(),
+        signed(expires_wall=LATER - 3_500),
+        signed(network=b"192.0.2.0/24"),
+        signed(b"/v/abd/1.m4s", prefix=b"/v/abd/"),
+    ]
+    bare = [TARGET, TARGET, TARGET, b"/v/abd/1.m4s"]
+    for _ in range(3):
+        assert [enter(to, each, facts(), player) for each in several] == bare
+    wrong = signed(b"/v/abe/1.m4s")
+    assert enter(to, wrong, facts(), player) is None
+    clock.now += 1_000.0
+    assert [enter(to, each, facts(), player) for each in several] == [TARGET, None, *bare[2:]]
+    to.follow(NEW)
+    assert [enter(to, each, facts(), player) for each in several] == [None] * 4
+
+
 def test_only_so_many_tokens_are_remembered_and_none_that_is_wrong(clock):
     to = door(known_max=3)
     for number in range(20):
