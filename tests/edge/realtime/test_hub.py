@@ -1,0 +1,263 @@
+"""The hub's promises, one at a time."""
+
+import pytest
+
+from edge.realtime.hub import Here, Said
+from edge.realtime.limits import HubLimits
+from edge.realtime.marks import Mark
+from edge.realtime.messages import Close, Lasting, Say
+from tests.support.pages import Page, hub_of, settle
+
+
+def watchable(key: str = "a") -> Lasting:
+    return Lasting("story:a", "watchable", key, {})
+
+
+def here(page: Page, topic: str = "story:a", **more: object) -> Page:
+    """A page that has said hello and joined a topic, and has read what it was told."""
+    page.greet()
+    page.say(t="join", topic=topic, **more)
+    page.take()
+    return page
+
+
+def test_who_says_no_hello_gets_nothing_and_goes() -> None:
+    hub = hub_of()
+    page = Page(hub)
+    page.say(t="join", topic="story:a")
+    assert page.take() == [{"t": "refused", "why": "token"}]
+    hub.beat(hub.limits.hello_s - 1.0, 0.0)
+    assert page.closed is None
+    hub.beat(hub.limits.hello_s, 0.0)
+    assert page.closed is Close.HELLO_LATE
+
+
+@pytest.mark.parametrize("token", ["forged", "ada@5"])
+def test_who_says_hello_with_a_bad_token_goes(token: str) -> None:
+    page = Page(hub_of())
+    page.greet(token, now=5.0)
+    assert (page.closed, page.heard) == (Close.TOKEN, [])
+
+
+def test_topics_of_no_token_are_refused() -> None:
+    page = Page(hub_of())
+    page.greet()
+    page.say(t="join", topic="feed:south")
+    page.say(t="say", topic="story:a", kind="typing")
+    assert [said.get("why") for said in page.take()] == [None, "topic", "not-joined"]
+
+
+def test_a_signal_reaches_the_members_of_its_topic_only() -> None:
+    hub = hub_of()
+    ada, ben = here(Page(hub)), here(Page(hub), "story:b")
+    ada.say(t="say", topic="story:a", kind="reaction", value="❤")
+    settle(hub)
+    assert [said["value"] for said in ada.take()] == ["❤"]
+    assert ben.take() == []
+    assert hub.outward == [Said(Say("story:a", "reaction", "❤"), "ada")]
+
+
+def test_a_frame_is_rendered_once() -> None:
+    hub, frames = hub_of(), []
+    for page in [here(Page(hub)) for _ in range(3)]:
+        page.send = lambda frame, lasting: frames.append(frame)  # type: ignore[method-assign]
+    hub.publish(watchable(), Mark(1, 0))
+    settle(hub)
+    assert len(frames) == 3
+    assert len(set(map(id, frames))) == 1
+
+
+def test_who_comes_back_hears_what_they_missed() -> None:
+    hub = hub_of()
+    hub.publish(watchable("one"), Mark(1, 0))
+    hub.publish(watchable("two"), Mark(2, 0))
+    page = Page(hub)
+    page.greet()
+    page.say(t="join", topic="story:a", after="1-0")
+    _, joined, signal = page.take()
+    assert (joined["since"], joined["gap"], signal["key"]) == ("1-0", False, "two")
+    page.say(t="join", topic="story:a", after="1-0")  # again: it has them all
+    assert [said["t"] for said in page.take()] == ["joined"]
+
+
+def test_who_comes_for_the_first_time_hears_what_comes() -> None:
+    hub = hub_of()
+    hub.publish(watchable("one"), Mark(1, 0))
+    page = here(Page(hub))
+    hub.publish(watchable("two"), Mark(2, 0))
+    settle(hub)
+    assert [said["key"] for said in page.take()] == ["two"]
+
+
+def test_what_is_published_twice_is_told_once() -> None:
+    hub = hub_of()
+    page = here(Page(hub))
+    assert hub.publish(watchable(), Mark(1, 0))
+    assert not hub.publish(watchable(), Mark(2, 0))
+    settle(hub)
+    assert len(page.take()) == 1
+
+
+def test_who_joins_while_a_signal_is_on_its_way_gets_it_once() -> None:
+    hub = hub_of()
+    first, second = here(Page(hub)), here(Page(hub))
+    hub.publish(watchable(), Mark(1, 0))
+    hub.fanouts.step(1)
+    second.say(t="leave", topic="story:a")
+    second.say(t="join", topic="story:a", after="0-0")
+    settle(hub)
+    assert [len([s for s in page.take() if s["t"] == "signal"]) for page in (first, second)] == [
+        1,
+        1,
+    ]
+
+
+def test_who_left_hears_nothing_more() -> None:
+    hub = hub_of()
+    page = here(Page(hub))
+    hub.hear_elsewhere(Say("story:a", "typing", ""), "ben")
+    page.say(t="leave", topic="story:a")
+    settle(hub)
+    assert page.take() == []
+
+
+def test_people_are_counted_after_their_grace() -> None:
+    hub = hub_of()
+    ada = here(Page(hub))
+    ben = Page(hub)
+    ben.greet("ben")
+    ben.say(t="join", topic="story:a")
+    hub.beat(1.0, 0.0)
+    settle(hub)
+    assert [said["here"] for said in ada.take()] == [2]
+    assert hub.outward == [Here({"story:a": 2})]
+    hub.gone(ben.client, 2.0)
+    hub.beat(3.0, 0.0)
+    settle(hub)
+    assert ada.take() == []
+    hub.beat(2.0 + hub.limits.presence_grace_s, 0.0)
+    settle(hub)
+    assert [said["here"] for said in ada.take()] == [1]
+
+
+def test_a_full_topic_is_counted_less_often() -> None:
+    hub = hub_of(HubLimits(presence_member_s=1.0))
+    pages = [here(Page(hub)) for _ in range(10)]
+    hub.beat(1.0, 0.0)
+    hub.presence.hear("story:a", "south", 5, 1.5)
+    hub.beat(2.0, 0.0)
+    settle(hub)
+    assert [said["here"] for said in pages[0].take()] == [1]
+    hub.beat(11.0, 0.0)
+    settle(hub)
+    assert [said["here"] for said in pages[0].take()] == [6]
+
+
+def test_who_talks_too_much_is_told_and_then_goes() -> None:
+    hub = hub_of(HubLimits(says_burst=3.0, refusals_max=2))
+    page = Page(hub)
+    page.greet()
+    for _ in range(4):
+        page.say(t="leave", topic="story:a")
+    assert [said.get("why") for said in page.take()] == [None, "rate", "rate"]
+    assert page.closed is None
+    page.say(t="leave", topic="story:a")
+    assert page.closed is Close.TOO_MANY
+
+
+def test_topics_of_one_client_are_bounded() -> None:
+    page = Page(hub_of(HubLimits(topics_max=2)))
+    page.greet()
+    for each in "abc":
+        page.say(t="join", topic=f"story:{each}")
+    assert [said.get("why") for said in page.take()] == [None, None, None, "topics-max"]
+
+
+def test_another_token_renews_the_first_and_is_the_same_persons() -> None:
+    hub = hub_of()
+    page = Page(hub)
+    page.greet("ada@30")
+    page.greet("ada@90")
+    page.greet("ben")
+    assert [said.get("why") for said in page.take()] == [None, None, "token"]
+    hub_beats(hub, page, now_wall=60.0)
+    assert page.closed is None
+    hub_beats(hub, page, now_wall=90.0)
+    assert page.closed is Close.TOKEN
+
+
+def hub_beats(hub, page: Page, now_wall: float) -> None:
+    """A whole period, in which the page answers pings."""
+    for _ in range(round(hub.limits.ping_s)):
+        page.client.unanswered = 0
+        hub.beat(1.0, now_wall)
+
+
+def test_who_answers_no_ping_is_cut() -> None:
+    hub = hub_of()
+    page = here(Page(hub))
+    for second in range(round(hub.limits.ping_s) * 2):
+        hub.beat(float(second), 0.0)
+    assert (page.pings, page.closed) == (2, None)
+    for second in range(round(hub.limits.ping_s)):
+        hub.beat(50.0 + second, 0.0)
+    assert page.closed is Close.SILENT
+
+
+def test_each_is_pinged_once_a_period() -> None:
+    hub = hub_of()
+    pages = [here(Page(hub)) for _ in range(60)]
+    hub_beats(hub, pages[0], 0.0)
+    assert {page.pings for page in pages} == {1}
+
+
+def test_a_topic_with_many_members_delays_another_by_one_step() -> None:
+    hub = hub_of()
+    many = [here(Page(hub)) for _ in range(20)]
+    one = here(Page(hub), "story:b")
+    hub.hear_elsewhere(Say("story:a", "typing", ""), "ben")
+    hub.hear_elsewhere(Say("story:b", "typing", ""), "ben")
+    hub.fanouts.step(5)
+    hub.fanouts.step(5)
+    assert len(one.take()) == 1
+    assert sum(len(page.heard) for page in many) == 5
+
+
+def test_when_too_much_is_said_the_oldest_fleeting_signals_are_lost() -> None:
+    hub = hub_of(HubLimits(fanouts_fleeting_max=3))
+    page = here(Page(hub))
+    hub.publish(watchable(), Mark(1, 0))
+    for number in range(6):
+        hub.hear_elsewhere(Say("story:a", "reaction", str(number)), "ben")
+    settle(hub)
+    assert [said["value"] for said in page.take()] == [{}, "3", "4", "5"]
+    assert hub.fanouts.lost == 3
+
+
+def test_who_is_too_slow_for_what_lasts_is_cut() -> None:
+    hub = hub_of(HubLimits(queue_lasting_max=2))
+    page = here(Page(hub))
+    page.slow = True
+    for number in range(3):
+        hub.publish(watchable(str(number)), Mark(1, number))
+    settle(hub)
+    assert page.closed is Close.TOO_SLOW
+
+
+def test_what_other_edges_do_not_take_is_bounded() -> None:
+    hub = hub_of(HubLimits(says_burst=9_999.0))
+    page = here(Page(hub))
+    for _ in range(4_200):
+        page.say(t="say", topic="story:a", kind="typing")
+    assert len(hub.outward) == 4_096
+    assert hub.counted["outward-lost"] == 104
+
+
+def test_gauges_count_what_is_there() -> None:
+    hub = hub_of()
+    page = here(Page(hub))
+    hub.publish(watchable(), Mark(1, 0))
+    assert hub.gauges() == {"clients": 1, "topics": 1, "kept": 1}
+    hub.gone(page.client, 0.0)
+    assert hub.gauges() == {"clients": 0, "topics": 0, "kept": 1}
+    assert list(hub.clients) == []
