@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Protocol
+from functools import partial
+from typing import Final, Protocol
 
 import uvicorn
 from starlette.applications import Starlette
@@ -21,10 +23,12 @@ from edge.access_keys import AccessKeys
 from edge.admin_connection import AdminConnection
 from edge.gathering import LIMIT_MAX, Gathering
 from edge.orders import BODY_MAX_BYTES, OrderError, PurgeOrder, parse_order
+from edge.realtime.keeping import RealtimeError
 from edge.receipts import Receipt
 from edge.switching import Switched, SwitchError
 
 Handler = Callable[[Request], Awaitable[Response]]
+Answer = Callable[["Administered", Request], Awaitable[Response]]
 
 UNAUTHORISED = {"WWW-Authenticate": "Bearer"}
 
@@ -43,58 +47,50 @@ class Administered(Protocol):
     async def purge(self, order: PurgeOrder) -> Receipt: ...
     @property
     def gathering(self) -> Gathering: ...
+    async def publish(self, signal: object) -> None: ...
 
 
 def admin_app(node: Administered, token: str) -> Starlette:
     """Return the application behind `--admin`."""
-
-    async def purge(request: Request) -> Response:
-        try:
-            order = parse_order(await _body(request))
-        except OrderError as error:
-            return JSONResponse({"error": str(error)}, 400)
-        receipt = await node.purge(order)
-        return JSONResponse(receipt.to_mapping(), 200 if receipt.is_complete else 503)
-
-    async def status(_request: Request) -> Response:
-        return JSONResponse(node.status())
-
-    async def policies(_request: Request) -> Response:
-        return JSONResponse(node.rules())
-
-    async def put_policies(request: Request) -> Response:
-        return await _switched(node, request)
-
-    async def popular(request: Request) -> Response:
-        return await _ranked(node.gathering, request)
-
-    async def access(_request: Request) -> Response:
-        return await _keys_read(node)
-
-    async def metrics(_request: Request) -> Response:
-        return Response(await node.metrics(), media_type="text/plain; version=0.0.4")
-
-    async def live(_request: Request) -> Response:
-        return PlainTextResponse("live\n")
-
-    async def ready(_request: Request) -> Response:
-        if node.is_ready:
-            return PlainTextResponse("ready\n")
-        return PlainTextResponse("not ready\n", 503)
-
+    guarded = [
+        Route(path, _guarded(partial(handler, node), token), methods=list(methods))
+        for path, handler, methods in _GUARDED
+    ]
     return Starlette(
-        routes=[
-            Route("/purge", _guarded(purge, token), methods=["POST"]),
-            Route("/status", _guarded(status, token)),
-            Route("/popular", _guarded(popular, token)),
-            Route("/policies", _guarded(policies, token)),
-            Route("/policies", _guarded(put_policies, token), methods=["PUT", "POST"]),
-            Route("/access", _guarded(access, token), methods=["POST"]),
-            Route("/metrics", metrics),
-            Route("/.amaro/live", live),
-            Route("/.amaro/ready", ready),
-        ]
+        routes=[*guarded, *(Route(path, partial(handler, node)) for path, handler in _OPEN)]
     )
+
+
+async def _purged(node: Administered, request: Request) -> Response:
+    """The receipt of a purge."""
+    try:
+        order = parse_order(await _body(request))
+    except OrderError as error:
+        return JSONResponse({"error": str(error)}, 400)
+    receipt = await node.purge(order)
+    return JSONResponse(receipt.to_mapping(), 200 if receipt.is_complete else 503)
+
+
+async def _status(node: Administered, _request: Request) -> Response:
+    return JSONResponse(node.status())
+
+
+async def _rules(node: Administered, _request: Request) -> Response:
+    return JSONResponse(node.rules())
+
+
+async def _metrics(node: Administered, _request: Request) -> Response:
+    return Response(await node.metrics(), media_type="text/plain; version=0.0.4")
+
+
+async def _live(_node: Administered, _request: Request) -> Response:
+    return PlainTextResponse("live\n")
+
+
+async def _ready(node: Administered, _request: Request) -> Response:
+    if node.is_ready:
+        return PlainTextResponse("ready\n")
+    return PlainTextResponse("not ready\n", 503)
 
 
 async def _switched(node: Administered, request: Request) -> Response:
@@ -111,7 +107,7 @@ async def _switched(node: Administered, request: Request) -> Response:
     return JSONResponse(switched.to_mapping(), 503 if switched.hanging else 200)
 
 
-async def _ranked(gathering: Gathering, request: Request) -> Response:
+async def _ranked(node: Administered, request: Request) -> Response:
     """What is popular in a region; with `counts`, what it takes to add edges up."""
     asked = request.query_params
     try:
@@ -120,17 +116,44 @@ async def _ranked(gathering: Gathering, request: Request) -> Response:
         limit = 0
     if not 1 <= limit <= LIMIT_MAX:
         return JSONResponse({"error": f"want a limit from 1 to {LIMIT_MAX}"}, 400)
-    told = await gathering.popular(asked.get("region"), limit)
-    return JSONResponse(told | gathering.counts() if "counts" in asked else told)
+    told = await node.gathering.popular(asked.get("region"), limit)
+    return JSONResponse(told | node.gathering.counts() if "counts" in asked else told)
 
 
-async def _keys_read(node: Administered) -> Response:
+async def _keys_read(node: Administered, _request: Request) -> Response:
     """The answer to a look at the access keys: which are in force now, never what they are."""
     try:
         taken = await node.access.look()
     except RingError as error:
         return JSONResponse({"error": str(error)}, 400)
     return JSONResponse(taken.to_mapping(), 503 if taken.hanging else 200)
+
+
+async def _published(node: Administered, request: Request) -> Response:
+    """The answer to a signal for pages."""
+    try:
+        await node.publish(json.loads(await _body(request)))
+    except RealtimeError as error:
+        return JSONResponse({"error": str(error)}, 503)
+    except (ValueError, OrderError) as error:
+        return JSONResponse({"error": str(error)}, 400)
+    return JSONResponse({"published": True})
+
+
+_GUARDED: Final[tuple[tuple[str, Answer, tuple[str, ...]], ...]] = (
+    ("/purge", _purged, ("POST",)),
+    ("/signals", _published, ("POST",)),
+    ("/status", _status, ("GET",)),
+    ("/popular", _ranked, ("GET",)),
+    ("/policies", _rules, ("GET",)),
+    ("/policies", _switched, ("PUT", "POST")),
+    ("/access", _keys_read, ("POST",)),
+)
+_OPEN: Final[tuple[tuple[str, Answer], ...]] = (
+    ("/metrics", _metrics),
+    ("/.amaro/live", _live),
+    ("/.amaro/ready", _ready),
+)
 
 
 def _guarded(handler: Handler, token: str) -> Handler:

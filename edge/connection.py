@@ -11,6 +11,7 @@ from uvicorn.server import ServerState
 
 from edge.direct import BorrowedSocket
 from edge.pace import Pace
+from edge.realtime.passage import give_over, is_for_hub
 from edge.refusals import RefusedHeadError
 from edge.shared import Shared
 
@@ -116,6 +117,19 @@ class Connection(HttpToolsProtocol):
     def _close_if_quiet(self) -> None:
         if not self._busy and not self._unread:
             self.transport.close()
+
+    def _gave_over(self, target: bytes, head: bytes) -> bool:
+        """Give the connection to the realtime hub, if that is what it is for."""
+        passage = self.shared.passage
+        if passage is None or not is_for_hub(target):
+            return False
+        self.transport.pause_reading()
+        if not give_over(passage, self.socket().fileno(), head):
+            self.transport.resume_reading()
+            return False
+        self._busy = True
+        self.transport.abort()  # ends our hold of it only
+        return True
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -37,6 +37,7 @@ class Handover:
     log_id: bytes = bytes(8)  # of the purge log that the page counts in
     ring: str | None = None  # of access keys, as it is written; never logged
     policies: dict[str, Any] | None = None  # `PolicyFile.to_mapping` of the rules in force
+    passage: socket.socket | None = None  # by which connections go to the hub, or come to it
 
 
 def hand_over(control: socket.socket, given: Handover) -> None:
@@ -52,7 +53,8 @@ def hand_over(control: socket.socket, given: Handover) -> None:
         "ring": given.ring,
     }
     line = json.dumps(message, ensure_ascii=False).encode() + b"\n"
-    socket.send_fds(control, [line], [given.page.fd, given.listener.fileno()])
+    passage = () if given.passage is None else (given.passage.fileno(),)
+    socket.send_fds(control, [line], [given.page.fd, given.listener.fileno(), *passage])
 
 
 def adopt(stdin: int = 0) -> tuple[Handover, socket.socket]:
@@ -63,14 +65,17 @@ def adopt(stdin: int = 0) -> tuple[Handover, socket.socket]:
     control = socket.socket(fileno=os.dup(stdin))
     line, fds = b"", []
     while not line.endswith(b"\n"):
-        data, more, _, _ = socket.recv_fds(control, MESSAGE_MAX_BYTES, 2, socket.MSG_CMSG_CLOEXEC)
+        data, more, _, _ = socket.recv_fds(control, MESSAGE_MAX_BYTES, 3, socket.MSG_CMSG_CLOEXEC)
         if not data:
             sys.exit("a worker is started by `amaro edge serve`, not by hand")
         line += data
         fds += more
     message = json.loads(line)
     _die_with(message["supervisor"])
-    page_fd, listener_fd = fds
+    page_fd, listener_fd, *passage_fd = fds
+    passage = socket.socket(fileno=passage_fd[0]) if passage_fd else None
+    if passage is not None:
+        passage.setblocking(False)
     listener = socket.socket(fileno=listener_fd)
     listener.setblocking(False)
     control.setblocking(False)
@@ -85,6 +90,7 @@ def adopt(stdin: int = 0) -> tuple[Handover, socket.socket]:
         log_id=bytes.fromhex(message["log_id"]),
         policies=message["policies"],
         ring=message["ring"],
+        passage=passage,
     )
     return given, control
 

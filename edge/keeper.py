@@ -41,8 +41,11 @@ class Keeper:
     """One place for a worker. The place outlives its workers, and so does its listening socket:
     connections that wait in its queue when a worker dies are served by the next one."""
 
-    def __init__(self, given: Handover, command: Sequence[str], answers: Answers) -> None:
+    def __init__(
+        self, given: Handover, command: Sequence[str], answers: Answers, name: str = ""
+    ) -> None:
         self.worker_no = given.worker_no
+        self.name = name or f"worker {given.worker_no}"
         self.state = WorkerState.STARTING
         self.restarts = 0
         self.serving = asyncio.Event()  # set while a worker answers
@@ -75,10 +78,10 @@ class Keeper:
                 if self._stopping.is_set():
                     break
                 if not self._has_served:
-                    raise WorkerError(f"worker {self.worker_no} ended with {_words(status)}")
+                    raise WorkerError(f"{self.name} ended with {_words(status)}")
                 deaths = deaths.after(time.monotonic() - born_mono)
                 await self._back_off(deaths.backoff_s(self._settings.limits.restart_backoff_max_s))
-                log.warning("worker %d ended with %s, restarted", self.worker_no, _words(status))
+                log.warning("%s ended with %s, restarted", self.name, _words(status))
                 self.restarts += 1
         finally:
             self.state = WorkerState.GONE
@@ -99,7 +102,7 @@ class Keeper:
     async def ask(self, question: str, detail: Any = None, *, limit_s: float | None) -> Any:
         """Return the worker's answer. Raises TimeoutError, or ConnectionError when it is gone."""
         if self._line is None:
-            raise ConnectionResetError(f"worker {self.worker_no} is not there")
+            raise ConnectionResetError(f"{self.name} is not there")
         return await self._line.ask(question, detail, limit_s=limit_s)
 
     async def renew(self, pems: tuple[Pem, ...]) -> None:
@@ -108,7 +111,7 @@ class Keeper:
         try:
             await self.ask("renew", pems, limit_s=self._settings.limits.control_s)
         except TimeoutError:
-            log.warning("worker %d has not confirmed new certificates yet", self.worker_no)
+            log.warning("%s has not confirmed new certificates yet", self.name)
         except ConnectionError:
             pass  # the next one gets them when it starts
 

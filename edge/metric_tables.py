@@ -4,6 +4,7 @@ from typing import Final
 
 from edge.counters import COUNTERS, FAMILIES, GAUGE_FAMILIES, GAUGES, HISTOGRAMS, WORST
 from edge.metrics import Row, Tables, Totals
+from edge.realtime import gauges as realtime
 
 NODE_COUNTERS: Final[dict[str, Row]] = {
     "purges": ("amaro_edge_purges_total", {}, "Purges published to the workers"),
@@ -36,9 +37,9 @@ NODE_GAUGES: Final[dict[str, Row]] = {
 }
 
 NODE_TABLES: Final = Tables(
-    counters=COUNTERS | NODE_COUNTERS,
-    gauges=GAUGES | NODE_GAUGES,
-    counter_families=FAMILIES,
+    counters=COUNTERS | NODE_COUNTERS | realtime.COUNTERS,
+    gauges=GAUGES | NODE_GAUGES | realtime.GAUGES,
+    counter_families=FAMILIES | realtime.FAMILIES,
     gauge_families=GAUGE_FAMILIES,
     histograms=HISTOGRAMS,
 )

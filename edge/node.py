@@ -11,16 +11,17 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from edge.access_keys import AccessKeys
 from edge.admin import admin_app, serving
 from edge.disk_keeper import DiskKeeper, caught_up
 from edge.gathering import Gathering
 from edge.handover import Handover
+from edge.holdings import Holdings
 from edge.invalidations import Invalidations
 from edge.keeper import Keeper, WorkerError, WorkerState, first
 from edge.listeners import bind, bound_to
@@ -31,6 +32,7 @@ from edge.peer_dir import peer_dir_for
 from edge.probes import probe_for_all
 from edge.purge_reach import reached
 from edge.purges import Purge, PurgePage
+from edge.realtime.keeping import HubPlace, RealtimeError
 from edge.receipts import Receipt
 from edge.renewal import Renewal
 from edge.settings import EdgeSettings
@@ -38,22 +40,9 @@ from edge.start_files import Files
 from edge.switching import PolicySwitch, Switched
 from edge.tls import Pem
 
-if TYPE_CHECKING:
-    from edge.purge_feed import PurgeFeed
-
 log = logging.getLogger("edge.node")
 
 WORKER_COMMAND: Final = (sys.executable, "-m", "edge.worker")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holdings:
-    """What a node has taken of the machine before any worker is started."""
-
-    listeners: Sequence[socket.socket]  # one a worker
-    peer_dir: Path | None
-    disk: DiskKeeper | None = None
-    feed: PurgeFeed | None = None  # of purges that may not have reached us
 
 
 class Node:
@@ -69,6 +58,7 @@ class Node:
         self.settings = settings
         self._disk = disk = holdings.disk
         self._feed = holdings.feed
+        self._hubs = holdings.hubs
         self._first_sequence = 0 if disk is None else disk.sequence
         self._publishing = asyncio.Lock()
         self._invalidations = Invalidations(self.purge)
@@ -106,6 +96,7 @@ class Node:
                     log_id=log_id,
                     ring=files.ring,
                     policies=None if files.policies is None else files.policies.to_mapping(),
+                    passage=holdings.hubs[0].passage if holdings.hubs else None,
                 ),
                 command,
                 {"invalidate": self._invalidations.asked},
@@ -117,9 +108,10 @@ class Node:
         """Serve until `stop`; raises an ExceptionGroup of WorkerError when one cannot start."""
         async with asyncio.TaskGroup() as tasks:
             keeping = [tasks.create_task(keeper.keep()) for keeper in self._keepers]
+            keeping += [tasks.create_task(hub.keep()) for hub in self._hubs]
             invalidating = tasks.create_task(self._invalidations.run())
-            for keeper in self._keepers:
-                await first(keeper.serving, self._stopping)
+            for serving in self._all_serving():
+                await first(serving, self._stopping)
             if not self._stopping.is_set():
                 started()
             watching = [
@@ -141,8 +133,7 @@ class Node:
             await self._stopping.wait()
             for watch in watching:
                 watch.cancel()
-            for keeper in self._keepers:
-                keeper.stop()
+            self._stop_all()
             limits = self.settings.limits
             patience_s = limits.drain_grace_s + limits.drain_s + limits.control_s
             _, late = await asyncio.wait(keeping, timeout=patience_s)
@@ -150,6 +141,16 @@ class Node:
                 log.warning("%d workers did not drain in %.0f s, killed", len(late), patience_s)
                 self.kill()
             invalidating.cancel()
+
+    def _all_serving(self) -> list[asyncio.Event]:
+        workers = [keeper.serving for keeper in self._keepers]
+        return workers + [hub.serving for hub in self._hubs]
+
+    def _stop_all(self) -> None:
+        for keeper in self._keepers:
+            keeper.stop()
+        for hub in self._hubs:
+            hub.stop()
 
     def stop(self) -> None:
         """Drain and end; asked twice, end at once."""
@@ -171,6 +172,8 @@ class Node:
         """End every worker at once."""
         for keeper in self._keepers:
             keeper.kill()
+        for hub in self._hubs:
+            hub.kill()
 
     @property
     def is_ready(self) -> bool:
@@ -252,6 +255,8 @@ class Node:
         }
         if self._disk is not None:
             own |= self._disk.gauges()
+        for hub in self._hubs:
+            own |= await hub.metrics()
         return exposition(NODE_TABLES, sums | own)
 
     def rules(self) -> dict[str, Any]:
@@ -261,6 +266,12 @@ class Node:
     async def put_policies(self, text: bytes, name: str) -> Switched:
         """Put other rules in force. Raises PolicyFileError or SwitchError: nothing has changed."""
         return await self.policies.put(self._keepers, text, name)
+
+    async def publish(self, signal: object) -> None:
+        """Tell pages what the origin says. Raises ValueError or RealtimeError."""
+        if not self._hubs:
+            raise RealtimeError("this edge has no hub; give it --realtime")
+        await self._hubs[0].publish(signal)
 
     def status(self) -> dict[str, Any]:
         """Return what `/status` says."""
@@ -279,6 +290,7 @@ class Node:
             "policy_epoch": self.policies.policies.epoch,
             "access": self.access.status(),
             "disk": None if self._disk is None else self._disk.status(),
+            "realtime": self._hubs[0].status() if self._hubs else None,
             "workers": [
                 {
                     "worker": keeper.worker_no,
@@ -311,7 +323,8 @@ class Node:
 
     async def _renew(self, pems: tuple[Pem, ...]) -> None:
         """Give certificates to every worker, and to those that will be started."""
-        await asyncio.gather(*(keeper.renew(pems) for keeper in self._keepers))
+        renewing = [keeper.renew(pems) for keeper in self._keepers]
+        await asyncio.gather(*renewing, *(hub.renew(pems) for hub in self._hubs))
 
     async def _open_with(self, ring: str) -> tuple[int, ...]:
         """Give access keys to every worker, and to those that will be started."""
@@ -366,8 +379,13 @@ async def serve(
         if settings.disk is not None:
             disk = DiskKeeper(Path(settings.disk), settings.disk_bytes)
             opened.callback(disk.close)
+        hubs = []
+        if settings.realtime is not None:
+            hubs = [HubPlace(settings, files.pems)]
+            opened.callback(hubs[0].close)
+            settings = replace(settings, realtime=hubs[0].address)
         feed = await caught_up(settings, disk)
-        holdings = Holdings(listeners=listeners, peer_dir=peer_dir, disk=disk, feed=feed)
+        holdings = Holdings(listeners=listeners, peer_dir=peer_dir, disk=disk, feed=feed, hubs=hubs)
         node = Node(settings, holdings, files, command)
         opened.callback(node.page.close)
         loop = asyncio.get_running_loop()

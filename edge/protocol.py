@@ -155,6 +155,8 @@ class EdgeProtocol(Answering):
         facts = read_facts(head[len(line) :], read_fields(lines), context)
         target = origin_form(method, target, facts)
         if not is_followed_by_http(head):  # what would follow is not HTTP any more
+            if self._gave_over(target, head):
+                return
             facts.keep_alive = facts.plain = False
             length: int | None = 0
         else:

@@ -142,6 +142,8 @@ class EdgeSettings:
     policies: str | None = None  # a policy file's name
     access_keys: str | None = None  # the file of a ring's name
     access_ring: str = field(default="", repr=False)  # a ring itself, where there is no file
+    realtime: Address | None = None  # where the hub of signals listens; no hub without
+    realtime_origins: tuple[str, ...] = ()  # whose pages may connect to it; "*" for all
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -171,11 +173,13 @@ class EdgeSettings:
     @classmethod
     def from_mapping(cls, raw: Mapping[str, Any]) -> EdgeSettings:
         """Return the settings of a decoded `to_json`; an unknown name raises TypeError."""
-        admin = raw["admin"]
+        admin, realtime = raw["admin"], raw["realtime"]
         nested = {
             "listen": Address(*raw["listen"]),
             "objective": Objective(raw["objective"]),
             "admin": None if admin is None else Address(*admin),
+            "realtime": None if realtime is None else Address(*realtime),
+            "realtime_origins": tuple(raw["realtime_origins"]),
             "limits": Limits(**raw["limits"]),
             "tls": tuple(CertificatePair(*pair) for pair in raw["tls"]),
             "origin_groups": tuple(raw["origin_groups"]),

@@ -1,5 +1,7 @@
 """What all connections of one listener share."""
 
+from socket import socket
+
 from edge.accounts import Accounts
 from edge.door import Door
 from edge.following import Following
@@ -24,6 +26,7 @@ class Shared:
         "lines",
         "log",
         "memory",
+        "passage",
         "peers",
         "policies",
         "sampler",
@@ -53,6 +56,7 @@ class Shared:
         if not peers and following.door.ring is not None:
             self.door = following.door
         self.peers = peers  # these connections come from other workers of this node
+        self.passage: socket | None = None  # by which connections go to the realtime hub
         self.has_hits = not peers  # what is answered in memory needs no app
         self.is_draining = False  # every answer is its connection's last one
 

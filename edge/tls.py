@@ -47,15 +47,16 @@ def stamps(pairs: Sequence[CertificatePair]) -> tuple[tuple[int, int, int], ...]
 class Certificates:
     """What a listener's handshakes use. `context` stays the same for as long as it listens."""
 
-    def __init__(self, pems: Sequence[Pem]) -> None:
+    def __init__(self, pems: Sequence[Pem], alpn: Sequence[str] = ALPN) -> None:
         """Raises CertificateError."""
-        self._by_name, self._default = _contexts(pems)
-        self.context = _context(pems[0])
+        self._alpn = alpn
+        self._by_name, self._default = _contexts(pems, alpn)
+        self.context = _context(pems[0], alpn)
         self.context.sni_callback = self._choose
 
     def renew(self, pems: Sequence[Pem]) -> None:
         """Use these for handshakes to come. Raises CertificateError, and nothing has changed."""
-        self._by_name, self._default = _contexts(pems)
+        self._by_name, self._default = _contexts(pems, self._alpn)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -66,24 +67,26 @@ class Certificates:
         handshake.context = best_for(name, self._by_name, self._default)
 
 
-def _contexts(pems: Sequence[Pem]) -> tuple[dict[str, ssl.SSLContext], ssl.SSLContext]:
+def _contexts(
+    pems: Sequence[Pem], alpn: Sequence[str]
+) -> tuple[dict[str, ssl.SSLContext], ssl.SSLContext]:
     """The contexts by host name, and that of the first pair for all other names."""
     by_name: dict[str, ssl.SSLContext] = {}
-    contexts = [_context(pem) for pem in pems]
+    contexts = [_context(pem, alpn) for pem in pems]
     for pem, context in zip(pems, contexts, strict=True):
         for name in _names(pem):
             by_name.setdefault(name, context)
     return by_name, contexts[0]
 
 
-def _context(pem: Pem) -> ssl.SSLContext:
+def _context(pem: Pem, alpn: Sequence[str]) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS)
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     # the player's choice: a phone without AES in its processor is faster with ChaCha20
     context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
-    context.set_alpn_protocols(list(ALPN))
+    context.set_alpn_protocols(list(alpn))
     context.num_tickets = 1  # players use one, and each takes time in the handshake
     try:
         with _as_file(pem.certificate + "\n" + pem.key) as path:

@@ -71,6 +71,7 @@ class Worker:
         settings = given.settings
         limits = settings.limits
         self.settings, self.worker_no = settings, given.worker_no
+        self.passage = given.passage
         self.counters = Counters()
         self.log = access_log(settings, self.counters)
         proxies = TrustedProxies(settings.trusted_proxies)
@@ -256,6 +257,8 @@ class Worker:
             limits=self.settings.limits,
             peers=peers,
         )
+        if not peers and self.certificates is None:
+            shared.passage = self.passage
         self.shared.append(shared)
         if self.certificates is not None and not peers:
             return bind_secure(shared, self.certificates.context)

@@ -43,6 +43,8 @@ RIM = {
         *("windows.py", "worker.py"),
         *("access_log.py", "accounts.py", "asking.py", "http2.py", "peer_dir.py", "probes.py"),
         *("access_keys.py", "door.py", "gathering.py", "sampling.py"),
+        *("holdings.py", "realtime/carriers.py", "realtime/connection.py", "realtime/passage.py"),
+        *("realtime/keeping.py", "realtime/secure.py", "realtime/service.py", "shared.py"),
         *("rounds.py", "slice_stream.py", "slicing.py", "standing_in.py", "stream_player.py"),
         *("streams.py", "switching.py", "upkeep.py", "write_queue.py"),
         *("valkey_link.py", "valkey_servers.py", "valkey_tier.py"),

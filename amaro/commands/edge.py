@@ -74,7 +74,7 @@ def serve(
         typer.Option(
             metavar="URL",
             envvar=REDIS_VARIABLE,
-            help="Valkey, of which the edges of a region have a tier in common.",
+            help="Valkey, in which the edges of a region have a tier and signals in common.",
         ),
     ] = None,
     redis_size: Annotated[
@@ -122,6 +122,14 @@ def serve(
         Path | None,
         typer.Option(metavar="FILE", help=f"Keys of signed paths, if not in {KEYS_VARIABLE}."),
     ] = None,
+    realtime: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Keep a hub of signals for pages; needs a token."),
+    ] = None,
+    realtime_origin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="URL|*", help="Whose pages may connect to it; repeatable."),
+    ] = None,
     access_log: Annotated[
         str, typer.Option(metavar="FILE|-", help="A line of JSON for each answer; - is stdout.")
     ] = "",
@@ -155,8 +163,10 @@ def serve(
         _refuse_without("--access-log FILE", {"--access-log-sample": access_log_sample})
     if not trusted_proxy:
         _refuse_without("--trusted-proxy CIDR", {"--region-header": region_header})
-    if admin is None and purge_log is None:
+    if admin is None and purge_log is None and realtime is None:
         _refuse_without("--admin HOST:PORT", {"--token-file": token_file})
+    if realtime is None:
+        _refuse_without("--realtime HOST:PORT", {"--realtime-origin": realtime_origin})
     own, *groups = _read("--origin", _origins, origin)
     settings = EdgeSettings(
         listen=Address(*_read("--listen", parse_address, listen)),
@@ -172,7 +182,9 @@ def serve(
         redis_bytes=redis_bytes,
         purge_log=None if purge_log is None else _read("--purge-log", _url, purge_log),
         admin=None if admin is None else Address(*_read("--admin", parse_address, admin)),
-        token=_token(token_file, {"--admin": admin, "--purge-log": purge_log}),
+        token=_token(
+            token_file, {"--admin": admin, "--purge-log": purge_log, "--realtime": realtime}
+        ),
         debug_token=_debug_token(debug_token_file),
         region=region,
         geoip=geoip,
@@ -184,6 +196,10 @@ def serve(
         trusted_proxies=_read("--trusted-proxy", _networks, trusted_proxy or []),
         tls=tuple(map(CertificatePair, certificates, keys)),
         policies=None if policies is None else str(policies),
+        realtime=None
+        if realtime is None
+        else Address(*_read("--realtime", parse_address, realtime)),
+        realtime_origins=_read("--realtime-origin", _page_origins, realtime_origin or []),
     )
     _run(settings)
 
@@ -230,6 +246,14 @@ def _log_file(name: str) -> str:
     return str(path)
 
 
+def _page_origins(texts: list[str]) -> tuple[str, ...]:
+    for text in texts:
+        parts = urlsplit(text)
+        if text not in ("*", f"{parts.scheme}://{parts.netloc}"):
+            raise ValueError(f"{text!r} is no origin; write one as https://pages.example, or *")
+    return tuple(texts)
+
+
 def _networks(texts: list[str]) -> tuple[str, ...]:
     from edge.clients import TrustedProxies  # noqa: PLC0415
 
@@ -267,6 +291,8 @@ def _announce(settings: EdgeSettings) -> None:
     typer.echo(f"edge   {scheme}://{settings.listen}  ({count}, caches {settings.origin})")
     if settings.admin is not None:
         typer.echo(f"admin  http://{settings.admin}")
+    if settings.realtime is not None:
+        typer.echo(f"realtime  {scheme.replace('http', 'ws')}://{settings.realtime}/.amaro/ws")
 
 
 def _origins(said: list[str]) -> list[str]:

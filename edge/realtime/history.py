@@ -40,9 +40,14 @@ class History:
         self._topic_max, self._topics_max = topic_max, topics_max
         self._topics: OrderedDict[str, _Topic] = OrderedDict()
         self._floor = floor  # of topics that are not here
+        self._latest = floor  # of all
 
     def __len__(self) -> int:
         return sum(len(topic.signals) for topic in self._topics.values())
+
+    def begin(self, floor: Mark) -> None:
+        """Hear everything from this mark on; called before anything is added."""
+        self._floor = self._latest = floor
 
     def add(self, name: str, signal: Kept) -> bool:
         """Keep a signal; False for one that was heard before and is nobody's news."""
@@ -51,6 +56,7 @@ class History:
             topic = self._topics[name] = _Topic(self._floor)
         if signal.mark <= self._last(topic) or signal.key in topic.keys:
             return False
+        self._latest = max(self._latest, signal.mark)
         topic.signals.append(signal)
         topic.keys.add(signal.key)
         self._topics.move_to_end(name)
@@ -64,12 +70,14 @@ class History:
         return True
 
     def missed(self, name: str, after: Mark) -> Missed:
-        """What came after a mark; one that is still to come is another edge's, and no use here."""
+        """What came after a mark. One that is still to come is not of ours: it says nothing."""
         topic = self._topics.get(name)
         floor = self._floor if topic is None else topic.floor
-        since = min(max(after, floor), self.last(name))
+        last = self.last(name)
+        since = min(max(after, floor), last)
         signals = () if topic is None else topic.signals
-        return Missed(since, [each for each in signals if each.mark > since], after < floor)
+        is_ours = floor <= after <= max(last, self._latest)
+        return Missed(since, [each for each in signals if each.mark > since], not is_ours)
 
     def last(self, name: str) -> Mark:
         """The mark after which nothing has come yet."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from cache_policies.signal_tokens import Claims, Refused
 from edge.realtime import messages
+from edge.realtime.abroad import Here, Said
 from edge.realtime.client import Client, Line
 from edge.realtime.fanouts import Fanouts
 from edge.realtime.heartbeats import Heartbeats
@@ -27,21 +27,6 @@ ANNOUNCE_BEATS: Final = 15  # between two announcements of all counts to other e
 OUTWARD_MAX: Final = 4_096
 
 Verify: TypeAlias = Callable[[str, float], Claims | Refused]  # a token, at a wall time
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What somebody here said, for other edges."""
-
-    message: Say
-    subject: str
-
-
-@dataclass(frozen=True, slots=True)
-class Here:
-    """How many are here, for other edges."""
-
-    counts: dict[str, int]
 
 
 class Hub:
@@ -188,6 +173,19 @@ class Hub:
         """Tell a topic's members what somebody said, here or at another edge."""
         self.counted["fleeting"] += 1
         self._fan_out(said.topic, messages.fleeting(said, subject))
+
+    def hear_abroad(self, edge: str, what: Said | Here, now_mono: float) -> None:
+        """Another edge says something."""
+        match what:
+            case Said(message, subject):
+                self.hear_elsewhere(message, subject)
+            case Here(counts):
+                for topic, count in counts.items():
+                    self.presence.hear(topic, edge, count, now_mono)
+
+    def tell_at_once(self, signal: Lasting) -> None:
+        """Tell a topic's members what the origin says, before it has its mark."""
+        self._fan_out(signal.topic, messages.unmarked(signal))
 
     def publish(self, signal: Lasting, mark: Mark) -> bool:
         """Tell a topic's members what the origin says, and keep it; False when it is no news."""

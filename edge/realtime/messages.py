@@ -124,7 +124,7 @@ class Lasting:
 def parse(text: bytes) -> Message | Refusal:
     """What a page says, or why that is nothing."""
     try:
-        said = json.loads(text)
+        said = json.loads(text.decode())
     except (ValueError, RecursionError):
         return Refusal.SYNTAX
     match said:
@@ -139,7 +139,7 @@ def parse(text: bytes) -> Message | Refusal:
         case {"t": "leave", "topic": str(topic)}:
             return Leave(topic)
         case {"t": "say", "topic": str(topic), "kind": str(kind)}:
-            return _say(topic, kind, said.get("value", ""))
+            return said_of(topic, kind, said.get("value", ""))
         case _:
             return Refusal.SYNTAX
 
@@ -189,6 +189,12 @@ def lasting(signal: Lasting, mark: Mark) -> bytes:
     return frame(said | {"key": signal.key, "value": signal.value})
 
 
+def unmarked(signal: Lasting) -> bytes:
+    """What the origin says, before it has a mark: it comes again, and is known by its key."""
+    said = {"t": "signal", "topic": signal.topic, "kind": signal.kind}
+    return frame(said | {"key": signal.key, "value": signal.value})
+
+
 def refused(why: Refusal) -> bytes:
     """The answer to what came to nothing."""
     return frame({"t": "refused", "why": why.value})
@@ -212,7 +218,8 @@ def _join(topic: str, mark: str) -> Join | Refusal:
         return Refusal.SYNTAX
 
 
-def _say(topic: str, kind: str, value: object) -> Say | Refusal:
+def said_of(topic: str, kind: str, value: object) -> Say | Refusal:
+    """What a page says to a topic, or why it may not."""
     found = KINDS.get(kind)
     if found is None or not found.by_pages:
         return Refusal.KIND

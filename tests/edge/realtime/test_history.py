@@ -29,12 +29,8 @@ def test_nothing_is_missing_without_a_gap(
         found = history.missed(topic, after)
         assert len(found.signals) <= topic_max
         later = [each for each in heard[topic] if each.mark > after]
-        if found.gap:
-            assert found.signals == later[len(later) - len(found.signals) :]
-            assert found.since > after
-        else:
-            assert found.signals == later
-            assert found.since <= after
+        assert found.signals == later[len(later) - len(found.signals) :]
+        assert found.gap or found.signals == later
         assert all(each.mark > found.since for each in found.signals)
     assert len(history) <= topic_max * topics_max
 
@@ -56,5 +52,11 @@ def test_who_comes_from_before_the_beginning_is_told_of_a_gap() -> None:
 def test_a_mark_from_the_future_hides_nothing() -> None:
     history = History(topic_max=4, topics_max=4)
     history.add("story:a", Kept(Mark(5, 0), "one", b""))
-    assert history.missed("story:a", Mark(99, 0)) == (Mark(5, 0), [], False)
-    assert history.missed("story:b", Mark(99, 0)).since == ZERO
+    assert history.missed("story:a", Mark(99, 0)) == (Mark(5, 0), [], True)
+    assert history.missed("story:b", Mark(5, 0)) == (ZERO, [], False)
+
+
+def test_it_begins_where_a_stream_does() -> None:
+    history = History(topic_max=4, topics_max=4)
+    history.begin(Mark(10, 0))
+    assert history.missed("story:a", Mark(9, 0)) == (Mark(10, 0), [], True)

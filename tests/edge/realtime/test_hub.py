@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.realtime.hub import Here, Said
+from edge.realtime.abroad import Here, Said
 from edge.realtime.limits import HubLimits
 from edge.realtime.marks import Mark
 from edge.realtime.messages import Close, Lasting, Say

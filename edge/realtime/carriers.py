@@ -1,0 +1,199 @@
+"""How signals reach the other edges of a region: not at all, or by Valkey.
+
+What lasts goes through one stream, whose ids are its marks on every edge: so a page that changes
+edges comes back with a mark that means the same there. What is fleeting is published, and lost when
+nobody listens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Protocol
+
+import redis.asyncio
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from edge.realtime.abroad import Here, Said, read_abroad, written_abroad
+from edge.realtime.hub import Hub
+from edge.realtime.marks import ZERO, Mark
+from edge.realtime.messages import Lasting, parse_lasting
+
+STREAM: Final = "amaro:1:signals"
+CHANNEL: Final = "amaro:1:fleeting"
+STREAM_MAX: Final = 20_000  # about; the oldest go
+LOADED_MAX: Final = 10_000  # of these an edge reads when it begins
+TIMEOUT_S: Final = 1.0  # of anything that should be there at once
+SAID_MAX: Final = 4_096  # that wait to be said; fleeting as they are, later ones are lost
+HUSH_S: Final = 2.0  # after which it is seen whether the channel is still there
+BLOCK_MS: Final = 2_000
+AGAIN_S: Final = 0.5
+TROUBLE: Final = (RedisError, OSError, TimeoutError)
+
+log = logging.getLogger("edge.realtime")
+
+
+class Carrier(Protocol):
+    """What a hub's process needs of it."""
+
+    async def publish(self, signal: Lasting) -> bool:
+        """Have all edges tell their pages; False when it should be said again later."""
+
+    def speak(self, said: list[Said | Here]) -> None:
+        """Tell other edges."""
+
+    async def run(self) -> None:
+        """Carry until cancelled."""
+
+
+class Alone:
+    """One edge: a signal's mark is when it was heard."""
+
+    def __init__(self, hub: Hub, stir: Callable[[], None]) -> None:
+        self._hub, self._stir = hub, stir
+        self._last = ZERO.next_at(time.time())
+        hub.history.begin(self._last)
+
+    async def publish(self, signal: Lasting) -> bool:
+        """Tell our own pages."""
+        self._last = self._last.next_at(time.time())
+        self._hub.publish(signal, self._last)
+        self._stir()
+        return True
+
+    def speak(self, said: list[Said | Here]) -> None:
+        """There is nobody to tell."""
+
+    async def run(self) -> None:
+        """There is nothing to carry."""
+
+
+class Valkey:
+    """The edges of a region. `name` tells our own messages from those of others."""
+
+    def __init__(self, hub: Hub, stir: Callable[[], None], url: str, name: str) -> None:
+        self._hub, self._stir, self._name = hub, stir, name
+        self._speaking = asyncio.Event()
+        self._to_say: list[Said | Here] = []
+        once: dict[str, Any] = {"retry": Retry(NoBackoff(), 0), "protocol": 2}
+        from_url = redis.asyncio.Redis.from_url
+        self._client = from_url(
+            url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, **once
+        )
+        wait_s = TIMEOUT_S + BLOCK_MS / 1000.0
+        self._waiting = from_url(
+            url, socket_timeout=wait_s, socket_connect_timeout=TIMEOUT_S, **once
+        )
+        self._heard = ZERO  # of the stream
+        self._is_well = True
+
+    async def publish(self, signal: Lasting) -> bool:
+        """Append to the stream, from which we hear it too; without Valkey tell our own pages."""
+        fields = {
+            "topic": signal.topic,
+            "kind": signal.kind,
+            "key": signal.key,
+            "value": json.dumps(signal.value),
+        }
+        try:
+            await self._client.xadd(STREAM, fields, maxlen=STREAM_MAX)  # type: ignore[arg-type]
+        except TROUBLE as error:
+            self._complain(error)
+            self._hub.tell_at_once(signal)
+            self._stir()
+            return False
+        return True
+
+    def speak(self, said: list[Said | Here]) -> None:
+        """Have other edges told, soon."""
+        self._to_say += said[: SAID_MAX - len(self._to_say)]
+        self._speaking.set()
+
+    async def run(self) -> None:
+        """Read the stream, listen to the channel, and say what our pages said."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for carry in (self._read, self._listen, self._speak):
+                    tasks.create_task(self._again_and_again(carry))
+        finally:
+            await self._client.aclose()
+            await self._waiting.aclose()
+
+    async def _again_and_again(self, carry: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await carry()
+            except TROUBLE as error:
+                self._complain(error)
+            await asyncio.sleep(AGAIN_S)
+
+    async def _read(self) -> None:
+        """Follow the stream, from what it still holds."""
+        if self._heard == ZERO:
+            found: Any = await self._client.xrevrange(STREAM, count=LOADED_MAX)
+            if found:
+                self._heard = _mark(found[-1][0])
+                self._hub.history.begin(Mark(self._heard.ms - 1, 0))
+                self._take(reversed(found))
+        while True:
+            said: Any = await self._waiting.xread({STREAM: str(self._heard)}, block=BLOCK_MS)
+            self._recover()
+            for _, entries in said:
+                self._take(entries)
+
+    def _take(self, entries: Any) -> None:
+        for number, fields in entries:
+            self._heard = _mark(number)
+            told = {name.decode(): text.decode() for name, text in fields.items()}
+            try:
+                signal = parse_lasting(told | {"value": json.loads(told["value"])})
+            except (KeyError, ValueError) as error:
+                log.warning("what is in %s is no signal: %r", STREAM, error)
+            else:
+                self._hub.publish(signal, self._heard)
+        self._stir()
+
+    async def _listen(self) -> None:
+        async with self._waiting.pubsub() as channel:
+            await channel.subscribe(CHANNEL)
+            while True:
+                said = await channel.get_message(ignore_subscribe_messages=True, timeout=HUSH_S)
+                if said is not None:
+                    self._hear(said["data"])
+
+    def _hear(self, text: bytes) -> None:
+        try:
+            edge, heard = read_abroad(text)
+        except ValueError as error:
+            log.warning("what came by %s is no batch: %r", CHANNEL, error)
+            return
+        if edge != self._name:
+            for each in heard:
+                self._hub.hear_abroad(edge, each, time.monotonic())
+            self._stir()
+
+    async def _speak(self) -> None:
+        while True:
+            await self._speaking.wait()
+            self._speaking.clear()
+            said, self._to_say = self._to_say, []
+            await self._client.publish(CHANNEL, written_abroad(self._name, said))
+
+    def _complain(self, error: Exception) -> None:
+        if self._is_well:
+            log.warning("Valkey does not carry signals, trying again: %s", error)
+        self._is_well = False
+
+    def _recover(self) -> None:
+        if not self._is_well:
+            log.info("Valkey carries signals again")
+        self._is_well = True
+
+
+def _mark(number: bytes) -> Mark:
+    return Mark.parse(number.decode())

@@ -1,0 +1,81 @@
+"""Two real edges and a Valkey: pages hear each other, and come back anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests.loopback.test_realtime import REALTIME, page, publish, worker_url
+from tests.support.counting_origin import counting_origin
+from tests.support.edge_node import RunningNode, edge_node, eventually
+from tests.support.valkey import RunningValkey, running_valkey
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[RunningValkey]:
+    with TemporaryDirectory() as directory, running_valkey(Path(directory)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def edges(valkey: RunningValkey) -> Iterator[tuple[RunningNode, RunningNode]]:
+    options = (*REALTIME, "--redis", valkey.url)
+    with (
+        counting_origin() as origin,
+        edge_node(origin.url, *options) as north,
+        edge_node(origin.url, *options) as south,
+    ):
+        yield north, south
+
+
+def test_people_hear_each_other_on_all_edges(edges: tuple[RunningNode, RunningNode]) -> None:
+    north, south = map(worker_url, edges)
+    with page(north) as ada, page(south) as ben:
+        ada.join("story:a")
+        ben.join("story:a", "ben")
+        while ada.hear("presence")["here"] != 2:  # so the edges hear each other by now
+            pass
+        ben.say(t="say", topic="story:a", kind="reaction", value="❤")
+        assert ada.hear("signal")["from"] == "ben"
+        assert ben.hear("signal")["from"] == "ben"
+
+
+def test_a_mark_means_the_same_on_all_edges(edges: tuple[RunningNode, RunningNode]) -> None:
+    north, south = edges
+    with page(worker_url(north)) as ada:
+        ada.join("story:b")
+        publish(north, "b-1", "story:b")
+        publish(south, "b-1", "story:b")  # both are told by the origin: it is one event
+        publish(south, "b-2", "story:b")
+        first, second = ada.hear("signal"), ada.hear("signal")
+        assert [first["key"], second["key"]] == ["b-1", "b-2"]
+    with page(worker_url(south)) as ada:
+        assert not ada.join("story:b", after=first["mark"])["gap"]
+        assert ada.hear("signal") == second
+
+
+def test_without_valkey_an_edges_own_pages_are_told_and_later_all(
+    valkey: RunningValkey, edges: tuple[RunningNode, RunningNode]
+) -> None:
+    north, south = edges
+    signal = {"topic": "story:c", "kind": "watchable", "key": "c-1", "value": {}}
+
+    def says(edge: RunningNode) -> bool:
+        return edge.admin("POST", "/signals", json=signal).status_code == 200
+
+    with page(worker_url(north)) as ada, page(worker_url(south)) as ben:
+        ada.join("story:c")
+        ben.join("story:c", "ben")
+        valkey.kill()
+        assert not says(north)
+        early = ada.hear("signal")
+        assert (early["key"], "mark" in early) == ("c-1", False)
+        valkey.start()
+        assert eventually(lambda: says(north))  # as the origin repeats it
+        assert ben.hear("signal")["key"] == "c-1"
+        while "mark" not in (again := ada.hear("signal")):
+            pass
+        assert again["key"] == "c-1"
