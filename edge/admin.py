@@ -133,6 +133,8 @@ async def _published(node: Administered, request: Request) -> Response:
     """The answer to a signal for pages."""
     try:
         await node.publish(json.loads(await _body(request)))
+    except LookupError as error:
+        return JSONResponse({"error": str(error)}, 404)
     except RealtimeError as error:
         return JSONResponse({"error": str(error)}, 503)
     except (ValueError, OrderError) as error:

@@ -32,7 +32,7 @@ from edge.peer_dir import peer_dir_for
 from edge.probes import probe_for_all
 from edge.purge_reach import reached
 from edge.purges import Purge, PurgePage
-from edge.realtime.keeping import HubPlace, RealtimeError
+from edge.realtime.keeping import HubPlace
 from edge.receipts import Receipt
 from edge.renewal import Renewal
 from edge.settings import EdgeSettings
@@ -268,9 +268,9 @@ class Node:
         return await self.policies.put(self._keepers, text, name)
 
     async def publish(self, signal: object) -> None:
-        """Tell pages what the origin says. Raises ValueError or RealtimeError."""
+        """Tell pages what the origin says. Raises ValueError, RealtimeError or LookupError."""
         if not self._hubs:
-            raise RealtimeError("this edge has no hub; give it --realtime")
+            raise LookupError("this edge has no hub; give it --realtime")
         await self._hubs[0].publish(signal)
 
     def status(self) -> dict[str, Any]:

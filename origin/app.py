@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from origin.feed import Feed
     from origin.playback import Playback
     from origin.purges_api import PurgesApi
+    from origin.realtime_api import RealtimeApi
     from origin.tokens_api import TokensApi
     from origin.tus import Tus
 
@@ -40,6 +41,7 @@ class Parts:
     assets: AssetsApi
     purges: PurgesApi
     tokens: TokensApi
+    realtime: RealtimeApi
     tus: Tus
 
 
@@ -73,6 +75,7 @@ def build_app(parts: Parts, chores: Chores) -> OriginApp:
         Route("/feed/{region}", fragment, methods=READ),
         Route("/api/assets/{asset_id}", parts.assets.show, methods=READ),
         Route("/api/assets/{asset_id}/cancel", parts.assets.cancel, methods=["POST"]),
+        Route("/api/realtime", parts.realtime.mint, methods=["POST"]),
         Route("/purges", parts.purges.read, methods=["GET"]),
         Route("/tokens", parts.tokens.mint, methods=["POST"]),
         Route("/uploads", tus.collection, methods=["POST"]),

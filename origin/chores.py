@@ -1,4 +1,4 @@
-"""What the origin finishes by itself: submitting jobs, repeating purges, removing stale uploads."""
+"""What the origin finishes by itself: jobs, purges, signals, and removing stale uploads."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from origin.bodies import Bodies
     from origin.edges import Edges
     from origin.purge_log import PurgeLog
+    from origin.signals import Signals
     from origin.store import Objects
     from origin.upload_ledger import UploadLedger
 
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 SUBMIT_EVERY_S: Final = 2.0  # besides at once, when an upload completes
 PURGE_EVERY_S: Final = 1.0
+SIGNAL_EVERY_S: Final = 0.5
 EXPIRE_EVERY_S: Final = 60.0
 BATCH_MAX: Final = 100
 LOST_S: Final = 86_400.0  # an accepted upload whose bytes no origin has is given up when this old
@@ -47,13 +49,14 @@ class Jobs(Protocol):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Chores:
-    """Three loops, alive while the application is."""
+    """Four loops, alive while the application is."""
 
     ledger: UploadLedger
     bodies: Bodies
     objects: Objects
     appending: Appending
     edges: Edges
+    signals: Signals
     purge_log: PurgeLog
     jobs: Jobs | None
     wake: asyncio.Event
@@ -64,8 +67,8 @@ class Chores:
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self.settle_all)
         await self._tasks.__aenter__()
-        for loop in (self._submit_loop(), self._purge_loop(), self._expire_loop()):
-            self._running.append(self._tasks.create_task(loop))
+        for loop in (self._submit_loop, self._purge_loop, self._signal_loop, self._expire_loop):
+            self._running.append(self._tasks.create_task(loop()))
         return self
 
     async def __aexit__(
@@ -199,6 +202,14 @@ class Chores:
             except TROUBLE:
                 log.exception("repeating purges failed; trying again in %s s", PURGE_EVERY_S)
             await asyncio.sleep(PURGE_EVERY_S)
+
+    async def _signal_loop(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(self.signals.flush, now_wall=self.clock())
+            except TROUBLE:
+                log.exception("telling edges failed; trying again in %s s", SIGNAL_EVERY_S)
+            await asyncio.sleep(SIGNAL_EVERY_S)
 
     async def _expire_loop(self) -> None:
         while True:

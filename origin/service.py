@@ -24,11 +24,14 @@ from origin.progress import ProgressReader, ProgressWriter
 from origin.publisher import CatalogPublisher
 from origin.purge_log import PurgeLog
 from origin.purges_api import PurgesApi
+from origin.realtime_api import RealtimeApi
 from origin.ring_file import RingFile
+from origin.signals import Signals
 from origin.store import Objects, open_objects
 from origin.tokens_api import TokensApi
 from origin.tus import Tus
 from origin.upload_ledger import UploadLedger
+from origin.watchable import WatchableStories
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -84,6 +87,12 @@ async def open_app(settings: OriginSettings, jobs: Jobs | None) -> AsyncIterator
             cancel=assets.cancel_asset,
         )
         purge_log = PurgeLog(engine)
+        signals = Signals(
+            stories=WatchableStories(engine),
+            admin_urls=settings.edge_admin_urls,
+            token=settings.token,
+        )
+        stack.callback(signals.close)
         chores = Chores(
             purge_log=purge_log,
             ledger=ledger,
@@ -91,6 +100,7 @@ async def open_app(settings: OriginSettings, jobs: Jobs | None) -> AsyncIterator
             objects=objects,
             appending=appending,
             edges=edges,
+            signals=signals,
             jobs=jobs,
             wake=wake,
             clock=clock,
@@ -101,6 +111,7 @@ async def open_app(settings: OriginSettings, jobs: Jobs | None) -> AsyncIterator
             assets=assets,
             purges=PurgesApi(log=purge_log, token=settings.token),
             tokens=TokensApi(keys=keys, token=settings.token, clock=clock),
+            realtime=RealtimeApi(token=settings.token, clock=clock),
             tus=tus,
         )
         yield build_app(parts, chores)

@@ -270,7 +270,7 @@ def test_without_a_hub_there_is_nobody_to_tell() -> None:
     with counting_origin() as origin, edge_node(origin.url) as node:
         assert node.status()["realtime"] is None
         answer = node.admin("POST", "/signals", json={})
-        assert answer.status_code == 503
+        assert answer.status_code == 404
         assert "--realtime" in answer.json()["error"]
         with pytest.raises(InvalidStatus) as refused, page(worker_url(node)):
             pass  # it is the origin's own business

@@ -21,6 +21,7 @@ from origin.purge_log import KEPT_S, PurgeLog
 from origin.states import Signal, State
 from origin.tables import Base, PurgeLogName
 from origin.upload_ledger import Begun, UploadLedger
+from origin.watchable import Story, WatchableStories
 from tests.support.origin import creation, new_upload_id
 from tests.support.postgres import postgres
 
@@ -293,3 +294,16 @@ def test_purges_are_given_up_when_old_or_homeless(ledger: UploadLedger, catalog:
         assert catalog.publish(accepted(ledger), FACTS, purges=[purge], now_wall=requested)
     assert catalog.drop_purges(edges=["http://a"], before_wall=2.0) == 2
     assert [p.requested for p in catalog.pending_purges("http://a", limit=9)] == [5.0]
+
+
+def test_stories_are_watchable_from_their_first_publication_on(
+    engine: sa.Engine, catalog: Catalog, ledger: UploadLedger
+) -> None:
+    stories = WatchableStories(engine)
+    accepted(ledger)
+    first = published(catalog, ledger, 10.0)
+    second = published(catalog, ledger, 20.0)
+    assert stories.since(9.0) == [Story(asset_id=a, region="north") for a in (first, second)]
+    assert stories.since(10.0) == [Story(asset_id=second, region="north")]
+    assert catalog.publish(first, replace(FACTS, complete=True), purges=[], now_wall=30.0)
+    assert stories.since(20.0) == []

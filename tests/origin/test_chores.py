@@ -20,8 +20,10 @@ from origin.edges import Edges
 from origin.names import asset_id_of
 from origin.purge_log import PurgeLog
 from origin.settings import UploadLimits
+from origin.signals import Signals
 from origin.store import LocalObjects
 from origin.upload_ledger import Begun, UploadLedger, UploadRecord
+from origin.watchable import WatchableStories
 from tests.support.origin import Submissions, creation, eventually, new_upload_id
 
 ASSET = asset_id_of(new_upload_id(1))
@@ -68,6 +70,7 @@ class Site:
             objects=LocalObjects(self.root / "objects"),
             appending=appending,
             edges=self.edges,
+            signals=Signals(stories=WatchableStories(self.engine), admin_urls=[], token=None),
             purge_log=PurgeLog(self.engine),
             jobs=jobs,
             wake=asyncio.Event(),

@@ -1,0 +1,50 @@
+"""`/api/realtime`: a token for a page that wants to hear signals, for nobody in particular.
+
+Who has no account here has a pseudonym, which stays the same while the page renews its token.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from starlette.responses import JSONResponse, Response
+
+from cache_policies.signal_tokens import TOKEN_CHARS_MAX, Claims, key_from, mint, verify
+from origin.delivery import refuse
+from origin.responses import CORS, CacheClass
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
+
+TOKEN_S: Final = 900.0  # a page renews it before; who left cannot use it for long
+RENEWABLE_S: Final = 86_400.0  # after its end: a phone may have slept
+TOPICS: Final = ("story:*", "feed:*")  # what everybody may see, they may hear of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RealtimeApi:
+    """Answers POST; the body is a token to renew, or nothing."""
+
+    token: str | None
+    clock: Callable[[], float]
+
+    async def mint(self, request: Request) -> Response:
+        """Return a token."""
+        if self.token is None:
+            return refuse(404, "This origin has no token that edges share: there are no signals.")
+        body = b""
+        async for piece in request.stream():
+            body += piece
+            if len(body) > TOKEN_CHARS_MAX:
+                return refuse(413, "That is no token.")
+        now_wall, key = self.clock(), key_from(self.token)
+        known = verify(body.decode("latin-1").strip(), key, now_wall - RENEWABLE_S)
+        subject = known.subject if isinstance(known, Claims) else secrets.token_urlsafe(9)
+        claims = Claims(subject, TOPICS, now_wall + TOKEN_S)
+        said = {"token": mint(claims, key), "expires_in_s": TOKEN_S, "subject": subject}
+        headers = {**CORS, "cache-control": CacheClass.PRIVATE.value}
+        return JSONResponse(said, headers=headers)
