@@ -24,6 +24,7 @@ REDIS_VARIABLE: Final = "AMARO_REDIS_URL"
 CATALOG_VARIABLE: Final = "AMARO_CATALOG_URL"  # for URLs with a password, which `ps` would show
 JOBS_VARIABLE: Final = "AMARO_JOBS_URL"
 KEYS_VARIABLE: Final = "AMARO_ACCESS_KEYS"  # a ring of access keys, where no file has it
+EDGE_REDIS_SIZE: Final = "128MiB"  # of the embedded Valkey, which has progress and signals, too
 WILDCARDS: Final = {"0.0.0.0", "::"}  # noqa: S104
 
 
@@ -144,7 +145,9 @@ def edge(site: Site, ports: EdgePorts) -> ServicePlan:
             *("--disk", str(edge_disk(site.data, ports.region))),
             *("--disk-size", f"{site.edge_disk_bytes}B"),
             *("--purge-log", f"{site.inner_url(site.ports.origin)}/purges"),
-            redis=False,  # each counts purges by a log of its own, so they could share nothing
+            *("--redis-size", EDGE_REDIS_SIZE),
+            *("--realtime", f"{LOOPBACK}:0"),  # pages come by the public port
+            *chain.from_iterable(("--realtime-origin", url) for url in page_origins(site)),
         ),
         url=site.url(ports.public),
         health_url=site.inner_url(ports.public),
@@ -152,6 +155,13 @@ def edge(site: Site, ports: EdgePorts) -> ServicePlan:
         region=ports.region,
         after=("origin",),  # whose log of purges is replayed before anything is served
     )
+
+
+def page_origins(site: Site) -> tuple[str, ...]:
+    """Return the origins (RFC 6454) that the console's pages may have."""
+    port = site.ports.console
+    local = (loopback_url(port), f"http://localhost:{port}")
+    return tuple(dict.fromkeys((site.url(port), *local)))
 
 
 def console(site: Site) -> ServicePlan:
@@ -165,16 +175,16 @@ def console(site: Site) -> ServicePlan:
             site,
             "console",
             *("console", "serve", "--listen", site.listen(site.ports.console)),
-            *("--origin", site.url(site.ports.origin), *chain.from_iterable(edges)),
+            *("--origin", site.url(site.ports.origin), "--realtime", *chain.from_iterable(edges)),
         ),
         url=site.url(site.ports.console),
         health_url=site.inner_url(site.ports.console),
     )
 
 
-def command(site: Site, name: str, *argv: str, redis: bool = True) -> Command:
+def command(site: Site, name: str, *argv: str) -> Command:
     """Return `amaro ARGV…` with the secrets in its environment, where `ps` does not show them."""
-    secrets = {TOKEN_VARIABLE: site.token, REDIS_VARIABLE: site.valkey.url if redis else ""}
+    secrets = {TOKEN_VARIABLE: site.token, REDIS_VARIABLE: site.valkey.url}
     return Command(argv=(*AMARO, *argv), environment=secrets, log=site.data.logs / f"{name}.log")
 
 

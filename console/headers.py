@@ -11,6 +11,8 @@ REVALIDATE = "no-cache"
 def content_security_policy(settings: ConsoleSettings) -> str:
     """The policy of every page: own scripts and styles, media from the edges and the origin."""
     hosts = " ".join(settings.hosts())
+    sockets = [f"ws{edge.url.removeprefix('http')}" for edge in settings.edges]
+    connected = " ".join([hosts, *(sockets if settings.realtime else ())])
     return "; ".join(
         (
             "default-src 'none'",
@@ -18,7 +20,7 @@ def content_security_policy(settings: ConsoleSettings) -> str:
             "style-src 'self'",
             f"img-src 'self' blob: {hosts}",
             f"media-src blob: {hosts}",
-            f"connect-src 'self' {hosts}",
+            f"connect-src 'self' {connected}",
             "manifest-src 'self'",
             "base-uri 'none'",
             "form-action 'none'",

@@ -26,6 +26,7 @@ class ConsoleSettings:
     edges: tuple[Edge, ...]
     origin: str
     admins: tuple[Edge, ...] = ()  # admin listeners of edges, by their names
+    realtime: bool = False  # whether the edges have hubs of signals
 
     def hosts(self) -> tuple[str, ...]:
         """Every base URL that a page may talk to, each once, edges first."""
@@ -52,7 +53,9 @@ def parse_edge(text: str, *, option: str = "--edge") -> Edge:
     return Edge(name=name, url=base_url(url, option=option))
 
 
-def console_settings(edges: list[str], origin: str, admins: Sequence[str] = ()) -> ConsoleSettings:
+def console_settings(
+    edges: list[str], origin: str, admins: Sequence[str] = (), *, realtime: bool = False
+) -> ConsoleSettings:
     """The settings from the command line's words; raises SettingsError."""
     parsed = tuple(parse_edge(text) for text in edges)
     if not parsed:
@@ -63,9 +66,8 @@ def console_settings(edges: list[str], origin: str, admins: Sequence[str] = ()) 
     unknown = {each.name for each in listeners} - {each.name for each in parsed}
     if unknown:
         raise SettingsError(f"--edge-admin names {min(unknown)!r}, which no --edge does")
-    return ConsoleSettings(
-        edges=parsed, origin=base_url(origin, option="--origin"), admins=listeners
-    )
+    own = base_url(origin, option="--origin")
+    return ConsoleSettings(edges=parsed, origin=own, admins=listeners, realtime=realtime)
 
 
 def parse_listen(text: str) -> tuple[str, int]:

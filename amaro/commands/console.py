@@ -30,6 +30,9 @@ def serve(
         typer.Option(metavar="NAME=URL", help="Its admin listener, for /popular; repeatable."),
     ] = None,
     listen: Annotated[str, typer.Option(metavar="HOST:PORT")] = "127.0.0.1:8085",
+    realtime: Annotated[
+        bool, typer.Option("--realtime", help="The edges have --realtime: show who is here.")
+    ] = False,
 ) -> None:
     """Serve the pages.
 
@@ -40,7 +43,7 @@ def serve(
     from console.settings import SettingsError, console_settings, parse_listen  # noqa: PLC0415
 
     try:
-        settings = console_settings(edge, origin, edge_admin or ())
+        settings = console_settings(edge, origin, edge_admin or (), realtime=realtime)
         host, port = parse_listen(listen)
     except SettingsError as error:
         give_up(str(error), status=2)

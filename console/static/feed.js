@@ -2,6 +2,7 @@
 
 import { card } from "./cards.js";
 import { el } from "./dom.js";
+import { signals } from "./signals.js";
 import { chooseRegion, fromEdges, region, regions, regionTitle } from "./stack.js";
 
 const PAGE = 12;
@@ -9,23 +10,47 @@ const EAGER = 4;
 const list = document.getElementById("cards");
 const notice = document.getElementById("feed-notice");
 const status = document.getElementById("feed-status");
+const fresh = document.getElementById("feed-fresh");
 const sentinel = document.getElementById("feed-end");
 
 let loading = null; // AbortController of the page that is on its way
 let next = null; // path of the next page
 let shown = new Set();
+let arrived = new Set(); // stories that came since
+let followed = null; // topic of the region
+
+/** Offers what has come since: nothing moves under a reader's finger. */
+function followRegion(name) {
+  if (followed) signals.leave(followed);
+  followed = `feed:${name}`;
+  arrived = new Set();
+  fresh.hidden = true;
+  signals.join(followed, {
+    onSignal: ({ kind, value }) => {
+      if (kind !== "watchable" || shown.has(value.asset_id)) return;
+      arrived.add(value.asset_id);
+      fresh.textContent = arrived.size === 1 ? "A new story is here" : `${arrived.size} new stories are here`;
+      fresh.hidden = false;
+    },
+  });
+}
+
+fresh.addEventListener("click", () => {
+  open(region(), "no-cache"); // the browser's copy is from before
+  scrollTo({ top: 0 });
+});
 
 function say(title, text, action) {
   notice.replaceChildren(el("h2", {}, title), el("p", {}, text), action);
   notice.hidden = false;
 }
 
-async function loadPage(path) {
+async function loadPage(path, cache) {
   loading = new AbortController();
   const { signal } = loading;
   list.setAttribute("aria-busy", "true");
   try {
-    const found = await fromEdges(path, { signal });
+    const found = await fromEdges(path, { signal, cache });
     append(found);
   } catch (error) {
     if (error.name === "AbortError") return;
@@ -41,8 +66,7 @@ async function loadPage(path) {
 function append(found) {
   const stories = found ? found.data.stories : [];
   next = found ? found.data.next : null;
-  const fresh = stories.filter((story) => !shown.has(story.asset_id));
-  for (const story of fresh) {
+  for (const story of stories.filter((each) => !shown.has(each.asset_id))) {
     const eager = shown.size < EAGER;
     shown.add(story.asset_id);
     list.append(card(story, found.edge, { region: region(), eager }));
@@ -64,7 +88,7 @@ const watcher = new IntersectionObserver(
   { rootMargin: "800px" },
 );
 
-function open(name) {
+function open(name, cache) {
   loading?.abort();
   watcher.unobserve(sentinel);
   chooseRegion(name);
@@ -72,7 +96,8 @@ function open(name) {
   shown = new Set();
   list.replaceChildren();
   notice.hidden = true;
-  loadPage(`/feed/${encodeURIComponent(name)}?limit=${PAGE}`);
+  followRegion(name);
+  loadPage(`/feed/${encodeURIComponent(name)}?limit=${PAGE}`, cache);
 }
 
 document.getElementById("regions").hidden = regions.length < 2;

@@ -5,6 +5,7 @@ const config = JSON.parse(document.querySelector("meta[name=amaro-config]").cont
 
 export const regions = config.edges.map((edge) => edge.name);
 export const origin = config.origin;
+export const realtime = config.realtime; // whether the edges have hubs of signals
 
 function remembered() {
   try {
@@ -42,11 +43,11 @@ export function regionTitle(name) {
 }
 
 /** The JSON at `path` from the first edge that answers; `null` for a 404; throws when none answers. */
-export async function fromEdges(path, { signal, name } = {}) {
+export async function fromEdges(path, { signal, name, cache } = {}) {
   let failure = new Error("no edge is configured");
   for (const edge of edgesFor(name)) {
     try {
-      const response = await fetch(edge + path, { signal });
+      const response = await fetch(edge + path, { signal, cache });
       if (response.status === 404) return null;
       if (response.ok) return { edge, data: await response.json() };
       failure = new Error(`the edge answered ${response.status}`);

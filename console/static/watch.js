@@ -5,6 +5,7 @@ import { age, spokenTime } from "./dom.js";
 import { Player } from "./player.js";
 import { edgesFor, fromEdges, region, regionTitle } from "./stack.js";
 import { isFinal, isPlayable, sentenceFor } from "./story_state.js";
+import { together } from "./together.js";
 
 const POLL_MS = 1500;
 const MORE = 6;
@@ -16,6 +17,7 @@ const stage = document.getElementById("player");
 
 let story = null; // what the origin last said
 let failures = 0;
+let polling = null; // the timer of the next question
 let waiting = false; // there was no playlist: the story is not ready, or not there
 
 const player = new Player(stage, {
@@ -55,7 +57,9 @@ async function follow() {
   describe();
   if (waiting && isPlayable(story)) player.start();
   if (isFinal(story) && !(waiting && isPlayable(story))) return undefined;
-  return setTimeout(follow, POLL_MS * Math.min(8, 1 + failures));
+  clearTimeout(polling);
+  polling = setTimeout(follow, POLL_MS * Math.min(8, 1 + failures));
+  return polling;
 }
 
 function missing() {
@@ -85,4 +89,10 @@ player.addEventListener("renditions", () => {
 });
 player.start();
 follow();
+together(document.getElementById("together"), stage, {
+  assetId,
+  onWatchable: () => {
+    if (waiting) follow();
+  },
+});
 showMore().catch(() => undefined); // the story itself matters more

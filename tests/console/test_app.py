@@ -10,6 +10,7 @@ import pytest
 
 from console import assets
 from console.app import create_app
+from console.headers import content_security_policy
 from console.settings import console_settings
 
 SETTINGS = console_settings(
@@ -64,6 +65,13 @@ async def test_the_security_policy_names_exactly_the_stack(client):
     assert rules["media-src"] == f"blob: {stack}"
     assert rules["img-src"] == f"'self' blob: {stack}"
     assert rules["frame-ancestors"] == "'none'"
+
+
+def test_pages_may_connect_to_hubs_where_there_are_any():
+    pages = console_settings(["north=https://edge.example"], "http://origin.example", realtime=True)
+    assert "https://edge.example http://origin.example wss://edge.example;" in (
+        content_security_policy(pages)
+    )
 
 
 async def test_every_file_that_a_page_names_is_there_and_immutable(client):
@@ -145,6 +153,7 @@ async def test_config(client):
             {"name": "south", "url": "http://127.0.0.1:8081"},
         ],
         "origin": "http://127.0.0.1:8084",
+        "realtime": False,
     }
 
 

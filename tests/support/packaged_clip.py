@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import json
 import subprocess
 import threading
@@ -17,6 +18,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import imageio_ffmpeg
 from PIL import Image
+
+from cache_policies.signal_tokens import Claims, mint
 
 ASSET = "abcdefghijklmnop"
 DURATION_S = 40
@@ -103,6 +106,8 @@ class ClipServer:
     stories: list[dict[str, object]] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     url: str = ""
+    key: bytes = b""  # of tokens for signals
+    pages: Iterator[int] = field(default_factory=itertools.count)
 
     def publish(self, *names: str, complete: bool = False) -> None:
         """From now on the multivariant playlist has these renditions."""
@@ -181,6 +186,16 @@ class _Handler(SimpleHTTPRequestHandler):
         self.send_header("ETag", etag)
         self.send_header("Content-Type", kind)
         self.send_header("Cache-Control", "public, max-age=1" if status < 400 else "no-store")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        """Give out a token for signals."""
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        claims = Claims(f"page-{next(self.clip.pages)}", ("story:*", "feed:*"), time.time() + 600)
+        body = json.dumps({"token": mint(claims, self.clip.key), "expires_in_s": 600}).encode()
+        self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -1,0 +1,143 @@
+// Signals as they happen: who is here, reactions, "this story can be watched now".
+//
+// Pages work without: nothing waits for a connection, and what a signal says can be asked for.
+// Marks say what this page has heard of each topic, so that a new connection goes on from there.
+
+import { edgesFor, realtime } from "./stack.js";
+
+const TOKEN = "amaro.signals";
+const FIRST_WAIT_MS = 1000;
+const LAST_WAIT_MS = 60000;
+const WELL_AFTER_MS = 30000; // a connection that held this long was a good one
+const KEYS = 200; // of events that were heard; an edge may say one again
+const REFUSED_FOR_GOOD = 4429;
+
+function stored() {
+  try {
+    return sessionStorage.getItem(TOKEN) ?? "";
+  } catch {
+    return ""; // storage is off: every page is somebody else
+  }
+}
+
+function store(token) {
+  try {
+    sessionStorage.setItem(TOKEN, token);
+  } catch {
+    // storage is off: every page is somebody else
+  }
+}
+
+async function newToken(edge) {
+  const response = await fetch(`${edge}/api/realtime`, { method: "POST", body: stored() });
+  if (!response.ok) throw new Error(`no token: ${response.status}`);
+  const said = await response.json();
+  store(said.token);
+  return said;
+}
+
+/** One connection for all topics of a page; it comes back by itself. */
+class Signals {
+  #topics = new Map(); // name: {after, hears}
+  #heard = new Set();
+  #socket = null;
+  #renewal = null;
+  #waitMs = FIRST_WAIT_MS;
+  #edges = edgesFor();
+  #started = false;
+
+  /** Hears a topic; `hears` has any of onSignal(signal), onPresence(count), onGap(). */
+  join(topic, hears, after) {
+    if (!realtime) return;
+    this.#topics.set(topic, { after, hears });
+    if (this.#started) this.#sayJoin(topic);
+    else this.#connect();
+  }
+
+  leave(topic) {
+    if (this.#topics.delete(topic)) this.#say({ t: "leave", topic });
+  }
+
+  /** Tells those who are here; nobody, when there is no connection. */
+  say(topic, kind, value = "") {
+    this.#say({ t: "say", topic, kind, value });
+  }
+
+  async #connect() {
+    this.#started = true;
+    const edge = this.#edges[0];
+    let token;
+    try {
+      token = await newToken(edge);
+    } catch {
+      return this.#later();
+    }
+    const socket = new WebSocket(`${edge.replace(/^http/, "ws")}/.amaro/ws`);
+    const since = performance.now();
+    socket.addEventListener("open", () => this.#greet(socket, edge, token));
+    socket.addEventListener("message", ({ data }) => this.#hear(JSON.parse(data)));
+    socket.addEventListener("close", ({ code }) => {
+      clearTimeout(this.#renewal);
+      this.#socket = null;
+      if (code === REFUSED_FOR_GOOD) return;
+      if (performance.now() - since > WELL_AFTER_MS) this.#waitMs = FIRST_WAIT_MS;
+      this.#later();
+    });
+    return undefined;
+  }
+
+  #greet(socket, edge, token) {
+    this.#socket = socket;
+    this.#hello(edge, token);
+    for (const topic of this.#topics.keys()) this.#sayJoin(topic);
+  }
+
+  #hello(edge, { token, expires_in_s: seconds }) {
+    this.#say({ t: "hello", v: 1, token });
+    const renew = () => newToken(edge).then((next) => this.#hello(edge, next), () => undefined);
+    this.#renewal = setTimeout(renew, seconds * 600);
+  }
+
+  /** Tries again after a random while, so that not everybody comes at once; another edge first. */
+  #later() {
+    this.#edges.push(this.#edges.shift());
+    setTimeout(() => this.#connect(), this.#waitMs * (0.5 + Math.random()));
+    this.#waitMs = Math.min(LAST_WAIT_MS, this.#waitMs * 2);
+  }
+
+  #sayJoin(topic) {
+    this.#say({ t: "join", topic, after: this.#topics.get(topic).after });
+  }
+
+  #say(message) {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  #hear(said) {
+    const topic = this.#topics.get(said.topic);
+    if (!topic) return;
+    const { hears } = topic;
+    if (said.t === "joined") {
+      if (said.gap && topic.after) hears.onGap?.();
+      topic.after = said.since;
+      hears.onPresence?.(said.here);
+    } else if (said.t === "presence") {
+      hears.onPresence?.(said.here);
+    } else if (said.t === "signal") {
+      topic.after = said.mark ?? topic.after;
+      if (!this.#knows(said)) hears.onSignal?.(said);
+    }
+  }
+
+  /** Whether an event was heard before, perhaps by another edge. */
+  #knows({ topic, key }) {
+    if (!key) return false;
+    const name = `${topic} ${key}`;
+    if (this.#heard.has(name)) return true;
+    this.#heard.add(name);
+    if (this.#heard.size > KEYS) this.#heard.delete(this.#heard.values().next().value);
+    return false;
+  }
+}
+
+export const signals = new Signals();

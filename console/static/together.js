@@ -1,0 +1,40 @@
+// Who watches with you, and what they feel about it.
+
+import { el } from "./dom.js";
+import { signals } from "./signals.js";
+
+const REACTIONS = [["❤", "Love"], ["👏", "Bravo"], ["🔥", "Fire"], ["😂", "Funny"]];
+const KNOWN = new Set(REACTIONS.map(([value]) => value));
+const FLYING_MS = 2400;
+const FLYING_MAX = 12; // a crowd's applause would hide the picture
+
+/** Shows a story's company in `place`; `onWatchable` is called when the origin says so. */
+export function together(place, stage, { assetId, onWatchable }) {
+  const topic = `story:${assetId}`;
+  const here = el("p", { class: "here" });
+  const buttons = REACTIONS.map(([value, name]) =>
+    el("button", { type: "button", "aria-label": name, title: name, onclick: () => signals.say(topic, "reaction", value) }, value),
+  );
+  place.append(here, el("div", { class: "reactions", role: "group", "aria-label": "React" }, ...buttons));
+
+  function fly(value) {
+    if (!KNOWN.has(value) || stage.querySelectorAll(".flying").length >= FLYING_MAX) return;
+    const flying = el("span", { class: "flying", "aria-hidden": "true" }, value);
+    flying.classList.add(`lane-${Math.floor(Math.random() * 4)}`);
+    stage.append(flying);
+    setTimeout(() => flying.remove(), FLYING_MS);
+  }
+
+  const hears = {
+    onPresence: (count) => {
+      place.hidden = false;
+      here.textContent = count > 1 ? `${count} people are watching` : "You are the first to watch right now";
+    },
+    onSignal: ({ kind, value }) => {
+      if (kind === "reaction") fly(value);
+      if (kind === "watchable") onWatchable();
+    },
+    onGap: onWatchable,
+  };
+  signals.join(topic, hears, "0-0"); // it may have become watchable since the page asked
+}

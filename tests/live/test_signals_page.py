@@ -1,0 +1,92 @@
+"""Pages in a browser, with a real hub: they see each other, and what comes new."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from cache_policies.signal_tokens import key_from
+from tests.support.browser import PHONE, chromium, watched_page
+from tests.support.console import console
+from tests.support.edge_node import TOKEN, RunningNode, edge_node
+from tests.support.packaged_clip import ClipServer, serving
+
+ASSET = "a" * 16
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Iterator[ClipServer]:
+    with serving(ClipServer(tmp_path, key=key_from(TOKEN))) as running:
+        yield running
+
+
+@pytest.fixture
+def node(clip: ClipServer) -> Iterator[RunningNode]:
+    hub = ("--realtime", "127.0.0.1:0", "--realtime-origin", "*")
+    with edge_node(clip.url, *hub) as running:
+        yield running
+
+
+@pytest.fixture
+def url(clip: ClipServer, node: RunningNode) -> Iterator[str]:
+    with console({"north": node.url}, clip.url, realtime=True) as running:
+        yield running
+
+
+def story(asset_id: str) -> dict[str, object]:
+    told = {"asset_id": asset_id, "title": "Just told", "poster": None, "duration_s": 9.0}
+    return told | {"width": 720, "height": 1280, "published": time.time()}
+
+
+def clients(node: RunningNode) -> str:
+    lines = node.admin("GET", "/metrics").text.splitlines()
+    return next(line for line in lines if line.startswith("amaro_edge_realtime_clients "))
+
+
+def test_a_new_story_is_offered_on_the_feed(
+    browser: Browser, clip: ClipServer, node: RunningNode, url: str
+) -> None:
+    with watched_page(browser, PHONE) as watched:
+        page = watched.page
+        page.goto(url)
+        page.get_by_text("No stories here yet").wait_for()
+        while not clients(node).endswith(" 1.0"):
+            page.wait_for_timeout(50)
+        clip.stories.append(story(ASSET))
+        node.purge(all=True)
+        said = {"topic": "feed:north", "kind": "watchable", "value": {"asset_id": ASSET}}
+        signal = said | {"key": f"{ASSET}-watchable"}
+        offer = page.get_by_role("button", name="A new story is here")
+        while not offer.is_visible():  # it may have connected, and not have joined yet
+            signal["key"] += "+"
+            assert node.admin("POST", "/signals", json=signal).status_code == 200
+            page.wait_for_timeout(100)
+        offer.click()
+        page.get_by_text("Just told").wait_for()
+        assert not offer.is_visible()
+
+
+def test_those_who_watch_see_each_other(browser: Browser, url: str) -> None:
+    def absent(text: str) -> bool:
+        return "404" in text  # the story itself
+
+    with (
+        watched_page(browser, PHONE, tolerated=absent) as ada,
+        watched_page(browser, PHONE, tolerated=absent) as ben,
+    ):
+        for each in (ada, ben):
+            each.page.goto(f"{url}/watch/{ASSET}")
+        for each in (ada, ben):
+            each.page.get_by_text("2 people are watching").wait_for()
+        ben.page.get_by_role("button", name="Bravo").click()
+        ada.page.locator(".flying", has_text="👏").wait_for(state="attached")
