@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +79,7 @@ class Edge:
 
 
 @contextmanager
-def edge(budget_bytes: int, *, tls: bool = False) -> Iterator[Edge]:
+def edge(budget_bytes: int, *, tls: bool = False, options: Sequence[str] = ()) -> Iterator[Edge]:
     """Run one worker and its origin until the end."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -93,7 +93,7 @@ def edge(budget_bytes: int, *, tls: bool = False) -> Iterator[Edge]:
         command = [python, "-m", "amaro", "edge", "serve", "--listen", f"127.0.0.1:{port}"]
         command += ["--origin", f"http://127.0.0.1:{origin_port}"]
         command += ["--memory", f"{budget_bytes // KIB}KiB"]
-        command += ["--admin", f"127.0.0.1:{admin_port}"]
+        command += ["--admin", f"127.0.0.1:{admin_port}", *options]
         certificate, key = directory / "cert.pem", directory / "key.pem"
         if tls:
             subprocess.run(
