@@ -103,15 +103,15 @@ class Node:
             )
             for worker_no, listener in enumerate(holdings.listeners)
         ]
+        self._kept = [*self._keepers, *(hub.keeper for hub in holdings.hubs)]
 
     async def run(self, started: Callable[[], None]) -> None:
         """Serve until `stop`; raises an ExceptionGroup of WorkerError when one cannot start."""
         async with asyncio.TaskGroup() as tasks:
-            keeping = [tasks.create_task(keeper.keep()) for keeper in self._keepers]
-            keeping += [tasks.create_task(hub.keep()) for hub in self._hubs]
+            keeping = [tasks.create_task(keeper.keep()) for keeper in self._kept]
             invalidating = tasks.create_task(self._invalidations.run())
-            for serving in self._all_serving():
-                await first(serving, self._stopping)
+            for keeper in self._kept:
+                await first(keeper.serving, self._stopping)
             if not self._stopping.is_set():
                 started()
             watching = [
@@ -133,24 +133,15 @@ class Node:
             await self._stopping.wait()
             for watch in watching:
                 watch.cancel()
-            self._stop_all()
+            for keeper in self._kept:
+                keeper.stop()
             limits = self.settings.limits
             patience_s = limits.drain_grace_s + limits.drain_s + limits.control_s
             _, late = await asyncio.wait(keeping, timeout=patience_s)
             if late:
-                log.warning("%d workers did not drain in %.0f s, killed", len(late), patience_s)
+                log.warning("%d processes did not drain in %.0f s, killed", len(late), patience_s)
                 self.kill()
             invalidating.cancel()
-
-    def _all_serving(self) -> list[asyncio.Event]:
-        workers = [keeper.serving for keeper in self._keepers]
-        return workers + [hub.serving for hub in self._hubs]
-
-    def _stop_all(self) -> None:
-        for keeper in self._keepers:
-            keeper.stop()
-        for hub in self._hubs:
-            hub.stop()
 
     def stop(self) -> None:
         """Drain and end; asked twice, end at once."""
@@ -170,10 +161,8 @@ class Node:
 
     def kill(self) -> None:
         """End every worker at once."""
-        for keeper in self._keepers:
+        for keeper in self._kept:
             keeper.kill()
-        for hub in self._hubs:
-            hub.kill()
 
     @property
     def is_ready(self) -> bool:
@@ -305,7 +294,7 @@ class Node:
     async def _watch(self) -> None:
         """Kill workers that hang: players in their queues would wait for ever."""
         while True:
-            serving = [keeper for keeper in self._keepers if keeper.serving.is_set()]
+            serving = [keeper for keeper in self._kept if keeper.serving.is_set()]
             await asyncio.gather(*(self._kill_if_hanging(keeper) for keeper in serving))
             await asyncio.sleep(self.settings.limits.watch_s)
 
@@ -318,13 +307,12 @@ class Node:
             except ConnectionError:
                 return
             return
-        log.error("worker %d hangs, killed", keeper.worker_no)
+        log.error("%s hangs, killed", keeper.name)
         keeper.kill()
 
     async def _renew(self, pems: tuple[Pem, ...]) -> None:
         """Give certificates to every worker, and to those that will be started."""
-        renewing = [keeper.renew(pems) for keeper in self._keepers]
-        await asyncio.gather(*renewing, *(hub.renew(pems) for hub in self._hubs))
+        await asyncio.gather(*(keeper.renew(pems) for keeper in self._kept))
 
     async def _open_with(self, ring: str) -> tuple[int, ...]:
         """Give access keys to every worker, and to those that will be started."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sys
 from dataclasses import replace
@@ -49,7 +48,7 @@ class HubPlace:
             pems=pems,
             passage=self._hubs_end,
         )
-        self._keeper = Keeper(given, COMMAND, {}, name="the realtime hub")
+        self.keeper = Keeper(given, COMMAND, {}, name="the realtime hub")
         self._totals = Totals([*COUNTERS, *FAMILIES])
 
     def close(self) -> None:
@@ -58,32 +57,11 @@ class HubPlace:
             each.close()
         self._page.close()
 
-    async def keep(self) -> None:
-        """Keep a hub here until `stop`; raises WorkerError when the first one never serves."""
-        await self._keeper.keep()
-
-    @property
-    def serving(self) -> asyncio.Event:
-        """Set while it serves."""
-        return self._keeper.serving
-
-    def stop(self) -> None:
-        """Let its pages go, and keep none after it."""
-        self._keeper.stop()
-
-    def kill(self) -> None:
-        """End it at once."""
-        self._keeper.kill()
-
-    async def renew(self, pems: tuple[Pem, ...]) -> None:
-        """Have it use these certificates."""
-        await self._keeper.renew(pems)
-
     async def publish(self, signal: Any) -> None:
         """Tell pages what the origin says. Raises ValueError for no signal, else RealtimeError."""
         try:
             limit_s = self._limits.control_s
-            answer = await self._keeper.ask("publish", signal, limit_s=limit_s)
+            answer = await self.keeper.ask("publish", signal, limit_s=limit_s)
         except (TimeoutError, ConnectionError) as error:
             raise RealtimeError(f"the hub does not answer: {error}") from None
         if "error" in answer:
@@ -93,7 +71,7 @@ class HubPlace:
 
     async def metrics(self) -> dict[str, float]:
         """What it counts; nothing falls when it is started anew."""
-        keeper = self._keeper
+        keeper = self.keeper
         answers: dict[int, dict[str, float]] = {}
         if keeper.pid is not None:
             self._totals.retire([keeper.pid])
@@ -106,7 +84,7 @@ class HubPlace:
 
     def status(self) -> dict[str, Any]:
         """What `/status` says of it."""
-        keeper = self._keeper
+        keeper = self.keeper
         return {
             "listen": str(self.address),
             "pid": keeper.pid,
