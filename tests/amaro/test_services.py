@@ -31,12 +31,10 @@ def test_no_command_line_tells_a_secret() -> None:
         assert "the-password" not in plan.url
 
 
-def test_those_who_can_share_something_are_given_the_valkey() -> None:
+def test_those_who_share_something_are_given_the_valkey() -> None:
     for plan in plan_services(site()):
-        if plan.kind in ("origin", "worker"):
+        if plan.kind in ("origin", "worker", "edge"):
             assert "the-password" in plan.command.environment[REDIS_VARIABLE]
-        if plan.kind == "edge":
-            assert plan.command.environment[REDIS_VARIABLE] == ""
 
 
 def test_what_a_service_needs_comes_before_it() -> None:
