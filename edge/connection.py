@@ -123,12 +123,11 @@ class Connection(HttpToolsProtocol):
         passage = self.shared.passage
         if passage is None or not is_for_hub(target):
             return False
-        self.transport.pause_reading()
-        if not give_over(passage, self.socket().fileno(), head):
-            self.transport.resume_reading()
-            return False
-        self._busy = True
-        self.transport.abort()  # ends our hold of it only
+        if give_over(passage, self.socket().fileno(), head):
+            self._busy = True
+            self.transport.abort()  # ends our hold of it only
+        else:
+            self._refuse(RefusedHeadError("connections-max"))
         return True
 
     def pause_writing(self) -> None:

@@ -94,6 +94,7 @@ class HubConnection(asyncio.Protocol):
         shared.clients.leave(self._counted)
         self._counted = None
         shared.open.discard(self)
+        self._ws.parser.close()  # it refers to what it belongs to, and no collector looks for that
         client, self._client = self._client, None
         if client is not None:
             shared.hub.gone(client, monotonic())

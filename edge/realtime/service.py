@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -198,6 +199,8 @@ def main() -> None:
     """Run as a child of the node's supervisor."""
     tight_heap()
     os.nice(NICER_BY)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, hard), hard))  # a page needs one
     given, control = adopt()
     configure(process="realtime")
     uvloop.run(run_hub(given, control))

@@ -50,7 +50,9 @@ class Visitors:
     def client(self, address: bytes, request: Request) -> bytes:
         """Whose connection this is, by address."""
         said = request.headers.raw_items()
-        fields = tuple((name.lower().encode(), value.encode("latin-1")) for name, value in said)
+        fields = tuple(
+            (name.lower().encode(), value.encode("latin-1", "replace")) for name, value in said
+        )
         return self._proxies.client(address, fields)
 
     def _may_come(self, request: Request) -> bool:
@@ -59,4 +61,11 @@ class Visitors:
             return True
         if len(said) > 1:
             return False
-        return said[0] in self._origins or urlsplit(said[0]).netloc == request.headers.get("Host")
+        return said[0] in self._origins or [_authority(said[0])] == request.headers.get_all("Host")
+
+
+def _authority(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc or None
+    except ValueError:
+        return None

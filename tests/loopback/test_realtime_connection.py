@@ -1,0 +1,168 @@
+"""A page's connection without a socket: what it leaves behind, and what waits while it is slow."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import weakref
+from typing import Any
+
+from websockets.client import ClientProtocol
+from websockets.frames import Frame
+from websockets.uri import parse_uri
+
+from edge.clients import ClientCounts, TrustedProxies
+from edge.realtime.connection import HubConnection, Shared
+from edge.realtime.hub import Hub
+from edge.realtime.limits import HubLimits
+from edge.realtime.marks import Mark
+from edge.realtime.messages import Lasting
+from edge.realtime.visitors import Visitors
+from tests.support.pages import hub_of, said_in, settle
+from tests.support.wire import Wire
+
+
+class Tcp(Wire):
+    """What the hub writes goes to the page; flow control is the test's."""
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return ("192.0.2.1", 4711) if name == "peername" else default
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        assert high
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.closed = True
+
+
+class Visit:
+    """A connection and the page at its other end."""
+
+    def __init__(self, shared: Shared) -> None:
+        self.tcp = Tcp()
+        self.page = ClientProtocol(parse_uri("ws://edge/.amaro/ws"))
+        self.connection = HubConnection(shared)
+        self.connection.connection_made(self.tcp)
+        self.page.send_request(self.page.connect())
+        self._send()
+        self.take()
+
+    def say(self, **message: Any) -> None:
+        self.page.send_text(json.dumps(message).encode())
+        self._send()
+
+    def take(self) -> list[dict[str, Any]]:
+        """What the page has heard since."""
+        self.page.receive_data(self.tcp.take())
+        events = self.page.events_received()
+        return [json.loads(each.data) for each in events if isinstance(each, Frame)]
+
+    def _send(self) -> None:
+        for data in self.page.data_to_send():
+            self.connection.data_received(data)
+
+
+def shared_of(hub: Hub) -> Shared:
+    proxies = TrustedProxies()
+    clients = ClientCounts(2, proxies)
+    return Shared(hub=hub, visitors=Visitors((), proxies), clients=clients, fanning=asyncio.Event())
+
+
+def visit(shared: Shared) -> Visit:
+    """One that has joined a topic."""
+    made = Visit(shared)
+    made.say(t="hello", v=1, token="ada")
+    made.say(t="join", topic="story:a")
+    assert [said["t"] for said in made.take()] == ["welcome", "joined"]
+    return made
+
+
+async def test_a_connection_that_ends_leaves_nothing_for_the_collector() -> None:
+    shared = shared_of(hub_of())
+    gc.collect()
+    gc.disable()
+    try:
+        made = visit(shared)
+        ends = weakref.ref(made.connection._ws)
+        made.connection.connection_lost(None)
+        del made
+        assert ends() is None
+    finally:
+        gc.enable()
+    assert (len(shared.open), len(shared.clients)) == (0, 0)
+    assert shared.hub.gauges()["clients"] == 0
+
+
+async def test_a_slow_page_loses_old_news_and_no_lasting_ones() -> None:
+    hub = hub_of(HubLimits(queue_fleeting_max=2))
+    made = visit(shared_of(hub))
+    made.connection.pause_writing()
+    assert not made.tcp.reading
+    for number in range(5):
+        made.say(t="say", topic="story:a", kind="reaction", value=str(number))
+    hub.publish(Lasting("story:a", "watchable", "k", {}), Mark(1, 0))
+    settle(hub)
+    made.connection.ping()
+    assert made.take() == []
+    made.connection.resume_writing()
+    assert made.tcp.reading
+    assert [said["value"] for said in made.take()] == ["3", "4", {}]
+    assert hub.counted["queue-lost"] == 3
+
+
+async def test_what_waited_waits_again_when_it_is_too_much() -> None:
+    hub = hub_of()
+    made = visit(shared_of(hub))
+    made.connection.pause_writing()
+    for number in range(3):
+        hub.publish(Lasting("story:a", "watchable", str(number), {}), Mark(1, number))
+    settle(hub)
+    write = made.tcp.write
+
+    def fill(data: Any) -> None:
+        write(data)
+        made.connection.pause_writing()
+
+    made.tcp.write = fill  # type: ignore[method-assign]
+    made.connection.resume_writing()
+    assert [said["key"] for said in made.take()] == ["0"]
+    made.tcp.write = write  # type: ignore[method-assign]
+    made.connection.resume_writing()
+    assert [said["key"] for said in made.take()] == ["1", "2"]
+
+
+async def test_connections_of_one_client_are_bounded() -> None:
+    shared = shared_of(hub_of())
+    first, _second = visit(shared), visit(shared)
+    third = Visit(shared)
+    assert third.page.handshake_exc is not None
+    assert shared.hub.counted["handshake 429"] == 1
+    third.connection.connection_lost(None)
+    first.connection.connection_lost(None)
+    visit(shared)
+
+
+async def test_connections_in_all_are_bounded() -> None:
+    shared = shared_of(hub_of(HubLimits(connections_max=1)))
+    visit(shared)
+    tcp = Tcp()
+    other = HubConnection(shared)
+    other.connection_made(tcp)
+    assert tcp.take().startswith(b"HTTP/1.1 503 ")
+    assert tcp.closed
+    other.data_received(b"x")
+    other.connection_lost(None)
+    assert len(shared.open) == 1
+
+
+async def test_what_is_said_is_rendered_as_the_page_reads_it() -> None:
+    hub = hub_of()
+    made = visit(shared_of(hub))
+    hub.publish(Lasting("story:a", "watchable", "k", {"x": "y" * 200}), Mark(1, 0))
+    settle(hub)
+    sent = bytes(made.tcp.sent)
+    assert said_in(sent) == made.take()[0]
