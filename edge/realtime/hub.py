@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import islice
 from typing import Final, TypeAlias
 
 from cache_policies.signal_tokens import Claims, Refused
@@ -23,7 +24,8 @@ from edge.realtime.messages import Close, Hello, Join, Lasting, Leave, Message, 
 from edge.realtime.presence import Presence
 
 BEAT_S: Final = 1.0  # between two calls of `beat`
-ANNOUNCE_BEATS: Final = 15  # between two announcements of all counts to other edges
+ANNOUNCE_BEATS: Final = 15  # within which each count is announced to other edges
+COUNTS_MAX: Final = 1_000  # in one announcement: who hears it does nothing else meanwhile
 OUTWARD_MAX: Final = 4_096
 
 Verify: TypeAlias = Callable[[str, float], Claims | Refused]  # a token, at a wall time
@@ -128,7 +130,7 @@ class Hub:
             return Refusal.TOPIC
         if topic in client.topics:
             after = client.topics[topic]  # what it has been given, whatever it says
-        elif len(client.topics) >= self.limits.topics_max:
+        elif len(client.topics) >= self.limits.topics_max or self._is_one_too_many(topic):
             return Refusal.TOPICS_MAX
         else:
             self._members.setdefault(topic, {})[client] = None
@@ -143,6 +145,9 @@ class Hub:
             client.line.send(signal.frame, lasting=True)
         self.counted["caught-up"] += len(found.signals)
         return None
+
+    def _is_one_too_many(self, topic: str) -> bool:
+        return topic not in self._members and len(self._members) >= self.limits.topics_all_max
 
     def _leave(self, client: Client, topic: str, now_mono: float) -> None:
         if client.topics.pop(topic, None) is None:
@@ -233,10 +238,10 @@ class Hub:
             if members:
                 self._counts_due[topic] = now_mono + members * self.limits.presence_member_s
                 self._fan_out(topic, messages.presence(topic, self.presence.count(topic)))
-        self._beats += 1
-        ours = self.presence.ours(changed_only=self._beats % ANNOUNCE_BEATS != 0)
-        if ours:
-            self._tell_others(Here(ours))
+        self._beats = (self._beats + 1) % ANNOUNCE_BEATS
+        ours = iter(self.presence.ours(self._beats, ANNOUNCE_BEATS).items())
+        while counts := dict(islice(ours, COUNTS_MAX)):
+            self._tell_others(Here(counts))
 
     def _count_due(self, topic: str) -> float:
         return self._counts_due.get(topic, 0.0)

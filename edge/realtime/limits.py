@@ -21,6 +21,7 @@ class HubLimits:
     says_burst: float = 40.0  # of them at once: a page joins its topics when it opens
     refusals_max: int = 100  # messages that were refused; then the connection ends
     topics_max: int = 32  # that one client is in
+    topics_all_max: int = 50_000  # that anybody is in
 
     # what clients hear
     queue_fleeting_max: int = 64  # signals that wait for a slow reader; the oldest are lost

@@ -65,11 +65,14 @@ class Presence:
         found, self._changed = self._changed, set()
         return found
 
-    def ours(self, *, changed_only: bool) -> dict[str, int]:
-        """How many are at this edge, by topic: for other edges, now and then with all topics."""
-        topics = set(self._ours_changed) if changed_only else self._ours_changed | {*self._pages}
+    def ours(self, turn: int, turns: int) -> dict[str, int]:
+        """How many are at this edge, for others: where that changed, and a part of all topics.
+
+        Within so many turns each topic has been said.
+        """
+        said = self._ours_changed | {each for each in self._pages if hash(each) % turns == turn}
         self._ours_changed.clear()
-        return {topic: len(self._pages.get(topic, ())) for topic in topics}
+        return {topic: len(self._pages.get(topic, ())) for topic in said}
 
     def count(self, topic: str) -> int:
         """How many are there, on all edges."""

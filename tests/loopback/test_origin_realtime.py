@@ -50,7 +50,10 @@ async def hears(page: ClientConnection, kind: str) -> dict[str, Any]:
 
 
 async def test_who_waits_for_a_story_hears_that_it_can_be_watched(tmp_path: Path) -> None:
-    with counting_origin() as anything, edge_node(anything.url, "--realtime", "127.0.0.1:0") as node:
+    with (
+        counting_origin() as anything,
+        edge_node(anything.url, "--realtime", "127.0.0.1:0") as node,
+    ):
         settings = OriginSettings(data=tmp_path, token=TOKEN, edge_admin_urls=(node.admin_url,))
         async with running_origin(settings) as client:
             made = await client.post(

@@ -173,6 +173,27 @@ def test_topics_of_one_client_are_bounded() -> None:
     assert [said.get("why") for said in page.take()] == [None, None, None, "topics-max"]
 
 
+def test_topics_of_all_are_bounded() -> None:
+    hub = hub_of(HubLimits(topics_all_max=2))
+    ada, ben = here(Page(hub)), here(Page(hub), "story:b")
+    ada.say(t="join", topic="story:c")
+    ada.say(t="join", topic="story:b")
+    ben.say(t="leave", topic="story:b")
+    ben.say(t="join", topic="story:c")
+    assert [said.get("why") for said in ada.take()] == ["topics-max", None]
+    assert [said.get("why") for said in ben.take()] == ["topics-max"]
+
+
+def test_counts_are_announced_a_thousand_at_a_time() -> None:
+    hub = hub_of(HubLimits(topics_max=2_500, says_burst=9_999.0))
+    page = Page(hub)
+    page.greet()
+    for number in range(2_500):
+        page.say(t="join", topic=f"story:{number}")
+    hub.beat(1.0, 0.0)
+    assert [len(said.counts) for said in hub.outward] == [1_000, 1_000, 500]
+
+
 def test_another_token_renews_the_first_and_is_the_same_persons() -> None:
     hub = hub_of()
     page = Page(hub)

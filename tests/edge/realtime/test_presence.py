@@ -45,8 +45,8 @@ def test_who_left_is_gone_after_the_grace() -> None:
     here.pass_time(1.0 + GRACE_S)
     assert here.changed() == {"story:a"}
     assert here.count("story:a") == 0
-    assert here.ours(changed_only=True) == {"story:a": 0}
-    assert here.ours(changed_only=False) == {}
+    assert here.ours(0, 1) == {"story:a": 0}
+    assert here.ours(0, 1) == {}
 
 
 def test_other_edges_count_until_they_are_silent() -> None:
@@ -62,7 +62,20 @@ def test_other_edges_count_until_they_are_silent() -> None:
     assert here.changed() == {"story:b"}
     here.hear("story:a", "south", 0, 50.0)
     assert (here.count("story:a"), here.count("story:b")) == (1, 0)
-    assert here.ours(changed_only=True) == {"story:a": 1}  # never what others said
+    assert here.ours(0, 1) == {"story:a": 1}  # never what others said
+
+
+def test_what_changed_is_said_at_once_and_all_else_in_turn() -> None:
+    here = presence()
+    topics = {f"story:{number}" for number in range(40)}
+    for topic in topics:
+        here.enter(topic, "ada")
+    assert here.ours(0, 4).keys() == topics
+    turns = [here.ours(turn, 4) for turn in range(4)]
+    assert sum(map(len, turns)) == len(topics)
+    assert set().union(*turns) == topics
+    here.enter("story:7", "ben")
+    assert here.ours(0, 1 << 40)["story:7"] == 2
 
 
 steps = st.tuples(
