@@ -138,7 +138,7 @@ class Valkey:
             found: Any = await self._client.xrevrange(STREAM, count=LOADED_MAX)
             if found:
                 self._heard = _mark(found[-1][0])
-                self._hub.history.begin(Mark(self._heard.ms - 1, 0))
+                self._hub.history.begin(self._heard.before())
                 self._take(reversed(found))
         while True:
             said: Any = await self._waiting.xread({STREAM: str(self._heard)}, block=BLOCK_MS)

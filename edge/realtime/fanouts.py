@@ -28,9 +28,6 @@ class Fanouts:
         self._topics: OrderedDict[str, deque[_Fanout]] = OrderedDict()
         self.lost = 0
 
-    def __bool__(self) -> bool:
-        return bool(self._topics)
-
     def add(self, topic: str, frame: bytes, to: list[Client], mark: Mark | None = None) -> None:
         """Send a frame to these, who are in the topic now; `mark` says that it is a lasting one."""
         if not to:

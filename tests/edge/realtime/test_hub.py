@@ -2,7 +2,9 @@
 
 import pytest
 
+from cache_policies.signal_tokens import Claims
 from edge.realtime.abroad import Here, Said
+from edge.realtime.hub import Hub
 from edge.realtime.limits import HubLimits
 from edge.realtime.marks import Mark
 from edge.realtime.messages import Close, Lasting, Say
@@ -171,6 +173,32 @@ def test_topics_of_one_client_are_bounded() -> None:
     for each in "abc":
         page.say(t="join", topic=f"story:{each}")
     assert [said.get("why") for said in page.take()] == [None, None, None, "topics-max"]
+
+
+def test_a_token_for_less_leaves_the_rest() -> None:
+    def verify(token: str, _now_wall: float) -> Claims:
+        return Claims("ada", tuple(token.split(",")), 1e12)
+
+    hub = Hub(HubLimits(), verify)
+    page = Page(hub)
+    page.greet("story:a,story:b")
+    for topic in ("story:a", "story:b"):
+        page.say(t="join", topic=topic)
+    page.greet("story:b")
+    assert list(page.client.topics) == ["story:b"]
+    assert hub.gauges()["topics"] == 1
+
+
+def test_what_is_said_at_other_edges_is_heard_here() -> None:
+    hub = hub_of()
+    page = here(Page(hub))
+    hub.hear_abroad("south", Said(Say("story:a", "typing", ""), "ben"), 0.0)
+    hub.hear_abroad("south", Here({"story:a": 4}), 0.0)
+    hub.beat(1.0, 0.0)
+    settle(hub)
+    heard = page.take()
+    assert [said.get("from") or said["here"] for said in heard] == ["ben", 5]
+    assert not any(isinstance(said, Said) for said in hub.outward)  # it is not told on
 
 
 def test_topics_of_all_are_bounded() -> None:
