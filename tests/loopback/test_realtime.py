@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import ssl
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -252,6 +254,28 @@ def test_over_tls_pages_use_the_hubs_own_listener() -> None:
         ada.join("story:a")
         publish(node, "a-1")
         assert ada.hear("signal")["key"] == "a-1"
+
+
+def test_a_hub_takes_renewed_certificates(tmp_path: Path) -> None:
+    files = tls.CertificatePair(str(tmp_path / "cert.pem"), str(tmp_path / "key.pem"))
+    for name, target in zip(tls.EDGE, files, strict=True):
+        shutil.copy(name, target)
+    pair = ("--tls-cert", files.certificate, "--tls-key", files.key)
+
+    def trusts(node: RunningNode, trusted: tls.CertificatePair) -> bool:
+        try:
+            with page(hub_url(node, "wss"), context=tls.client_context(trusted=trusted)):
+                return True
+        except ssl.SSLCertVerificationError:
+            return False
+
+    with counting_origin() as origin, edge_node(origin.url, *REALTIME, *pair) as node:
+        assert trusts(node, tls.EDGE)
+        assert not trusts(node, tls.RENEWED)
+        for name, target in zip(tls.RENEWED, files, strict=True):
+            shutil.copy(name, target)
+        node.process.send_signal(signal.SIGHUP)
+        assert eventually(lambda: trusts(node, tls.RENEWED))
 
 
 def test_when_the_node_drains_pages_are_told_to_come_back() -> None:
