@@ -149,8 +149,8 @@ class Valkey:
     def _take(self, entries: Any) -> None:
         for number, fields in entries:
             self._heard = _mark(number)
-            told = {name.decode(): text.decode() for name, text in fields.items()}
             try:
+                told = {name.decode(): text.decode() for name, text in fields.items()}
                 signal = parse_lasting(told | {"value": json.loads(told["value"])})
             except (KeyError, ValueError) as error:
                 log.warning("what is in %s is no signal: %r", STREAM, error)

@@ -81,6 +81,7 @@ class HubConnection(asyncio.Protocol):
         for event in self._ws.events_received():
             if isinstance(event, Request):
                 self._ws.send_response(self._answer(event))
+                self._flush()  # before anything that the hub says
             elif isinstance(event, Frame):
                 self._take(event)
         self._flush()

@@ -156,9 +156,13 @@ class Service:
                 if found is None:
                     break
                 accepted, head = found
-                accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-                _, connection = await loop.connect_accepted_socket(factory, accepted)
-                connection.data_received(head)
+                try:
+                    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+                    _, connection = await loop.connect_accepted_socket(factory, accepted)
+                except OSError:  # its page has gone meanwhile
+                    accepted.close()
+                else:
+                    connection.data_received(head)
 
     async def _drain(self) -> None:
         """Send pages elsewhere, a few at a time, so that they do not all come at once there."""

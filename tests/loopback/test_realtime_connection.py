@@ -9,7 +9,7 @@ import weakref
 from typing import Any
 
 from websockets.client import ClientProtocol
-from websockets.frames import Frame
+from websockets.frames import Frame, Opcode
 from websockets.uri import parse_uri
 
 from edge.clients import ClientCounts, TrustedProxies
@@ -95,6 +95,21 @@ async def test_a_connection_that_ends_leaves_nothing_for_the_collector() -> None
         gc.enable()
     assert (len(shared.open), len(shared.clients)) == (0, 0)
     assert shared.hub.gauges()["clients"] == 0
+
+
+async def test_who_does_not_wait_for_the_handshake_hears_it_first() -> None:
+    shared, tcp = shared_of(hub_of()), Tcp()
+    page = ClientProtocol(parse_uri("ws://edge/.amaro/ws"))
+    page.send_request(page.connect())
+    hello = json.dumps({"t": "hello", "v": 1, "token": "ada"}).encode()
+    frame = Frame(Opcode.TEXT, hello).serialize(mask=True)
+    connection = HubConnection(shared)
+    connection.connection_made(tcp)
+    connection.data_received(b"".join(page.data_to_send()) + frame)
+    assert tcp.sent.startswith(b"HTTP/1.1 101 ")
+    page.receive_data(tcp.take())
+    _, welcome = page.events_received()
+    assert json.loads(welcome.data)["t"] == "welcome"
 
 
 async def test_a_slow_page_loses_old_news_and_no_lasting_ones() -> None:

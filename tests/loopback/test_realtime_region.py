@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+import redis
 
 from tests.loopback.test_realtime import REALTIME, page, publish, worker_url
 from tests.support.counting_origin import counting_origin
@@ -55,6 +56,22 @@ def test_a_mark_means_the_same_on_all_edges(edges: tuple[RunningNode, RunningNod
     with page(worker_url(south)) as ada:
         assert not ada.join("story:b", after=first["mark"])["gap"]
         assert ada.hear("signal") == second
+
+
+def test_what_is_no_signal_harms_nobody(
+    valkey: RunningValkey, edges: tuple[RunningNode, RunningNode]
+) -> None:
+    north, south = edges
+    pids = [edge.status()["realtime"]["pid"] for edge in edges]
+    with redis.Redis.from_url(valkey.url) as client:
+        client.xadd("amaro:1:signals", {b"\xff": b"\xff"})
+        client.xadd("amaro:1:signals", {"topic": "story:d", "value": "7"})
+        client.publish("amaro:1:fleeting", b"\xff")
+    with page(worker_url(south)) as ada:
+        ada.join("story:d")
+        publish(north, "d-1", "story:d")
+        assert ada.hear("signal")["key"] == "d-1"
+    assert [edge.status()["realtime"]["pid"] for edge in edges] == pids
 
 
 def test_without_valkey_an_edges_own_pages_are_told_and_later_all(
