@@ -5,34 +5,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, ExitStack, suppress
+from contextlib import suppress
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 from edge.access_keys import AccessKeys
-from edge.admin import admin_app, serving
-from edge.disk_keeper import DiskKeeper, caught_up
 from edge.gathering import Gathering
 from edge.handover import Handover
 from edge.holdings import Holdings
 from edge.invalidations import Invalidations
-from edge.keeper import Keeper, WorkerError, WorkerState, first
-from edge.listeners import bind, bound_to
+from edge.keeper import Keeper, WorkerState, first
 from edge.metric_tables import NODE_TABLES, totals_of_workers
 from edge.metrics import exposition
 from edge.orders import PurgeOrder
-from edge.peer_dir import peer_dir_for
 from edge.probes import probe_for_all
 from edge.purge_reach import reached
 from edge.purges import Purge, PurgePage
-from edge.realtime.keeping import HubPlace
 from edge.receipts import Receipt
 from edge.renewal import Renewal
 from edge.settings import EdgeSettings
@@ -339,63 +330,3 @@ class Node:
                     await keeper.ask("sync", limit_s=None)
                 except ConnectionError:
                     await keeper.gone.wait()
-
-
-async def serve(
-    settings: EdgeSettings,
-    *,
-    started: Callable[[EdgeSettings], None],
-    command: Sequence[str] = WORKER_COMMAND,
-) -> None:
-    """Run a node until SIGTERM or SIGINT; `started` gets the settings with the ports that it has.
-
-    Raises PolicyFileError, CertificateError, ListenError or DiskError before any worker is started,
-    and WorkerError when one of them never serves.
-    """
-    files = Files.read(settings)
-    with ExitStack() as opened:
-        listeners = bind(settings.listen, option="--listen", count=settings.workers)
-        opened.callback(_close_all, listeners)
-        settings = replace(settings, listen=bound_to(listeners[0]))
-        admin = []
-        if settings.admin is not None:
-            admin = bind(settings.admin, option="--admin")
-            opened.callback(_close_all, admin)
-            settings = replace(settings, admin=bound_to(admin[0]))
-        peer_dir = opened.enter_context(peer_dir_for(settings.workers))
-        disk = None
-        if settings.disk is not None:
-            disk = DiskKeeper(Path(settings.disk), settings.disk_bytes)
-            opened.callback(disk.close)
-        hubs = []
-        if settings.realtime is not None:
-            hubs = [HubPlace(settings, files.pems)]
-            opened.callback(hubs[0].close)
-            settings = replace(settings, realtime=hubs[0].address)
-        feed = await caught_up(settings, disk)
-        holdings = Holdings(listeners=listeners, peer_dir=peer_dir, disk=disk, feed=feed, hubs=hubs)
-        node = Node(settings, holdings, files, command)
-        opened.callback(node.page.close)
-        loop = asyncio.get_running_loop()
-        handlers = {signal.SIGTERM: node.stop, signal.SIGINT: node.stop, signal.SIGHUP: node.reload}
-        for number, handler in handlers.items():
-            loop.add_signal_handler(number, handler)
-            opened.callback(loop.remove_signal_handler, number)
-        async with AsyncExitStack() as admins:
-            for listener in admin:
-                await admins.enter_async_context(serving(admin_app(node, settings.token), listener))
-            failure = None
-            try:
-                await node.run(partial(started, settings))
-            except* WorkerError as group:
-                failure = group.exceptions[0]
-            finally:
-                if feed is not None:
-                    await feed.close()
-            if failure is not None:
-                raise failure
-
-
-def _close_all(listeners: Sequence[socket.socket]) -> None:
-    for listener in listeners:
-        listener.close()

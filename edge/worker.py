@@ -9,7 +9,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-import uvicorn
 import uvloop
 
 from edge.access_log import access_log
@@ -47,6 +46,7 @@ from edge.purges import Purge, PurgeFollower
 from edge.retries import RetryBudget
 from edge.sampling import Sampler
 from edge.secure import SecureConnection, bind_secure
+from edge.server import Server
 from edge.shared import Shared
 from edge.slicing import Slicer
 from edge.tasks import Tasks
@@ -292,40 +292,6 @@ class Worker:
             **dict(self.origins.told()),
             **dict(self.opened.told()),
         }
-
-
-class Server(uvicorn.Server):
-    """A uvicorn server whose signals are the worker's business."""
-
-    def __init__(self, worker: Worker, *, peers: bool = False) -> None:
-        limits = worker.settings.limits
-        super().__init__(
-            uvicorn.Config(
-                worker.peer_app if peers else worker.app,
-                http=worker.protocol(peers=peers),
-                lifespan="off",
-                interface="asgi3",
-                proxy_headers=False,  # a player may not say who it is
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                date_header=False,
-                timeout_graceful_shutdown=max(1, int(limits.drain_s)),
-                backlog=4096,
-            )
-        )
-
-        self.serving = asyncio.Event()
-        worker.connections.append(self.server_state.connections)
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Open the listeners, then say so."""
-        await super().startup(sockets)
-        self.serving.set()
-
-    async def run_on(self, sockets: list[socket.socket]) -> None:
-        """Serve on these sockets until `should_exit`, then drain."""
-        await self._serve(sockets)
 
 
 async def run_worker(

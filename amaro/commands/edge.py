@@ -268,7 +268,7 @@ def _run(settings: EdgeSettings) -> None:
     from edge.keeper import WorkerError  # noqa: PLC0415
     from edge.listeners import ListenError  # noqa: PLC0415
     from edge.messages import configure  # noqa: PLC0415
-    from edge.node import serve as serve_node  # noqa: PLC0415
+    from edge.starting import serve as serve_node  # noqa: PLC0415
     from edge.tls import CertificateError  # noqa: PLC0415
 
     configure()

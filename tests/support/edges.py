@@ -13,10 +13,11 @@ from typing import Any
 from edge.disk_keeper import DiskKeeper
 from edge.handover import Handover
 from edge.purges import Purge, PurgeKind, PurgePage
+from edge.server import Server
 from edge.settings import MIB, Address, CertificatePair, EdgeSettings, Limits
 from edge.tls import read_pairs
 from edge.whom_to_ask import upstreams_of
-from edge.worker import Server, Worker
+from edge.worker import Worker
 from tests.support.tls import client_context
 
 PATIENCE_S = 180.0  # dozens of clients share one loop, on a machine that others keep busy

@@ -8,7 +8,8 @@ from uvicorn.server import ServerState
 
 from edge.hpack import Blocks
 from edge.http2 import Http2Protocol
-from edge.worker import Server, Worker
+from edge.server import Server
+from edge.worker import Worker
 from tests.support.mutation import chunked_anyhow, mutated
 from tests.support.virtual_time import virtual_time
 from tests.support.wire import Wire, close_worker, worker_without_listener

@@ -10,8 +10,9 @@ from uvicorn.server import ServerState
 
 from edge.hpack import Blocks
 from edge.http2 import Http2Protocol
+from edge.server import Server
 from edge.shared import Shared
-from edge.worker import Server, Worker
+from edge.worker import Worker
 from tests.support.http2 import read_head
 from tests.support.paths import Parsed, as_parsed
 from tests.support.wire import Wire

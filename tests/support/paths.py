@@ -13,7 +13,8 @@ from cache_policies.stored import Stored, Times
 from cache_policies.storing import Store, judge_storing
 from edge.errors import UpstreamError
 from edge.protocol import EdgeProtocol
-from edge.worker import Server, Worker
+from edge.server import Server
+from edge.worker import Worker
 from tests.support.wire import Connection, Wire
 
 READ_BYTES = 1 << 20

@@ -13,9 +13,10 @@ from edge.handover import Handover
 from edge.purged import Dated, Purged
 from edge.purges import Purge, PurgeKind, PurgePage
 from edge.routes import Upstream
+from edge.server import Server
 from edge.settings import Address, EdgeSettings, Limits
 from edge.whom_to_ask import upstreams_of
-from edge.worker import Server, Worker
+from edge.worker import Worker
 from tests.support.linked import End, link
 from tests.support.simulated_origin import ScriptedClient
 from tests.support.simulated_player import Player

@@ -11,7 +11,8 @@ from typing import Any
 from uvicorn.server import ServerState
 
 from edge.protocol import EdgeProtocol
-from edge.worker import Server, Worker
+from edge.server import Server
+from edge.worker import Worker
 
 HIGH_BYTES, LOW_BYTES = 65_536, 16_384
 DEV_NULL = os.open(os.devnull, os.O_RDONLY)

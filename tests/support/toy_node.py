@@ -7,8 +7,8 @@ import sys
 
 from edge.keeper import WorkerError
 from edge.listeners import ListenError
-from edge.node import serve
 from edge.settings import EdgeSettings
+from edge.starting import serve
 
 
 def started(settings: EdgeSettings) -> None:

@@ -9,9 +9,10 @@ from uvicorn.server import ServerState
 from edge.handover import Handover
 from edge.protocol import EdgeProtocol
 from edge.purges import PurgePage
+from edge.server import Server
 from edge.settings import MIB, Address, EdgeSettings, Limits
 from edge.whom_to_ask import upstreams_of
-from edge.worker import Server, Worker
+from edge.worker import Worker
 
 
 class Wire(asyncio.Transport):
