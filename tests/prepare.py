@@ -7,7 +7,13 @@ import shutil
 import subprocess
 import sys
 
-DEBIAN_PACKAGE_OF = {"chromium": "chromium", "curl": "curl", "h2load": "nghttp2-client"}
+DEBIAN_PACKAGE_OF = {
+    "chromium": "chromium",
+    "curl": "curl",
+    "h2load": "nghttp2-client",
+    "ip": "iproute2",
+    "tc": "iproute2",
+}
 
 
 def main() -> int:
