@@ -119,6 +119,10 @@ class Origin:
             writer.transport.abort()
         await self._server.wait_closed()
 
+    async def at_rest(self) -> None:
+        """Wait until nothing is served any more."""
+        await until(lambda: not self._writers)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self._writers.add(writer)

@@ -55,6 +55,7 @@ class Heard:
     body: bytes
     whole: bool
     ended_mono: float
+    began_mono: float = 0.0  # when its head was there
 
 
 class Judge:

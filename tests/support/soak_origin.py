@@ -7,6 +7,7 @@ import random
 import re
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -35,8 +36,17 @@ MOODS = (Mood(), Mood(cut=0.3), Mood(error=0.5), Mood(reset=0.2, garbage=0.1), M
 class SoakOrigin:
     """Serves a world at one port, which stays its own while it is down."""
 
-    def __init__(self, world: World, seed: int) -> None:
+    def __init__(
+        self,
+        world: World,
+        seed: int,
+        *,
+        address: str = "127.0.0.1",
+        new_socket: Callable[[], socket.socket] = socket.socket,
+    ) -> None:
         self.world = world
+        self._address = address
+        self._new_socket = new_socket
         self.mood = Mood()
         self.is_up = False
         self._draw = random.Random(f"{seed} origin")
@@ -45,10 +55,10 @@ class SoakOrigin:
         self._server = Origin(self.answer)
 
     def _bound(self, port: int) -> socket.socket:
-        place = socket.socket()
+        place = self._new_socket()
         place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        place.bind(("127.0.0.1", port))
+        place.bind((self._address, port))
         return place
 
     async def rise(self) -> None:
@@ -63,6 +73,7 @@ class SoakOrigin:
     async def close(self) -> None:
         if self.is_up:
             await self.die()
+            await self._server.at_rest()
         self._place.close()
 
     async def answer(self, asked: Asked, writer: asyncio.StreamWriter) -> None:

@@ -18,6 +18,7 @@ from tests.support.tls import RENEWED, client_context
 PATIENCE_S = 60.0  # for one answer, whatever happens to the node
 READ_BYTES = 65_536
 DIRECTIVES = ("no-cache", "max-age=1", "min-fresh=2", "no-store", "only-if-cached")
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 LOST = (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, TimeoutError, OSError)
 
 
@@ -31,6 +32,10 @@ class Target:
     @property
     def scheme(self) -> str:
         return "https" if self.tls else "http"
+
+    async def connect(self) -> Streams:
+        tls = {"ssl": trusting("http/1.1"), "server_hostname": "edge.test"}
+        return await asyncio.open_connection("127.0.0.1", self.port, **(tls if self.tls else {}))
 
 
 @cache
@@ -53,9 +58,12 @@ class Crowd:
     lost: int = 0
     reconnected: int = 0
 
+    def choose(self, draw: random.Random) -> str:
+        return draw.choice(PATHS)
+
     def ask(self, draw: random.Random, user: str, etags: dict[str, str]) -> Ask:
         """Decide on a request."""
-        path = draw.choice(PATHS)
+        path = self.choose(draw)
         kind, number = kind_of(path), next(self.numbers)
         method = draw.choices(["GET", "HEAD", "POST"], [92, 6, 2])[0]
         fields = {"X-Ask": str(number), "Cookie": user}
@@ -119,16 +127,18 @@ def nothing() -> Heard:
 class Http1Player:
     """One connection at a time; a part of it reads slowly, or leaves."""
 
+    pauses_s: tuple[float, ...] = (0, 0, 0, 0.02, 0.1)
+
     def __init__(self, crowd: Crowd, number: int) -> None:
         self.crowd = crowd
         self.draw = random.Random(f"{crowd.seed} player {number}")
         self.user = f"user{number}"
         self.etags: dict[str, str] = {}
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._streams: Streams | None = None
 
     async def play(self) -> None:
         while not self.crowd.done:
-            await asyncio.sleep(self.draw.choice([0, 0, 0, 0.02, 0.1]))
+            await asyncio.sleep(self.draw.choice(self.pauses_s))
             if self.crowd.target.port:
                 await self._once()
             else:
@@ -169,15 +179,10 @@ class Http1Player:
         if not heard.whole or heard.fields.get("connection") == "close":
             self._drop()
 
-    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _connection(self) -> Streams:
         if self._streams is None:
-            self._streams = await connected(self.crowd.target)
+            self._streams = await self.crowd.target.connect()
         return self._streams
-
-
-async def connected(target: Target) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    tls = {"ssl": trusting("http/1.1"), "server_hostname": "edge.test"}
-    return await asyncio.open_connection("127.0.0.1", target.port, **(tls if target.tls else {}))
 
 
 def wire(ask: Ask) -> bytes:
@@ -192,7 +197,7 @@ async def read_answer(reader: asyncio.StreamReader, ask: Ask, draw: random.Rando
         first, lines = await read_head(reader)
         status = int(first.split(b" ")[1])
         fields = {name: value.decode("latin-1") for name, value in lines}
-    heard = Heard(status, fields, b"", whole=True, ended_mono=0.0)
+    heard = Heard(status, fields, b"", True, 0.0, began_mono=time.monotonic())
     if ask.method != "HEAD" and status not in (204, 304):
         try:
             if "content-length" in fields:

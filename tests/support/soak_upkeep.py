@@ -11,7 +11,7 @@ import psutil
 
 from tests.support.edge_node import DEADLINE_S
 from tests.support.soak_node import DISK_BYTES, MEMORY_BYTES, WORKERS, SoakNode
-from tests.support.soak_player import Crowd, connected, read_answer, wire
+from tests.support.soak_player import Crowd, read_answer, wire
 from tests.support.soak_world import CALM_S, PATHS
 
 DESCRIPTORS_MORE_MAX = 600  # pools keep 128 connections each to the origin and to a peer
@@ -61,7 +61,7 @@ async def _everything(crowd: Crowd) -> tuple[int, int]:
     asked, got_bytes = 0, 0
     draw = random.Random(crowd.seed)
     for path in PATHS * ROUNDS:
-        reader, writer = await connected(crowd.target)
+        reader, writer = await crowd.target.connect()
         ask = crowd.plain(path)
         writer.write(wire(ask))
         async with asyncio.timeout(DEADLINE_S):

@@ -7,6 +7,7 @@ import random
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass, field
 
 from tests.support.soak_rules import InForce
@@ -117,15 +118,24 @@ class Invalidations:
 class World:
     """The origin's side, and what an operator was promised."""
 
-    def __init__(self) -> None:
-        self.versions = dict.fromkeys(PATHS, 1)
+    def __init__(self, paths: Iterable[str] = PATHS) -> None:
+        self.versions = dict.fromkeys(paths, 1)
         self.said: list[Said] = []
-        self.invalidations: defaultdict[str, Invalidations] = defaultdict(Invalidations)
         self.trouble_mono: defaultdict[str, float] = defaultdict(float)  # the latest of a path
+        self._promise_nothing()
+
+    def _promise_nothing(self) -> None:
+        self.invalidations: defaultdict[str, Invalidations] = defaultdict(Invalidations)
         self.in_force = InForce()
         self.tag_mono = 0.0  # the latest purge of what the rules in force tag
         self.relieved_mono = 0.0  # when slow readers were last cut, because memory was short
         self.upset_mono = 0.0  # the latest that everybody may notice
+
+    def of_another_edge(self) -> World:
+        """The same origin, and nothing promised yet."""
+        other = copy(self)
+        other._promise_nothing()
+        return other
 
     def say(self, path: str, asker: str, *, authorized: bool, now_mono: float) -> tuple[int, Said]:
         """Decide what an answer is made of; return its number, too."""

@@ -6,8 +6,8 @@ import contextlib
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,37 @@ LIMITS = {"redis_wait_s": PATIENT_S, "redis_write_s": PATIENT_S}
 """For tests of what is served: a busy machine must not make look-ups fail."""
 
 
+def _spawn(argv: Sequence[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a server is to run, and how it is reached."""
+
+    port: int
+    bus: int  # of a cluster
+    address: str = LOOPBACK
+    spawn: Callable[[Sequence[str]], subprocess.Popen[bytes]] = _spawn
+    inside: Callable[[], AbstractContextManager[None]] = nullcontext
+
+
+HERE = Site(0, 0)
+
+
+def own_sites() -> list[Site]:
+    """Places on this machine."""
+    ports = own_ports()
+    half = len(ports) // 2
+    return [Site(port, bus) for port, bus in zip(ports[:half], ports[half:], strict=True)]
+
+
 @dataclass
 class RunningValkey:
     process: subprocess.Popen[bytes]
     argv: Sequence[str]
     options: dict[str, Any]  # of a client
+    site: Site = HERE
 
     @property
     def url(self) -> str:
@@ -42,12 +68,11 @@ class RunningValkey:
     def place(self) -> str:
         if "unix_socket_path" in self.options:
             return str(self.options["unix_socket_path"])
-        return f"{LOOPBACK}:{self.options['port']}"
+        return f"{self.site.address}:{self.options['port']}"
 
     def ask(self, *command: str | bytes | int) -> Any:
-        with contextlib.closing(
-            redis.Redis(**self.options, protocol=2, retry=Retry(NoBackoff(), 0))
-        ) as client:
+        client = redis.Redis(**self.options, protocol=2, retry=Retry(NoBackoff(), 0))
+        with self.site.inside(), contextlib.closing(client):
             return client.execute_command(*command)
 
     def answers(self) -> bool:
@@ -66,7 +91,7 @@ class RunningValkey:
         self.process.wait(PATIENT_S)
 
     def start_again(self) -> None:
-        self.process = _spawn(self.argv)
+        self.process = self.site.spawn(self.argv)
         eventually(self.answers, "an answer")
 
     @contextmanager
@@ -86,18 +111,30 @@ def valkey(*options: str, password: str | None = None) -> Iterator[RunningValkey
         argv = ["--port", "0", "--unixsocket", socket, "--dir", folder, *options]
         if password is not None:
             argv += ["--requirepass", password]
-        with _running(argv, {"unix_socket_path": socket, "password": password}) as server:
+        with _running(argv, HERE, {"unix_socket_path": socket, "password": password}) as server:
             yield server
 
 
 @contextmanager
-def valkey_cluster(servers: int = 6) -> Iterator[list[RunningValkey]]:
+def valkey_at(site: Site) -> Iterator[RunningValkey]:
+    """One server that anybody may ask who can reach it."""
+    with (
+        tempfile.TemporaryDirectory(prefix="amaro-v-") as folder,
+        _running(["--port", str(site.port), "--dir", folder], site) as server,
+    ):
+        yield server
+
+
+@contextmanager
+def valkey_cluster(
+    servers: int = 6, sites: Sequence[Site] | None = None
+) -> Iterator[list[RunningValkey]]:
     """A cluster: the first half primaries with equal shares of the slots, then their replicas."""
-    ports = own_ports()
+    sites = sites or own_sites()
     with ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="amaro-v-")))
         nodes = [
-            opened.enter_context(_node(folder / str(number), ports[number], ports[-1 - number]))
+            opened.enter_context(_node(folder / str(number), sites[number]))
             for number in range(servers)
         ]
         primaries = servers // 2
@@ -105,9 +142,8 @@ def valkey_cluster(servers: int = 6) -> Iterator[list[RunningValkey]]:
             first, end = (16_384 * at // primaries for at in (number, number + 1))
             node.ask("CLUSTER", "ADDSLOTSRANGE", first, end - 1)
             node.ask("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
-        for number, node in enumerate(nodes[1:], start=1):
-            bus = ports[-1 - number]
-            nodes[0].ask("CLUSTER", "MEET", LOOPBACK, node.options["port"], bus)
+        for site in sites[1:servers]:
+            nodes[0].ask("CLUSTER", "MEET", site.address, site.port, site.bus)
         eventually(lambda: all(_known(node) == servers for node in nodes), "the cluster's meeting")
         for node, primary in zip(nodes[primaries:], nodes, strict=False):
             identity = primary.ask("CLUSTER", "MYID")
@@ -117,26 +153,28 @@ def valkey_cluster(servers: int = 6) -> Iterator[list[RunningValkey]]:
 
 
 @contextmanager
-def valkey_with_sentinels() -> Iterator[tuple[list[RunningValkey], list[RunningValkey]]]:
+def valkey_with_sentinels(
+    sites: Sequence[Site] | None = None,
+) -> Iterator[tuple[list[RunningValkey], list[RunningValkey]]]:
     """A primary and a replica, and three Sentinels that watch them as `main`."""
-    ports = iter(own_ports())
+    places = iter(sites or own_sites())
     with ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="amaro-v-")))
 
         def start(name: str, *options: str, before: Sequence[str] = ()) -> RunningValkey:
-            place, port = folder / name, next(ports)
+            place, site = folder / name, next(places)
             place.mkdir()
-            argv = [*before, "--port", str(port), "--dir", str(place), *options]
-            return opened.enter_context(_running(argv, {"host": LOOPBACK, "port": port}))
+            argv = [*before, "--port", str(site.port), "--dir", str(place), *options]
+            return opened.enter_context(_running(argv, site))
 
         primary = start("primary")
-        port = primary.options["port"]
-        replica = start("replica", "--replicaof", f"{LOOPBACK} {port}")
+        address, port = primary.site.address, primary.site.port
+        replica = start("replica", "--replicaof", f"{address} {port}")
         sentinels = []
         for number in range(3):
             file = folder / f"sentinel-{number}.conf"
             file.write_text(
-                f"sentinel monitor main {LOOPBACK} {port} 2\n"
+                f"sentinel monitor main {address} {port} 2\n"
                 "sentinel down-after-milliseconds main 1000\n"
                 "sentinel failover-timeout main 5000\n"
             )
@@ -192,27 +230,29 @@ def _is_whole(node: RunningValkey) -> bool:
 
 
 @contextmanager
-def _node(folder: Path, port: int, bus: int) -> Iterator[RunningValkey]:
+def _node(folder: Path, site: Site) -> Iterator[RunningValkey]:
     folder.mkdir()
-    argv = ["--port", str(port), "--cluster-port", str(bus), "--dir", str(folder)]
+    argv = ["--port", str(site.port), "--cluster-port", str(site.bus), "--dir", str(folder)]
     cluster = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"]
-    with _running([*argv, *cluster], {"host": LOOPBACK, "port": port}) as server:
+    with _running([*argv, *cluster], site) as server:
         yield server
 
 
 @contextmanager
-def _running(argv: Sequence[str], options: dict[str, Any]) -> Iterator[RunningValkey]:
+def _running(
+    argv: Sequence[str], site: Site, options: dict[str, Any] | None = None
+) -> Iterator[RunningValkey]:
+    """A server at a site, or on the Unix socket that a client's options name."""
     if "--sentinel" not in argv:
         argv = [*argv, "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0"]
-    server = RunningValkey(_spawn(argv), argv, options)
+    if site.address != LOOPBACK:
+        argv = [*argv, "--bind", site.address, "--protected-mode", "no"]
+    argv = [str(get_binary_path()), *argv]
+    options = options or {"host": site.address, "port": site.port}
+    server = RunningValkey(site.spawn(argv), argv, options, site)
     try:
         eventually(server.answers, "an answer")
         yield server
     finally:
         server.process.kill()
         server.process.wait(PATIENT_S)
-
-
-def _spawn(argv: Sequence[str]) -> subprocess.Popen[bytes]:
-    command = [str(get_binary_path()), *argv]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -1,0 +1,171 @@
+"""A region on the rig: an origin, edges and players, and Valkey where it is wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+from tests.rig.edges import RigEdge
+from tests.rig.load import COLD, EdgeCrowd, PacedPlayer
+from tests.rig.meter import Meter
+from tests.rig.network import Host, Network
+from tests.support.soak_judge import Judge
+from tests.support.soak_origin import Mood, SoakOrigin
+from tests.support.soak_world import PATHS, World
+from tests.support.valkeys import (
+    RunningValkey,
+    Site,
+    valkey_at,
+    valkey_cluster,
+    valkey_with_sentinels,
+)
+
+ORIGIN, PLAYERS = "origin", "players"
+EDGES = ("north", "south", "west")
+VALKEY_PORT, VALKEY_BUS = 6379, 16379
+MEMORY, REDIS_SIZE = "24MiB", "256MiB"
+CALM_MOOD = Mood(slow=0.0)
+PLAYERS_PER_EDGE = 8
+
+
+@dataclass
+class Region:
+    """Everything that a fault may strike."""
+
+    seed: int
+    net: Network
+    origin: SoakOrigin
+    edges: dict[str, RigEdge] = field(default_factory=dict)
+    crowds: dict[str, EdgeCrowd] = field(default_factory=dict)
+    valkeys: list[RunningValkey] = field(default_factory=list)
+    sentinels: list[RunningValkey] = field(default_factory=list)
+    meter: Meter = field(default_factory=Meter)
+
+    @property
+    def valkey_hosts(self) -> list[str]:
+        return [name for name in self.net.hosts if name.startswith("valkey")]
+
+    @property
+    def complaints(self) -> list[str]:
+        """Answers that were wrong, and lines of logs that should not be there."""
+        judged = [
+            f"{name}: {said}"
+            for name, crowd in self.crowds.items()
+            for said in crowd.judge.complaints
+        ]
+        return judged + [line for edge in self.edges.values() for line in edge.bad_lines()]
+
+    @property
+    def judged(self) -> int:
+        return sum(crowd.judge.judged for crowd in self.crowds.values())
+
+    def upset(self, until_mono: float, *names: str) -> None:
+        """Players of these edges may notice something until then."""
+        for name in names or self.crowds:
+            self.crowds[name].world.upset(until_mono)
+
+    async def play(self, until: Callable[[], Awaitable[object]]) -> None:
+        """Let all players play while `until` runs."""
+        for crowd in self.crowds.values():
+            crowd.begin()
+        async with asyncio.TaskGroup() as tasks:
+            for crowd in self.crowds.values():
+                for number in range(PLAYERS_PER_EDGE):
+                    tasks.create_task(PacedPlayer(crowd, number).play())
+            try:
+                await until()
+            finally:
+                for crowd in self.crowds.values():
+                    crowd.done = True
+        for crowd in self.crowds.values():
+            crowd.judge.judge_cut()
+
+
+@dataclass(frozen=True)
+class Servers:
+    """What an edge is told of Valkey, and what there is of it."""
+
+    hosts: int
+    url: str = ""  # with places for the addresses of hosts
+
+
+SERVERS = {
+    "none": Servers(0),
+    "one": Servers(1, "redis://{0}"),
+    "sentinels": Servers(5, "redis+sentinel://{2},{3},{4}/main"),
+    "cluster": Servers(6, "redis+cluster://{0},{1},{2}"),
+}
+
+
+def site_on(host: Host) -> Site:
+    return Site(VALKEY_PORT, VALKEY_BUS, host.address, host.spawn, host.inside)
+
+
+@contextmanager
+def serving(
+    servers: str, sites: Sequence[Site]
+) -> Iterator[tuple[list[RunningValkey], list[RunningValkey]]]:
+    """The servers that were asked for, and their Sentinels."""
+    with ExitStack() as opened:
+        if servers == "one":
+            yield [opened.enter_context(valkey_at(sites[0]))], []
+        elif servers == "cluster":
+            yield opened.enter_context(valkey_cluster(sites=sites)), []
+        elif servers == "sentinels":
+            yield opened.enter_context(valkey_with_sentinels(sites))
+        else:
+            yield [], []
+
+
+@asynccontextmanager
+async def region(
+    seed: int,
+    servers: str = "one",
+    *,
+    edges: Sequence[str] = EDGES,
+    options: Sequence[str] = (),
+) -> AsyncIterator[Region]:
+    """Hosts with everything on them running, all reachable."""
+    kind = SERVERS[servers]
+    names = [f"valkey-{number}" for number in range(kind.hosts)]
+    with ExitStack() as opened:
+        net = opened.enter_context(Network([ORIGIN, PLAYERS, *edges, *names]))
+        logs = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="amaro-rig-")))
+        sites = [site_on(net[name]) for name in names]
+        found = await asyncio.to_thread(opened.enter_context, serving(servers, sites))
+        places = [f"{site.address}:{site.port}" for site in sites]
+        redis = ["--redis", kind.url.format(*places), "--redis-size", REDIS_SIZE]
+        world, numbers = World((*PATHS, *COLD)), count(1)
+        host = net[ORIGIN]
+        origin = SoakOrigin(world, seed, address=host.address, new_socket=host.socket)
+        origin.mood = CALM_MOOD
+        await origin.rise()
+        stage = Region(seed, net, origin, valkeys=found[0], sentinels=found[1])
+        for name in edges:
+            edge = RigEdge(
+                net[name],
+                net[PLAYERS],
+                f"http://{host.address}:{origin.port}",
+                logs / f"{name}.log",
+                ["--memory", MEMORY, *(redis if kind.url else []), *options],
+            )
+            opened.callback(edge.destroy)
+            seen = world.of_another_edge()
+            stage.edges[name] = edge
+            stage.crowds[name] = EdgeCrowd(
+                seed, seen, Judge(seen), edge.way, numbers, name=name, meter=stage.meter
+            )
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for edge in stage.edges.values():
+                    tasks.create_task(edge.start())
+            yield stage
+        finally:
+            for edge in stage.edges.values():
+                edge.destroy()
+            await origin.close()

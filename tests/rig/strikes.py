@@ -1,0 +1,182 @@
+"""What can happen to a region: each fault begins, lasts, and ends as a context manager."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+
+from redis.crc import key_slot
+
+from edge.valkey_names import BUCKETS, hash_tag
+from tests.rig.region import ORIGIN, Region
+from tests.support.valkeys import RunningValkey
+
+SLOW_BITS_PER_S = 256_000
+TURN_S = 0.04
+RECOVERY_S = 5.0  # in which players may still notice what happened to their own edge
+HURT = "north"  # the edge that things happen to
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`hurts` names edges whose players may notice; those of all others must not."""
+
+    servers: str
+    strike: Callable[[Region], AbstractAsyncContextManager[None]]
+    hurts: tuple[str, ...] = ()
+
+
+@asynccontextmanager
+async def nothing(region: Region) -> AsyncIterator[None]:
+    yield
+
+
+@asynccontextmanager
+async def killed(region: Region) -> AsyncIterator[None]:
+    (server,) = region.valkeys
+    server.kill()
+    yield
+    await asyncio.to_thread(server.start_again)
+
+
+@asynccontextmanager
+async def paused(region: Region) -> AsyncIterator[None]:
+    (server,) = region.valkeys
+    with server.paused():
+        yield
+
+
+@asynccontextmanager
+async def paused_in_turns(region: Region) -> AsyncIterator[None]:
+    """It stands still half of the time, longer than anybody waits for it."""
+    (server,) = region.valkeys
+
+    async def take_turns() -> None:
+        while True:
+            with server.paused():
+                await asyncio.sleep(TURN_S)
+            await asyncio.sleep(TURN_S)
+
+    turns = asyncio.create_task(take_turns())
+    try:
+        yield
+    finally:
+        turns.cancel()
+        await asyncio.wait([turns])
+
+
+@asynccontextmanager
+async def flushed(region: Region) -> AsyncIterator[None]:
+    (server,) = region.valkeys
+    await asyncio.to_thread(server.ask, "FLUSHALL")
+    yield
+
+
+@asynccontextmanager
+async def slow(region: Region) -> AsyncIterator[None]:
+    region.net.throttle(region.edges, region.valkey_hosts, bits_per_s=SLOW_BITS_PER_S)
+    yield
+    region.net.restore(region.edges, region.valkey_hosts)
+
+
+@asynccontextmanager
+async def unreachable(region: Region) -> AsyncIterator[None]:
+    region.net.cut(region.edges, region.valkey_hosts)
+    yield
+    region.net.restore(region.edges, region.valkey_hosts)
+
+
+@asynccontextmanager
+async def slots_moved(region: Region) -> AsyncIterator[None]:
+    """Buckets of one primary go to another, one after the other; then they come back."""
+    owner, target, *_ = region.valkeys
+
+    async def move_all(source: RunningValkey, to: RunningValkey) -> None:
+        for slot in slots:
+            await asyncio.to_thread(move, slot, source, to)
+
+    slots = [slot for slot in map(slot_of, range(BUCKETS)) if slot < 16_384 // 3]
+    moving = asyncio.create_task(move_all(owner, target))
+    yield
+    await moving
+    await move_all(target, owner)
+
+
+def slot_of(bucket: int) -> int:
+    return key_slot(hash_tag(bucket).encode())
+
+
+def move(slot: int, source: RunningValkey, to: RunningValkey) -> None:
+    """Hand a slot over as `valkey-cli --cluster reshard` does."""
+    to_id, source_id = to.ask("CLUSTER", "MYID"), source.ask("CLUSTER", "MYID")
+    to.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", source_id)
+    source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", to_id)
+    while found := source.ask("CLUSTER", "GETKEYSINSLOT", slot, 50):
+        address, port = to.site.address, to.site.port
+        source.ask("MIGRATE", address, port, "", 0, 5_000, "REPLACE", "KEYS", *found)
+    for node in (to, source):
+        node.ask("CLUSTER", "SETSLOT", slot, "NODE", to_id)
+
+
+@asynccontextmanager
+async def replica_promoted(region: Region) -> AsyncIterator[None]:
+    """The primary dies; Sentinels promote its replica; the old one comes back as replica."""
+    primary = region.valkeys[0]
+    primary.kill()
+    yield
+    await asyncio.to_thread(primary.start_again)
+
+
+@asynccontextmanager
+async def edge_restarted(region: Region) -> AsyncIterator[None]:
+    edge = region.edges[HURT]
+    await edge.terminate()
+    yield
+    await edge.start()
+
+
+@asynccontextmanager
+async def edge_killed(region: Region) -> AsyncIterator[None]:
+    edge = region.edges[HURT]
+    await edge.kill()
+    yield
+    await edge.start()
+
+
+@asynccontextmanager
+async def edge_cut_off(region: Region) -> AsyncIterator[None]:
+    """It reaches its players only: no origin, no Valkey, no other edge."""
+    others = [ORIGIN, *region.valkey_hosts, *(name for name in region.edges if name != HURT)]
+    region.net.cut([HURT], others)
+    yield
+    region.net.restore([HURT], others)
+
+
+@asynccontextmanager
+async def upsetting(region: Region, fault: Fault) -> AsyncIterator[None]:
+    """Let a fault strike; players of the edges that it hurts may notice."""
+    if fault.hurts:
+        region.upset(time.monotonic() + 3_600.0, *fault.hurts)
+    async with fault.strike(region):
+        yield
+    for name in fault.hurts:
+        region.crowds[name].world.upset_mono = time.monotonic() + RECOVERY_S
+
+
+FAULTS = {
+    "nothing": Fault("one", nothing),
+    "valkey-paused": Fault("one", paused),
+    "valkey-killed": Fault("one", killed),
+    "valkey-flushed": Fault("one", flushed),
+    "valkey-slow": Fault("one", slow),
+    "valkey-in-turns": Fault("one", paused_in_turns),
+    "valkey-unreachable": Fault("one", unreachable),
+    "slots-moved": Fault("cluster", slots_moved),
+    "replica-promoted": Fault("sentinels", replica_promoted),
+    "edge-restarted": Fault("one", edge_restarted, (HURT,)),
+    "edge-killed": Fault("one", edge_killed, (HURT,)),
+    "edge-cut-off": Fault("one", edge_cut_off, (HURT,)),
+}
