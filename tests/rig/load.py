@@ -53,11 +53,10 @@ class EdgeCrowd(Crowd):
         waited_s = (heard.began_mono or heard.ended_mono) - ask.asked_mono
         failed = heard.status == 0 or heard.status >= 500
         failed = failed and "only-if-cached" not in str(ask.fields)
+        failed |= not heard.whole and ask.hurried  # who reads slowly may be cut
         result = result_of(heard.fields.get("cache-status", ""))
         asked_s = ask.asked_mono - self.began_mono
-        self.meter.samples.append(
-            Sample(self.name, asked_s, result, waited_s, failed or not heard.whole)
-        )
+        self.meter.samples.append(Sample(self.name, asked_s, result, waited_s, failed))
 
     def begin(self) -> None:
         self.began_mono = time.monotonic()
