@@ -22,9 +22,11 @@ from cache_policies.complaints import PolicyFileError
 from edge.access_keys import AccessKeys
 from edge.admin_connection import AdminConnection
 from edge.gathering import LIMIT_MAX, Gathering
+from edge.log_page import Carried, FeedError, carried_in
 from edge.orders import BODY_MAX_BYTES, OrderError, PurgeOrder, parse_order
 from edge.realtime.keeping import RealtimeError
 from edge.receipts import Receipt
+from edge.region import Region
 from edge.switching import Switched, SwitchError
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -47,6 +49,8 @@ class Administered(Protocol):
     async def purge(self, order: PurgeOrder) -> Receipt: ...
     @property
     def gathering(self) -> Gathering: ...
+    @property
+    def region(self) -> Region: ...
     async def publish(self, signal: object) -> None: ...
 
 
@@ -62,13 +66,24 @@ def admin_app(node: Administered, token: str) -> Starlette:
 
 
 async def _purged(node: Administered, request: Request) -> Response:
-    """The receipt of a purge."""
+    """The receipt of a purge: of an order, or of what a region's log has at its end."""
     try:
-        order = parse_order(await _body(request))
-    except OrderError as error:
+        body = await _body(request)
+        if (carried := carried_in(body)) is not None:
+            return await _heard(node.region, carried)
+        order = parse_order(body)
+    except (OrderError, FeedError) as error:
         return JSONResponse({"error": str(error)}, 400)
     receipt = await node.purge(order)
     return JSONResponse(receipt.to_mapping(), 200 if receipt.is_complete else 503)
+
+
+async def _heard(region: Region, carried: Carried) -> Response:
+    try:
+        receipt, place = await region.hear(carried)
+    except FeedError as error:
+        return JSONResponse({"error": str(error), **region.name()}, 503)
+    return JSONResponse(receipt.to_mapping() | place, 200 if receipt.is_complete else 503)
 
 
 async def _status(node: Administered, _request: Request) -> Response:

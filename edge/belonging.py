@@ -40,3 +40,11 @@ def stands_for(there: RecordHead, head: RecordHead) -> bool:
     if there.status != head.status or not belongs(there, head):
         return False
     return head.part >= 0 or there.response_wall + RENEWED_S > head.response_wall
+
+
+def is_newer(there: RecordHead, head: RecordHead) -> bool:
+    """Whether what is there comes after purges that a record may not come after."""
+    same = (there.key, there.variant, there.part, there.log_id) == (
+        *(head.key, head.variant, head.part, head.log_id),
+    )
+    return same and not head.is_signpost and there.purge_sequence > head.purge_sequence

@@ -24,6 +24,7 @@ from edge.purge_log import DamagedLogError, read
 from edge.purged import Purged
 from edge.record import SLICED, DamagedError, verify_checksum
 from edge.recording import times_of
+from edge.region_places import RegionPlaces
 from edge.settings import EdgeSettings
 from edge.sliced import SlicedEntry
 from edge.spares import Spares
@@ -223,8 +224,11 @@ class DiskTier:
 
 def open_tier(
     settings: EdgeSettings, *, memory: Memory, counters: Counters, tasks: Tasks
-) -> tuple[DiskTier, Purged] | None:
-    """A worker's disk tier, and what must not be served from it; None when it cannot be used."""
+) -> tuple[DiskTier, Purged, RegionPlaces] | None:
+    """A worker's disk tier, what must not be served from it, and where that is in a region's log.
+
+    None when it cannot be used.
+    """
     assert settings.disk is not None
     root, wait_s = Path(settings.disk), settings.limits.disk_wait_s
     try:
@@ -243,7 +247,7 @@ def open_tier(
         tasks=tasks,
     )
     tier = DiskTier(place, wait_s=wait_s, counters=counters, writer=writer, spares=memory.spares)
-    return tier, history.purged
+    return tier, history.purged, history.places
 
 
 def _close(file: CacheFile | None) -> None:

@@ -11,23 +11,18 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from edge.disk_files import prepare
 from edge.disk_place import PURGES, note_time
 from edge.disk_sweep import Sweep
-from edge.missed_purges import FeedError, Missed, Place
-from edge.orders import PurgeOrder
+from edge.log_page import Place
 from edge.purge_log import PurgeLog
 from edge.purged import Dated, Purged
-from edge.purges import Purge, PurgeKind
-from edge.settings import EdgeSettings
-
-if TYPE_CHECKING:
-    from edge.purge_feed import PurgeFeed
+from edge.purges import Purge
+from edge.region_places import RegionPlaces
 
 LOOK_EVERY_S: Final = 1.0
-RETRY_EVERY_S: Final = 0.2  # while another's log does not answer
 BUSY_EVERY_S: Final = 0.1  # while workers write, or what was purged is not cleared yet
 STEP_S: Final = 0.02  # spent on shards before looking at the rest
 
@@ -83,59 +78,16 @@ class DiskKeeper:
         """Up to where another's log was read."""
         return self._log.history.read_to
 
+    @property
+    def places(self) -> RegionPlaces:
+        """Where that log's numbers are among the purges here."""
+        return self._log.history.places
+
     async def record(self, purges: Sequence[Purge], *, read_to: Place | None = None) -> None:
         """Have purges on disk. Raises OSError when nothing can make them last."""
         now_wall = time.time()
         dated = [Dated(purge, now_wall) for purge in purges]
         await asyncio.to_thread(partial(self._log.append, dated, read_to=read_to))
-
-    async def catch_up(self, feed: PurgeFeed, *, limit_s: float) -> None:
-        """Replay another's log before anything is served; without it the disk starts empty."""
-        why = "no answer"
-        try:
-            async with asyncio.timeout(limit_s):
-                while True:
-                    try:
-                        async for missed in feed.after(self.read_to):
-                            await self._replay(missed)
-                        return
-                    except FeedError as error:
-                        why = str(error)
-                    await asyncio.sleep(RETRY_EVERY_S)
-        except TimeoutError:
-            log.warning("the disk starts empty, since no purge log can be read: %s", why)
-            await self.record([Purge(sequence=self.sequence + 1, kind=PurgeKind.ALL)])
-
-    async def follow(
-        self,
-        feed: PurgeFeed,
-        purge: Callable[[PurgeOrder], Awaitable[object]],
-        *,
-        every_s: float,
-    ) -> None:
-        """Have `purge` carry out what others purged while they could not reach us, for ever."""
-        while True:
-            await asyncio.sleep(every_s)
-            try:
-                async for missed in feed.after(self.read_to):
-                    kind = PurgeKind.ALL if missed.everything else PurgeKind.TAG
-                    if values := (b"",) if missed.everything else missed.tags:
-                        await purge(PurgeOrder(kind=kind, values=values))
-                    if missed.place != self.read_to:
-                        await self.record([], read_to=missed.place)
-            except (FeedError, OSError) as error:
-                log.info("the purge log could not be read: %s", error)
-
-    async def _replay(self, missed: Missed) -> None:
-        kind, values = PurgeKind.TAG, missed.tags
-        if missed.everything:
-            kind, values = PurgeKind.ALL, (b"",)
-        first = self.sequence + 1
-        purges = [
-            Purge(sequence=number, kind=kind, value=value)
-            for number, value in enumerate(values, start=first)
-        ]
-        await self.record(purges, read_to=missed.place)
 
     async def run(self, written: Callable[[], Awaitable[Iterable[Mapping[str, int]]]]) -> None:
         """Keep the tier within its size, for ever; `written` asks the workers what they wrote."""
@@ -205,14 +157,3 @@ class DiskKeeper:
             sweep.clear_aside()
         self._clearing = shards, since
         return self._cleared_to < self.sequence
-
-
-async def caught_up(settings: EdgeSettings, disk: DiskKeeper | None) -> PurgeFeed | None:
-    """The purge log that the settings name, once it has been replayed on the disk."""
-    if disk is None or settings.purge_log is None:
-        return None
-    from edge.purge_feed import PurgeFeed  # noqa: PLC0415 its HTTP client takes 0.1 s to import
-
-    feed = PurgeFeed(settings.purge_log, settings.token)
-    await disk.catch_up(feed, limit_s=settings.limits.purge_log_s)
-    return feed

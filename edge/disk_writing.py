@@ -9,6 +9,7 @@ from edge.disk_place import Place
 from edge.disk_pool import DiskPool
 from edge.errors import StorageError
 from edge.memory import Memory
+from edge.region_places import OwnPlaces
 from edge.tasks import Tasks
 from edge.write_queue import Bounds, Given, WriteQueue, Writing
 
@@ -28,7 +29,7 @@ class DiskWriter(WriteQueue):
         super().__init__(
             Writing(
                 tier="disk",
-                log_id=place.log_id,
+                places=OwnPlaces(place.log_id),
                 clocks=place.clocks,
                 memory=memory,
                 counters=counters,

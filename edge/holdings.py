@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from edge.disk_keeper import DiskKeeper
-    from edge.purge_feed import PurgeFeed
     from edge.realtime.keeping import HubPlace
 
 
@@ -21,5 +20,4 @@ class Holdings:
     listeners: Sequence[socket]  # one a worker
     peer_dir: Path | None
     disk: DiskKeeper | None = None
-    feed: PurgeFeed | None = None  # of purges that may not have reached us
     hubs: Sequence[HubPlace] = ()  # one, or none

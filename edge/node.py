@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import sys
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -22,9 +21,11 @@ from edge.metric_tables import NODE_TABLES, totals_of_workers
 from edge.metrics import exposition
 from edge.orders import PurgeOrder
 from edge.probes import probe_for_all
+from edge.publishing import Publishing
 from edge.purge_reach import reached
-from edge.purges import Purge, PurgePage
+from edge.purges import PurgePage
 from edge.receipts import Receipt
+from edge.region import Region
 from edge.renewal import Renewal
 from edge.settings import EdgeSettings
 from edge.start_files import Files
@@ -48,10 +49,8 @@ class Node:
     ) -> None:
         self.settings = settings
         self._disk = disk = holdings.disk
-        self._feed = holdings.feed
         self._hubs = holdings.hubs
         self._first_sequence = 0 if disk is None else disk.sequence
-        self._publishing = asyncio.Lock()
         self._invalidations = Invalidations(self.purge)
         self.page = PurgePage.create(
             workers=settings.workers,
@@ -65,6 +64,13 @@ class Node:
             patience_s=settings.limits.purge_ack_s,
             followed=self._followed,
         )
+        self._publishing = Publishing(
+            page=self.page,
+            disk=disk,
+            reached=lambda order: reached(order, self.policies.policies),
+            followed=self._followed,
+        )
+        self.region = Region(settings, self._publishing)
         self._reread = asyncio.Event()
         self.is_draining = False
         self._totals = totals_of_workers()
@@ -110,6 +116,7 @@ class Node:
                 tasks.create_task(probe_for_all(self._keepers, self.settings)),
                 tasks.create_task(self.gathering.run()),
                 tasks.create_task(self.access.run()),
+                tasks.create_task(self.region.run()),
             ]
             if self.settings.policies is not None:
                 watching.append(tasks.create_task(self._reread_policies(self.settings.policies)))
@@ -117,10 +124,6 @@ class Node:
                 watching.append(tasks.create_task(self.renewal.run()))
             if self._disk is not None:
                 watching.append(tasks.create_task(self._disk.run(self._written)))
-                if self._feed is not None:
-                    every_s = self.settings.limits.purge_log_every_s
-                    follow = self._disk.follow(self._feed, self.purge, every_s=every_s)
-                    watching.append(tasks.create_task(follow))
             await self._stopping.wait()
             for watch in watching:
                 watch.cancel()
@@ -161,41 +164,8 @@ class Node:
         return not self.is_draining and any(keeper.serving.is_set() for keeper in self._keepers)
 
     async def purge(self, order: PurgeOrder) -> Receipt:
-        """Publish an order and return once every worker applied it, or after `purge_ack_s`.
-
-        With a disk it is in the purge log before that.
-        """
-        began_mono = time.monotonic()
-        order = reached(order, self.policies.policies)
-        async with self._publishing:
-            lost = await self._record(order)
-            sequence = self.page.epoch()
-            for value in order.values:
-                sequence = self.page.publish(order.kind, value, soft=order.soft)
-        await self._followed(self.page.behind(sequence))
-        hanging = tuple(self.page.behind(sequence))
-        return Receipt(
-            sequence=sequence,
-            workers=self.settings.workers - len(hanging),
-            hanging=hanging,
-            lost=lost,
-            took_ms=(time.monotonic() - began_mono) * 1000.0,
-        )
-
-    async def _record(self, order: PurgeOrder) -> str:
-        """Have an order on disk; return what stands in the way of that, "" when nothing does."""
-        if self._disk is None:
-            return ""
-        sequence = self.page.epoch()
-        purges = [
-            Purge(sequence=number, kind=order.kind, value=value, soft=order.soft)
-            for number, value in enumerate(order.values, start=sequence + 1)
-        ]
-        try:
-            await self._disk.record(purges)
-        except OSError as error:
-            return f"not in the purge log: {error.strerror}"
-        return ""
+        """Publish an order of this edge's own; return once every worker applied it, or too late."""
+        return await self._publishing.order(order)
 
     async def _written(self) -> list[dict[str, int]]:
         """What the workers wrote to disk since this was last asked, each by shard."""

@@ -10,7 +10,8 @@ from edge.counters import Counters
 from edge.disk import DiskTier, open_tier
 from edge.handover import Handover
 from edge.memory import Memory
-from edge.purged import Purged
+from edge.purged import Dated, Purged
+from edge.region_places import OwnPlaces, RegionPlaces
 from edge.tasks import Tasks
 from edge.tier import Tier
 
@@ -25,6 +26,14 @@ class Opened:
     disk: DiskTier | None = None
     valkey: ValkeyTier | None = None
     purged: Purged = field(default_factory=Purged)
+    region: RegionPlaces = field(default_factory=RegionPlaces)
+
+    def apply(self, dated: Dated) -> None:
+        """Remember a purge, and where it is in the region's log."""
+        if self.tiers:
+            self.purged.apply(dated)
+        if dated.purge.point is not None:
+            self.region.note(dated.purge.sequence, dated.purge.point)
 
     @property
     def tiers(self) -> tuple[Tier, ...]:
@@ -55,13 +64,19 @@ def open_tiers(
     if settings.disk is not None:
         disk = open_tier(settings, memory=memory, counters=counters, tasks=tasks)
         if disk is not None:
-            opened.disk, opened.purged = disk
+            opened.disk, opened.purged, opened.region = disk
+    history = given.page.history()
     if opened.disk is None:  # nobody knows any more what was purged before
-        opened.purged.forget_before(applied)
+        opened.purged.forget_before(history[0].sequence - 1 if history else applied)
     if settings.redis is not None:
         from edge import valkey_tier  # noqa: PLC0415 its client takes 0.1 s to import
 
         opened.valkey = valkey_tier.open_tier(
-            settings, log_id=given.log_id, memory=memory, counters=counters
+            settings,
+            places=OwnPlaces(given.log_id) if settings.purge_log is None else opened.region,
+            memory=memory,
+            counters=counters,
         )
+    for purge in history:  # when they came nobody knows: what they made stale is so for long
+        opened.apply(Dated(purge, 0.0))
     return opened

@@ -66,8 +66,14 @@ def _values(form: str, value: Any) -> tuple[bytes, ...]:
         raise OrderError(f'"{form}" is {"a list of strings" if form == "tags" else "a string"}')
     if not 0 < len(texts) <= VALUES_MAX:
         raise OrderError(f'"{form}" holds 1 to {VALUES_MAX} of them')
-    read = _tag if form in ("tag", "tags") else _url
-    return tuple(read(text) for text in texts)
+    return tuple(read_value(_FORMS[form], text) for text in texts)
+
+
+def read_value(kind: PurgeKind, text: str) -> bytes:
+    """What a purge of this kind names by a text; not of everything. Raises OrderError."""
+    if not text:
+        raise OrderError("nothing is named")
+    return _tag(text) if kind is PurgeKind.TAG else _url(text)
 
 
 def _tag(text: str) -> bytes:

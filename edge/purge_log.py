@@ -20,9 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from edge.missed_purges import Place
+from edge.log_page import Place
 from edge.purged import Dated, Purged
 from edge.purges import Purge, PurgeKind
+from edge.region_places import RegionPlaces, RegionPoint
 
 LINES_MAX: Final = 262_144  # then it is written anew, without what no longer counts
 _NO_SLOTS: Final = b64encode(zlib.compress(b""))
@@ -42,6 +43,13 @@ class History:
     sequence: int = 0  # of the last purge
     purged: Purged = field(default_factory=Purged)
     read_to: Place | None = None  # in another's log
+    places: RegionPlaces = field(default_factory=RegionPlaces)  # of that one's numbers
+
+    def apply(self, dated: Dated) -> None:
+        """Remember a purge, and what it says of another's log."""
+        self.purged.apply(dated)
+        if dated.purge.point is not None:
+            self.places.note(dated.purge.sequence, dated.purge.point)
 
 
 def read(path: Path) -> History | None:
@@ -67,7 +75,7 @@ def read(path: Path) -> History | None:
             if dated.purge.sequence <= last:
                 raise DamagedLogError(f"purge {dated.purge.sequence} after {last}")
             last = dated.purge.sequence
-            history.purged.apply(dated)
+            history.apply(dated)
     except (IndexError, KeyError, TypeError, ValueError, zlib.error) as error:
         raise DamagedLogError(str(error)) from None
     history.sequence = max(history.sequence, last)
@@ -100,7 +108,7 @@ class PurgeLog:
             self.history.read_to = read_to
             sayings.append({"read_to": [read_to.log, read_to.number]})
         for dated in purges:
-            self.history.purged.apply(dated)
+            self.history.apply(dated)
             self.history.sequence = dated.purge.sequence
         try:
             if self._fd is None or self._lines + len(sayings) > LINES_MAX:
@@ -163,15 +171,21 @@ def _mapping(dated: Dated) -> dict[str, Any]:
         "value": purge.value.decode("latin-1"),
         "soft": purge.soft,
         "wall": dated.wall,
+        "point": purge.point and [purge.point.log_id.hex(), *purge.point[1:]],
     }
 
 
 def _dated(said: dict[str, Any]) -> Dated:
+    point = None
+    if said.get("point") is not None:
+        log_id, number, counts_as = said["point"]
+        point = RegionPoint(bytes.fromhex(log_id), int(number), int(counts_as))
     purge = Purge(
         sequence=said["sequence"],
         kind=PurgeKind[said["kind"].upper()],
         value=said["value"].encode("latin-1"),
         soft=said["soft"],
+        point=point,
     )
     return Dated(purge, said["wall"])
 

@@ -17,18 +17,23 @@ import os
 import struct
 import tempfile
 import zlib
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from edge.region_places import LOG_ID_BYTES, RegionPoint
+
 VALUE_MAX_BYTES: Final = 16 * 1024
 DETACHED: Final = 2**64 - 1  # a slot's word while no worker holds it: it waits for nothing
 
-_MAGIC: Final = 0x416D61726F500001  # "AmaroP", layout 1
+_MAGIC: Final = 0x416D61726F500002  # "AmaroP", layout 2
 _POLICY, _EPOCH, _SLOTS = 4, 8, 16  # indices of words: slots lie 8 words, a cache line, apart
 _SLOT_WORDS: Final = 8
-_RECORD = struct.Struct("=QQIBBxxI4x")  # sequence, start in the ring, length, kind, soft, checksum
-_RECORD_BODY = struct.Struct("=QQIBB")
+# sequence, start in the ring, number and what it counts as, log, length, kind, soft
+_RECORD_BODY = struct.Struct("=QQQQ8sIBB")
+_RECORD = struct.Struct("=QQQQ8sIBBxxI4x")  # and a checksum
+_NO_LOG: Final = bytes(LOG_ID_BYTES)
 _SEQUENCE_BITS: Final = 48  # of the epoch word; those above count switches of policies
 _SEQUENCE: Final = (1 << _SEQUENCE_BITS) - 1
 _ATTEMPTS: Final = 64  # reads of a record that is not visible yet; a store takes well below one
@@ -55,6 +60,7 @@ class Purge:
     kind: PurgeKind
     value: bytes = b""
     soft: bool = False  # stale from now on, instead of gone
+    point: RegionPoint | None = None  # that it reaches in a region's log
 
 
 class PurgePage:
@@ -148,13 +154,30 @@ class PurgePage:
             purges.append(purge)
         return purges
 
+    def history(self) -> list[Purge]:
+        """Return the purges that can still be read, oldest first: none between them is missing."""
+        purges = deque[Purge]()
+        for sequence in range(self.epoch(), max(0, self.epoch() - self._records), -1):
+            purge = self._read(sequence)
+            if purge is None:
+                break
+            purges.appendleft(purge)
+        return list(purges)
+
     def acknowledge(self, worker_no: int, word: int) -> None:
         """Say that this worker will start no response by what was true before this epoch word."""
         self._words[self._slot(worker_no)] = word
 
     # the supervisor
 
-    def publish(self, kind: PurgeKind, value: bytes = b"", *, soft: bool = False) -> int:
+    def publish(
+        self,
+        kind: PurgeKind,
+        value: bytes = b"",
+        *,
+        soft: bool = False,
+        point: RegionPoint | None = None,
+    ) -> int:
         """Append a purge and return its sequence number; only one process may ever call this."""
         if len(value) > VALUE_MAX_BYTES:
             raise ValueError(f"a purge names at most {VALUE_MAX_BYTES} bytes")
@@ -162,9 +185,10 @@ class PurgePage:
         start = self._ring_next
         self._ring_next += len(value)
         self._copy_in(start % self._ring_bytes, value)
-        body = _RECORD_BODY.pack(sequence, start, len(value), kind, soft)
-        checksum = zlib.crc32(value, zlib.crc32(body))
-        record = _RECORD.pack(sequence, start, len(value), kind, soft, checksum)
+        log_id, number, counts_as = point or (_NO_LOG, 0, 0)
+        facts = (sequence, start, number, counts_as, log_id, len(value), kind, soft)
+        checksum = zlib.crc32(value, zlib.crc32(_RECORD_BODY.pack(*facts)))
+        record = _RECORD.pack(*facts, checksum)
         at = self._record_at(sequence)
         self._map[at : at + _RECORD.size] = record
         self._words[_EPOCH] += 1
@@ -206,15 +230,21 @@ class PurgePage:
         at = self._record_at(wanted)
         for _ in range(_ATTEMPTS):
             record = self._map[at : at + _RECORD.size]
-            sequence, start, length, kind, soft, checksum = _RECORD.unpack(record)
+            *facts, checksum = _RECORD.unpack(record)
+            sequence, start, number, counts_as, log_id, length, kind, soft = facts
             if sequence > wanted:
                 return None
             if sequence < wanted or length > VALUE_MAX_BYTES:
                 continue
             value = self._copy_out(start % self._ring_bytes, length)
-            body = _RECORD_BODY.pack(sequence, start, length, kind, soft)
-            if zlib.crc32(value, zlib.crc32(body)) == checksum:
-                return Purge(sequence=wanted, kind=PurgeKind(kind), value=value, soft=bool(soft))
+            if zlib.crc32(value, zlib.crc32(_RECORD_BODY.pack(*facts))) == checksum:
+                return Purge(
+                    sequence=wanted,
+                    kind=PurgeKind(kind),
+                    value=value,
+                    soft=bool(soft),
+                    point=RegionPoint(log_id, number, counts_as) if log_id != _NO_LOG else None,
+                )
         return None
 
     def _copy_in(self, at: int, value: bytes) -> None:

@@ -11,8 +11,11 @@ from edge.residence import Mark, Now, mark, times_at
 _FIELDS_MAX_BYTES: Final = HEAD_MAX_BYTES // 4
 
 
-def head_of(entry: Entry, part: int, *, log_id: bytes, now: Now) -> RecordHead:
-    """The head of a record of an entry, or of a part of it; its checksums are still to come."""
+def head_of(entry: Entry, part: int, *, log_id: bytes, number: int, now: Now) -> RecordHead:
+    """The head of a record of an entry, or of a part of it; its checksums are still to come.
+
+    A number says up to where the fill that brought it knew the log of purges.
+    """
     stored = entry.stored
     times = Times(
         response_wall=stored.response_wall,
@@ -32,7 +35,7 @@ def head_of(entry: Entry, part: int, *, log_id: bytes, now: Now) -> RecordHead:
         boot_id=came.boot_id,
         response_boot=came.boot_s,
         log_id=log_id,
-        purge_sequence=stored.purge_sequence,
+        purge_sequence=number,
         length=entry.length,
         part=part,
     )

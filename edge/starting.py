@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from edge.admin import admin_app, serving
-from edge.disk_keeper import DiskKeeper, caught_up
+from edge.disk_keeper import DiskKeeper
 from edge.holdings import Holdings
 from edge.keeper import WorkerError
 from edge.listeners import bind, bound_to
@@ -54,10 +54,10 @@ async def serve(
             hubs = [HubPlace(settings, files.pems)]
             opened.callback(hubs[0].close)
             settings = replace(settings, realtime=hubs[0].address)
-        feed = await caught_up(settings, disk)
-        holdings = Holdings(listeners=listeners, peer_dir=peer_dir, disk=disk, feed=feed, hubs=hubs)
+        holdings = Holdings(listeners=listeners, peer_dir=peer_dir, disk=disk, hubs=hubs)
         node = Node(settings, holdings, files, command)
         opened.callback(node.page.close)
+        await node.region.begin()
         loop = asyncio.get_running_loop()
         handlers = {signal.SIGTERM: node.stop, signal.SIGINT: node.stop, signal.SIGHUP: node.reload}
         for number, handler in handlers.items():
@@ -72,8 +72,7 @@ async def serve(
             except* WorkerError as group:
                 failure = group.exceptions[0]
             finally:
-                if feed is not None:
-                    await feed.close()
+                await node.region.close()
             if failure is not None:
                 raise failure
 

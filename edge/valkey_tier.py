@@ -16,6 +16,7 @@ from edge.errors import StorageError
 from edge.memory import Memory
 from edge.record import SLICED, DamagedError, RecordHead, decode, head_bytes, verify
 from edge.recording import times_of
+from edge.region_places import Places
 from edge.settings import EdgeSettings
 from edge.sliced import SlicedEntry
 from edge.tasks import Tasks
@@ -48,13 +49,13 @@ class ValkeyHeld:
     Slices that it does not have are looked up as they are read.
     """
 
-    def __init__(self, value: Value, tier: "ValkeyTier", deadline: float) -> None:
+    def __init__(self, value: Value, sequence: int, tier: "ValkeyTier", deadline: float) -> None:
         head = value.head
         self.head = ResponseHead(head.status, head.fields)
         self.times, self.trusted = times_of(head, tier.writing.clocks())
         self.vary = head.vary
         self.tags = head.tags
-        self.purge_sequence = head.purge_sequence
+        self.purge_sequence = sequence
         self.length = head.length
         self._combines = etag_of(head) is not None
         is_long = head.length > SLICE_BYTES
@@ -130,12 +131,19 @@ class ValkeyTier:
             value = await self._find(key, fields, slice_no, deadline)
         except StorageError:  # counted where it broke
             return None
-        return None if value is None else ValkeyHeld(value, self, deadline)
+        if value is None:
+            return None
+        sequence = self.writing.places.sequence_of(value.head.purge_sequence)
+        if sequence is None:  # from so long ago that nobody knows what was purged since
+            return None
+        return ValkeyHeld(value, sequence, self, deadline)
 
     async def _find(
         self, key: bytes, fields: Fields, slice_no: int | None, deadline: float
     ) -> Value | None:
-        log_id = self.writing.log_id
+        log_id = self.writing.places.log_id
+        if log_id is None:
+            return None
         found = await self.look_up(name_of(log_id, key), deadline)
         variant = b""
         if found is not None and found.head.is_signpost:
@@ -184,7 +192,7 @@ class ValkeyTier:
         finally:
             memory.release(body_bytes)
         self._note_use(name)
-        if head.log_id != self.writing.log_id:
+        if head.log_id != self.writing.places.log_id:
             return None  # nobody can tell what was purged since
         return Value(name, head, data, head_bytes(data))
 
@@ -253,14 +261,14 @@ class ValkeyTier:
 
 
 def open_tier(
-    settings: EdgeSettings, *, log_id: bytes, memory: Memory, counters: Counters
+    settings: EdgeSettings, *, places: Places, memory: Memory, counters: Counters
 ) -> ValkeyTier:
     """A worker's way to the Valkey that the settings name."""
     assert settings.redis is not None
     limits, tasks = settings.limits, Tasks()
     writing = Writing(
         tier=ValkeyTier.name,
-        log_id=log_id,
+        places=places,
         clocks=Clocks(),
         memory=memory,
         counters=counters,

@@ -7,7 +7,7 @@ from typing import Final
 from zlib_ng.zlib_ng import crc32
 
 from edge.arena import Slice
-from edge.belonging import etag_of, stands_for
+from edge.belonging import etag_of, is_newer, stands_for
 from edge.entry import Entry
 from edge.record import SLICED, WHOLE, DamagedError, RecordHead, decode, encode
 from edge.recording import signpost_of
@@ -68,7 +68,11 @@ class ValkeyWriter(WriteQueue):
         """Write one value; say whether it, or one as good, is there now."""
         name = _name(head)
         keys = (name.text, *books_of(name.bucket))
-        if await self._stands(name, head):
+        there = await self._there(name)
+        if there is not None and is_newer(there, head):  # of an edge that knows more purges
+            self._counters.valkey_writes_skipped += 1
+            return False
+        if there is not None and stands_for(there, head):
             await self._link.run(name.bucket, RENEW, keys, (ttl_ms,))
         else:
             head = replace(head, checksums=tuple(map(crc32, slices)))
@@ -83,14 +87,13 @@ class ValkeyWriter(WriteQueue):
             return await self._keep_one(signpost_of(head), (), ttl_ms)
         return True
 
-    async def _stands(self, name: Name, head: RecordHead) -> bool:
+    async def _there(self, name: Name) -> RecordHead | None:
+        """The head of the value that has this name now."""
         start = await self._link.start_of(name, LOOK_BYTES)
-        if start is None:
-            return False
         try:
-            return stands_for(decode(start), head)
+            return None if start is None else decode(start)
         except DamagedError:
-            return False
+            return None
 
 
 def _name(head: RecordHead) -> Name:

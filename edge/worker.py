@@ -201,8 +201,7 @@ class Worker:
     def apply(self, purge: Purge) -> None:
         """Carry out a published purge."""
         self.memory.apply(purge, time.monotonic())
-        if self.lower.tiers:
-            self.lower.purged.apply(Dated(purge, time.time()))
+        self.opened.apply(Dated(purge, time.time()))
         self.fills.apply(purge)
 
     def cut_slow_readers(self) -> None:

@@ -19,6 +19,7 @@ from edge.errors import StorageError
 from edge.memory import Memory
 from edge.record import LENGTH_MAX_BYTES, SLICED, WHOLE, RecordHead
 from edge.recording import head_of, is_too_large
+from edge.region_places import Places
 from edge.sliced import SlicedEntry
 from edge.tasks import Tasks
 
@@ -97,7 +98,7 @@ class Writing:
     """What a worker's writer to one tier has to do with."""
 
     tier: str  # its name
-    log_id: bytes  # of the purge log that entries' sequences count in
+    places: Places  # where entries' sequences are in the log of purges
     clocks: Clocks
     memory: Memory
     counters: Counters
@@ -114,7 +115,7 @@ class WriteQueue:
     def __init__(self, writing: Writing) -> None:
         self.bounds = writing.bounds
         self._tier = writing.tier
-        self._log_id = writing.log_id
+        self._places = writing.places
         self._clocks = writing.clocks
         self._memory = writing.memory
         self._counters = writing.counters
@@ -266,7 +267,12 @@ class WriteQueue:
             self._is_writing = False
 
     async def _write(self, name: Name, entry: Entry, waiting: Waiting) -> None:
-        head = head_of(entry, name.part, log_id=self._log_id, now=self._clocks())
+        log_id = self._places.log_id
+        number = self._places.number_of(entry.stored.purge_sequence)
+        if log_id is None or number is None:  # nobody could tell what it comes after
+            self._counters.of_tier(self._tier, "writes_skipped")
+            return
+        head = head_of(entry, name.part, log_id=log_id, number=number, now=self._clocks())
         if is_too_large(head):
             return
         slices = [waiting.data] if name.part >= 0 else list(entry.slices)

@@ -82,7 +82,7 @@ def serve(
     ] = None,
     purge_log: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Purges to replay on the disk before serving."),
+        typer.Option(metavar="URL", help="The log of purges that the edges of a region follow."),
     ] = None,
     admin: Annotated[
         str | None,
@@ -156,7 +156,7 @@ def serve(
     if len(certificates) != len(keys):
         give_up("--tls-cert and --tls-key come in pairs, in the same order", status=2)
     if disk is None:
-        _refuse_without("--disk DIR", {"--disk-size": disk_size, "--purge-log": purge_log})
+        _refuse_without("--disk DIR", {"--disk-size": disk_size})
     if redis is None:
         _refuse_without("--redis URL", {"--redis-size": redis_size})
     if not access_log:

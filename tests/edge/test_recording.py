@@ -21,7 +21,7 @@ ENTRY = Entry(KEY, RESPONSE, [b"hello"])
 
 
 def test_a_head_says_all_of_an_entry() -> None:
-    head = head_of(ENTRY, SLICED, log_id=b"l" * 8, now=BOOT)
+    head = head_of(ENTRY, SLICED, log_id=b"l" * 8, number=9, now=BOOT)
     assert decode(encode(head)) == head
     assert (head.key, head.status, head.fields) == (KEY, 200, RESPONSE.fields)
     assert (head.vary, head.variant) == (RESPONSE.vary, RESPONSE.variant)
@@ -44,14 +44,14 @@ def test_a_head_says_all_of_an_entry() -> None:
     ],
 )
 def test_its_age_elsewhere(now: Now, age_s: float, trusted: bool) -> None:
-    head = head_of(ENTRY, WHOLE, log_id=b"l" * 8, now=BOOT)
+    head = head_of(ENTRY, WHOLE, log_id=b"l" * 8, number=9, now=BOOT)
     times, is_trusted = times_of(head, now)
     assert now.mono - times.response_mono == pytest.approx(age_s)
     assert is_trusted is trusted
 
 
 def test_a_signpost_says_where_to_look_only() -> None:
-    head = head_of(ENTRY, SLICED, log_id=b"l" * 8, now=BOOT)
+    head = head_of(ENTRY, SLICED, log_id=b"l" * 8, number=9, now=BOOT)
     signpost = signpost_of(head)
     assert signpost.is_signpost
     assert decode(encode(signpost)) == signpost
@@ -61,7 +61,7 @@ def test_a_signpost_says_where_to_look_only() -> None:
 
 @pytest.mark.parametrize("large", ["fields", "tags"])
 def test_what_is_too_large_for_a_head(large: str) -> None:
-    head = head_of(ENTRY, WHOLE, log_id=b"l" * 8, now=BOOT)
+    head = head_of(ENTRY, WHOLE, log_id=b"l" * 8, number=9, now=BOOT)
     assert not is_too_large(head)
     text = b"x" * (HEAD_MAX_BYTES // 4)
     other = replace(head, fields=((b"x", text),)) if large == "fields" else head

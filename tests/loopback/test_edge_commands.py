@@ -35,7 +35,6 @@ def amaro(*argv: str, token: str | None = None) -> Result:
         (("--eviction", "best"), "--eviction: 'best' is nothing to save; write bytes or objects"),
         (("--tls-cert", "/no.pem", "--tls-key", "/no.key"), "--tls-cert /no.pem: No such file"),
         (("--disk-size", "1GiB"), "--disk-size means nothing without --disk DIR"),
-        (("--purge-log", "http://h/p"), "--purge-log means nothing without --disk DIR"),
         (("--redis", "http://:secret@h"), "--redis: http is no scheme of Valkey's"),
         (("--redis", "rediss://h?ca=/nowhere"), "--redis: ca=/nowhere: no such file"),
         (("--redis-size", "1GiB"), "--redis-size means nothing without --redis URL"),

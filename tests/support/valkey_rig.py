@@ -15,6 +15,7 @@ from edge.counters import Counters
 from edge.entry import Entry
 from edge.errors import StorageError
 from edge.memory import Memory
+from edge.region_places import OwnPlaces, Places
 from edge.settings import Address, EdgeSettings, Limits
 from edge.valkey_tier import ValkeyHeld, ValkeyTier, open_tier
 from tests.support.edges import until
@@ -51,7 +52,13 @@ class Rig:
     """One edge of the region."""
 
     def __init__(
-        self, url: str, *, log_id: bytes = LOG_ID, redis_bytes: int = 1 << 30, **limits: Any
+        self,
+        url: str,
+        *,
+        log_id: bytes = LOG_ID,
+        places: Places | None = None,
+        redis_bytes: int = 1 << 30,
+        **limits: Any,
     ) -> None:
         self.counters, self.memory = Counters(), Memory(64 << 20)
         settings = EdgeSettings(
@@ -62,7 +69,10 @@ class Rig:
             limits=Limits(**(LIMITS | limits)),
         )
         self.tier: ValkeyTier = open_tier(
-            settings, log_id=log_id, memory=self.memory, counters=self.counters
+            settings,
+            places=places or OwnPlaces(log_id),
+            memory=self.memory,
+            counters=self.counters,
         )
 
     async def write(self, *entries: Entry) -> None:

@@ -1,0 +1,89 @@
+"""How a node's purges are published: on disk first, then in the page, then by all workers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+from edge.disk_keeper import DiskKeeper
+from edge.log_page import Numbered, Place
+from edge.orders import PurgeOrder
+from edge.purges import Purge, PurgePage
+from edge.receipts import Receipt
+from edge.region_counting import Counting
+from edge.region_places import RegionPoint, log_id_of
+
+
+@dataclass(kw_only=True)
+class Publishing:
+    """The only writer of a node's page."""
+
+    page: PurgePage
+    disk: DiskKeeper | None
+    reached: Callable[[PurgeOrder], PurgeOrder]  # with all the names that it has here
+    followed: Callable[[Sequence[int]], Awaitable[None]]  # these workers have, or took too long
+    counting: Counting = field(default_factory=Counting)
+    _publishing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def order(self, order: PurgeOrder) -> Receipt:
+        """Carry out an order of this edge's own; with a disk it is in the purge log before that."""
+        return await self.orders([order])
+
+    async def orders(self, orders: Sequence[PurgeOrder]) -> Receipt:
+        """The same for several, in their order."""
+        began_mono = time.monotonic()
+        async with self._publishing:
+            purges: list[Purge] = []
+            for order in orders:
+                purges += self._purges(self.reached(order), self.page.epoch() + len(purges))
+            lost = await self._publish(purges, None)
+            self.counting.local(self.page.epoch())
+        return await self.receipt(began_mono, lost)
+
+    async def numbered(self, place: Place, purges: Sequence[Numbered]) -> Receipt:
+        """Carry out purges of a region's log, which lead up to a place in it."""
+        began_mono, log_id = time.monotonic(), log_id_of(place.log)
+        published: list[Purge] = []
+        async with self._publishing:
+            sequence = self.page.epoch()
+            for number, order in purges:
+                published += self._purges(self.reached(order), sequence)
+                last = published.pop()
+                sequence = last.sequence
+                point = RegionPoint(log_id, number, self.counting.count(sequence, number))
+                published.append(replace(last, point=point))
+            lost = await self._publish(published, place)
+        return await self.receipt(began_mono, lost)
+
+    async def receipt(self, began_mono: float, lost: str = "") -> Receipt:
+        """What has become of all that is published by now."""
+        sequence = self.page.epoch()
+        await self.followed(self.page.behind(sequence))
+        hanging = tuple(self.page.behind(sequence))
+        return Receipt(
+            sequence=sequence,
+            workers=self.page.workers - len(hanging),
+            hanging=hanging,
+            lost=lost,
+            took_ms=(time.monotonic() - began_mono) * 1000.0,
+        )
+
+    @staticmethod
+    def _purges(order: PurgeOrder, after: int) -> Iterator[Purge]:
+        for sequence, value in zip(count(after + 1), order.values, strict=False):
+            yield Purge(sequence=sequence, kind=order.kind, value=value, soft=order.soft)
+
+    async def _publish(self, purges: Sequence[Purge], read_to: Place | None) -> str:
+        """Have purges last and in the page; return what stands in the way of the former, or ""."""
+        lost = ""
+        if self.disk is not None:
+            try:
+                await self.disk.record(purges, read_to=read_to)
+            except OSError as error:
+                lost = f"not in the purge log: {error.strerror}"
+        for purge in purges:
+            self.page.publish(purge.kind, purge.value, soft=purge.soft, point=purge.point)
+        return lost

@@ -1,0 +1,72 @@
+"""A node's part in its region: the log of purges that its edges have in common, if there is one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from edge.log_page import Carried, FeedError
+from edge.publishing import Publishing
+from edge.receipts import Receipt
+from edge.region_follower import RegionFollower
+from edge.settings import EdgeSettings
+
+if TYPE_CHECKING:
+    from edge.purge_feed import PurgeFeed
+
+
+class Region:
+    """The supervisor's; without `--purge-log` the node is a region of its own."""
+
+    def __init__(self, settings: EdgeSettings, publishing: Publishing) -> None:
+        self._settings = settings
+        self._publishing = publishing
+        self._feed: PurgeFeed | None = None
+        self._follower: RegionFollower | None = None
+
+    async def begin(self) -> None:
+        """Know what was purged before anything is served."""
+        if self._settings.purge_log is None:
+            return
+        from edge.purge_feed import PurgeFeed  # noqa: PLC0415 its HTTP client takes 0.1 s to import
+
+        self._feed = PurgeFeed(self._settings.purge_log, self._settings.token)
+        self._follower = RegionFollower(self._feed, self._publishing, self._settings.limits)
+        await self._follower.begin()
+
+    async def run(self) -> None:
+        """Follow the log, for ever."""
+        if self._follower is not None:
+            await self._follower.run()
+
+    async def hear(self, carried: Carried) -> tuple[Receipt, dict[str, Any]]:
+        """Carry out what was pushed here; the answer beside the receipt. Raises FeedError."""
+        if self._follower is not None:
+            receipt = await self._follower.hear(carried)
+            place = self._follower.place
+            number = 0 if place is None else place.number
+        elif carried.purges is not None:  # nobody asks for numbers: these are orders like others
+            receipt = await self._publishing.orders([each.order for each in carried.purges])
+            number = carried.number
+        else:
+            raise FeedError("this edge was not told where to read the purge log: --purge-log")
+        return receipt, {"log": carried.log, "number": number, **self.name()}
+
+    def name(self) -> dict[str, Any]:
+        """Which edge this is, for receipts."""
+        settings = self._settings
+        return {"edge": settings.region or str(settings.listen), "region": settings.region}
+
+    def status(self) -> dict[str, Any] | None:
+        """What `/status` says of the log."""
+        if self._follower is None:
+            return None
+        place = self._follower.place
+        return {
+            "log": None if place is None else place.log,
+            "number": 0 if place is None else place.number,
+        }
+
+    async def close(self) -> None:
+        """Give connections back."""
+        if self._feed is not None:
+            await self._feed.close()

@@ -1,0 +1,157 @@
+"""Follows a region's log of purges: what carriers bring where it joins up, else by reading."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, Protocol
+
+from edge.log_page import NOTHING, NUMBER_MAX, Carried, FeedError, LogPage, Numbered, Place
+from edge.orders import PurgeOrder
+from edge.publishing import Publishing
+from edge.purges import PurgeKind
+from edge.receipts import Receipt
+
+if TYPE_CHECKING:
+    from edge.settings import Limits
+
+LOOK_BACK: Final = 2_000  # purges that are read at first: what others hold from then on is of use
+RETRY_EVERY_S: Final = 0.2  # while the log does not answer, at the start
+
+log = logging.getLogger("edge.purges")
+
+
+class Feed(Protocol):
+    """Where the log is read."""
+
+    async def page(self, after: int) -> LogPage:
+        """The purges after a number. Raises FeedError."""
+
+
+class RegionFollower:
+    """A node's place in the log: all purges up to it are published here, none is left out."""
+
+    def __init__(self, feed: Feed, publishing: Publishing, limits: Limits) -> None:
+        self._feed = feed
+        self._publishing = publishing
+        self._limits = limits
+        self._reading = asyncio.Lock()
+        self._taking = asyncio.Lock()
+        self._wanted = asyncio.Event()
+        self._has_begun = False
+        disk = publishing.disk
+        self.place: Place | None = None if disk is None else disk.read_to
+        self.synced_mono = time.monotonic()  # all that was in the log then is published
+        if disk is not None:  # of orders before, nobody knows any more which were this edge's own
+            publishing.counting.counts_as = disk.places.counts_as
+            publishing.counting.last_local = disk.sequence
+
+    async def begin(self) -> None:
+        """Know what was purged before anything is served; else what a disk holds is not."""
+        why = "no answer"
+        try:
+            async with asyncio.timeout(self._limits.purge_log_s):
+                while True:
+                    try:
+                        return await self.read()
+                    except FeedError as error:
+                        why = str(error)
+                    await asyncio.sleep(RETRY_EVERY_S)
+        except TimeoutError:
+            log.warning("no purge log can be read, so nothing is shared: %s", why)
+            if self._publishing.disk is not None:
+                log.warning("the disk starts empty")
+                await self._publishing.order(PurgeOrder(kind=PurgeKind.ALL, values=(b"",)))
+        finally:
+            self._has_begun = True
+
+    async def run(self) -> None:
+        """Read the log now and then, and when a carrier gives reason to, for ever."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._limits.purge_log_every_s):
+                    await self._wanted.wait()
+            self._wanted.clear()
+            try:
+                await self.read()
+            except FeedError as error:
+                log.info("the purge log could not be read: %s", error)
+
+    def read_soon(self) -> None:
+        """Something may have been missed."""
+        self._wanted.set()
+
+    async def read(self) -> None:
+        """Publish all that is in the log. Raises FeedError."""
+        async with self._reading:
+            began_mono, began_at = time.monotonic(), self._publishing.page.epoch()
+            is_last = False
+            while not is_last:
+                asked = self.place
+                page = await self._feed.page(NUMBER_MAX if asked is None else asked.number)
+                async with self._taking:
+                    is_last = await self._take(page, asked, began_at)
+            self.synced_mono = max(self.synced_mono, began_mono)
+
+    async def hear(self, carried: Carried) -> Receipt:
+        """Publish what a carrier brings, and what it does not. Raises FeedError."""
+        began_mono = time.monotonic()
+        if not await self._joined(carried):
+            await self.read()
+            if not await self._joined(carried):
+                raise FeedError("a carrier is ahead of the purge log")
+        return await self._publishing.receipt(began_mono)
+
+    async def _joined(self, carried: Carried) -> bool:
+        """Publish what is news; say whether all up to the carried number is published then."""
+        async with self._taking:
+            place = self.place
+            if place is None or place.log != carried.log:
+                return False
+            if carried.number <= place.number:
+                return True
+            if carried.purges is None or carried.after > place.number:
+                return False
+            heard_mono = time.monotonic()
+            await self._publish(Place(carried.log, carried.number), carried.purges)
+            self.synced_mono = max(self.synced_mono, heard_mono)
+            return True
+
+    async def _take(self, page: LogPage, asked: Place | None, began_at: int) -> bool:
+        """Publish what a page brings that was asked for at a place; say whether it is the last."""
+        self._publishing.counting.read(began_at, page.last)
+        if not page.reaches(asked):
+            await self._begin_anew(page)
+        else:
+            last = page.purges[-1].number if page.purges else 0
+            if page.last > max(last, self._number) and not page.purges:
+                raise FeedError("the purge log keeps back what it says to have")
+            if last > self._number:
+                await self._publish(Place(page.log, last), page.purges)
+        return self._number >= page.last
+
+    async def _begin_anew(self, page: LogPage) -> None:
+        """What was purged since this edge last knew cannot be told: whatever it holds may be."""
+        start = Place(page.log, max(page.floor, page.last - LOOK_BACK))
+        first = NOTHING
+        if self._has_begun or self._publishing.page.epoch() > 0:
+            log.warning("purges may have been missed: this edge starts empty")
+            first = PurgeOrder(kind=PurgeKind.ALL, values=(b"",))
+        self._publishing.counting.begin()
+        self.place = None
+        await self._publish(start, [Numbered(start.number, first)])
+
+    async def _publish(self, place: Place, purges: Sequence[Numbered]) -> None:
+        known = -1 if self.place is None else self.place.number
+        news = [each for each in purges if each.number > known]
+        receipt = await self._publishing.numbered(place, news)
+        if receipt.lost:  # after a restart nobody would know of it: it is published again
+            raise FeedError(receipt.lost)
+        self.place = place
+
+    @property
+    def _number(self) -> int:
+        return 0 if self.place is None else self.place.number
