@@ -21,6 +21,7 @@ from edge.forwarding import HOP, cleaned
 from edge.outcome import failed, refused
 from edge.server_timing import Trace, asks_for_trace, server_timing
 from edge.settings import Limits
+from edge.tags_told import tags_told
 
 FOR: Final = b"x-forwarded-for"
 
@@ -176,8 +177,10 @@ class EdgeApp:
         head_only = scope["method"] == "HEAD" or answer.status in BODILESS
         fields = list(answer.fields)
         if not told["peer"]:
-            hidden = answer.stripped | {NOT_FOR_PLAYERS, HOP}
+            hidden = answer.stripped | NOT_FOR_PLAYERS | {HOP}
             fields = [line for line in fields if line[0] not in hidden]
+        if told["provider"] is not None:
+            fields += tags_told(told["provider"], answer)
         if answer.length is not None and answer.status not in BODILESS:
             fields.append((b"content-length", b"%d" % answer.length))
         await send({"type": "http.response.start", "status": answer.status, "headers": fields})

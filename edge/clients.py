@@ -2,15 +2,25 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 from typing import Final, TypeAlias
 
 from cache_policies.message import Fields, field_lines, list_members
+from cache_policies.provider_tags import ProviderKind
 
 _Address: TypeAlias = IPv4Address | IPv6Address
+_Network: TypeAlias = IPv4Network | IPv6Network
 
 UNLIMITED: Final = 1 << 62
 _MAPPED: Final = b"::ffff:"  # before an IPv4 address on a socket for both
+_KNOWN: Final = ", ".join(ProviderKind)
 CLIENT_BITS: Final = 64  # of an IPv6 address: the rest is the client's to choose
 
 
@@ -18,8 +28,31 @@ class TrustedProxies:
     """The networks whose hosts say truly for whom they ask; nobody else is believed."""
 
     def __init__(self, networks: Iterable[str] = ()) -> None:
-        """Raises ValueError for what is no network, with the text."""
-        self._networks = [ip_network(text, strict=False) for text in networks]
+        """Raises ValueError for what is no network, with the text.
+
+        `cloudflare=10.0.0.0/8` is a network whose hosts are told of purge tags, too.
+        """
+        self._networks: list[_Network] = []
+        self._providers: list[tuple[_Network, ProviderKind]] = []
+        for text in networks:
+            name, named, written = text.rpartition("=")
+            network = ip_network(written, strict=False)
+            self._networks.append(network)
+            if named:
+                self._providers.append((network, _provider(name)))
+
+    @property
+    def has_providers(self) -> bool:
+        """Whether there is anybody to tell of tags."""
+        return bool(self._providers)
+
+    def provider(self, address: bytes) -> ProviderKind | None:
+        """Which provider a connection comes from, None when it is from anybody else."""
+        read = _read(address.decode("latin-1")) if self._providers else None
+        if read is None:
+            return None
+        kinds = [kind for network, kind in self._providers if read in network]
+        return kinds[0] if kinds else None
 
     def trusts(self, address: bytes) -> bool:
         """Whether a connection comes from such a proxy."""
@@ -96,6 +129,13 @@ def counted_as(address: _Address) -> str:
     if isinstance(address, IPv4Address):
         return str(address)
     return str(IPv6Network((address, CLIENT_BITS), strict=False))
+
+
+def _provider(name: str) -> ProviderKind:
+    known = [kind for kind in ProviderKind if kind == name]
+    if not known:
+        raise ValueError(f"no provider {name!r}: want CIDR, or one of {_KNOWN}=CIDR")
+    return known[0]
 
 
 def _read(text: str) -> _Address | None:

@@ -189,6 +189,7 @@ class Answer:
     length: int | None = 0
     body: Body = field(default_factory=NoBody)
     stripped: frozenset[bytes] = frozenset()  # names of fields that players do not get
+    tags: tuple[bytes, ...] | None = None  # that purge it; None where its fields tell
     outcome: Outcome = OWN
 
     def says(self, says: CacheStatus, tier: str) -> "Answer":
@@ -242,7 +243,7 @@ def of_stored(
     else:
         body = NoBody() if request.method == b"HEAD" else open_body(0, entry.length - 1)
         answer = Answer(stored.status, _head(stored.fields, about), entry.length, body)
-    answer.stripped = stored.stripped
+    answer.stripped, answer.tags = stored.stripped, stored.tags
     return answer.says(says, ORIGIN)
 
 
@@ -259,11 +260,12 @@ def of_fill(reader: FillReader, request: RequestHead, says: CacheStatus, age_s: 
         length = 0 if stored.status in BODILESS else stored.length
         fields = _head(reader.fields, about)
         whole = Answer(stored.status, fields, length, FillBody(reader), stored.stripped)
+        whole.tags = stored.tags
         return whole.says(says, fill.tier)
     assert stored.length is not None or planned.shape is Shape.NOT_MODIFIED
     open_body = partial(FillBody, reader)
     answer = _partial(planned, reader.fields, stored.length or 0, about, open_body)
-    answer.stripped = stored.stripped
+    answer.stripped, answer.tags = stored.stripped, stored.tags
     if isinstance(answer.body, NoBody):
         reader.close()
     return answer.says(says, fill.tier)

@@ -35,8 +35,8 @@ NAME_BYTES: Final = 256  # and so much of its key and selecting values; players 
 _VIA_LINE: Final = (b"via", VIA)
 OUTDATED: Final = -1.0  # `fresh_until` of an entry: see `outdate`
 _SAID_ANEW: Final = frozenset({b"age", b"content-length"})
-NOT_FOR_PLAYERS: Final = b"surrogate-key"
-_NOT_EARLY: Final = _SAID_ANEW | {NOT_FOR_PLAYERS}
+NOT_FOR_PLAYERS: Final = frozenset({b"cache-tag", b"surrogate-key"})  # purge tags
+_NOT_EARLY: Final = _SAID_ANEW | NOT_FOR_PLAYERS
 
 
 def status_line(status: int) -> bytes:
@@ -72,7 +72,7 @@ def player_fields(fields: Fields, stripped: frozenset[bytes] = frozenset()) -> F
     return tuple(
         line
         for line in passed_fields(fields)
-        if line[0] != NOT_FOR_PLAYERS and line[0] not in stripped
+        if line[0] not in NOT_FOR_PLAYERS and line[0] not in stripped
     )
 
 

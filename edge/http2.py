@@ -36,6 +36,11 @@ LAST_STREAMS_S: Final = 1.0  # after the first GOAWAY, for requests that were on
 _OF_HITS: Final = frozenset({b"GET", b"HEAD"})
 
 
+def _never_plain(event: zttp.Request) -> None:
+    """No request of a provider's connection is answered on the hit path."""
+    del event
+
+
 class Http2Protocol:
     """One connection. `shared` and `blocks` come with the class."""
 
@@ -80,12 +85,17 @@ class Http2Protocol:
         """Send our settings."""
         self.transport = self._output.transport = transport
         self._client: str | None = None  # whom it counts for
+        client = get_remote_addr(transport)
+        address = client[0].encode() if client else b"unknown"
+        provider = self.shared.clients.proxies.provider(address)
+        if provider is not None:
+            self._plain_facts = _never_plain  # type: ignore[method-assign]  # the app tells tags
         serving = Serving(
             shared=self.shared,
             blocks=self.blocks,
             app=self._app,
             state=self.server_state,
-            ends=Ends(get_local_addr(transport), get_remote_addr(transport), peer=False),
+            ends=Ends(get_local_addr(transport), client, peer=False, provider=provider),
         )
         self._streams = Streams(serving, self._output, self._flush_soon)
         self.connections.add(self)  # type: ignore[arg-type]  # it has what the server asks of one

@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Final
 
 from cache_policies.key import normalise
+from cache_policies.provider_tags import ProviderKind
 from edge.answering import Answering
 from edge.cycle import Cycle
 from edge.delivery import lacks
@@ -47,6 +48,7 @@ class EdgeProtocol(Answering):
     """One connection, and what is asked on it."""
 
     chunks = True  # it can frame a body whose length is not known
+    provider: ProviderKind | None = None  # who it is of, if that is told of tags
     known: Known | None = None  # the token of the last request that had one
     known_facts: Facts | None = None  # and what it came with
     _body: RequestBody | None = None  # whose bytes come next
@@ -342,7 +344,7 @@ class EdgeProtocol(Answering):
         )
         if self._body is None:
             cycle.end_of_body()
-        ends = Ends(self.server, self.client, self.shared.peers)
+        ends = Ends(self.server, self.client, self.shared.peers, self.provider)
         scope = scope_of(Request(target, facts, length), ends, cycle, reader)
         self.cycle = cycle  # type: ignore[assignment]
         self._busy = True

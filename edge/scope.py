@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from cache_policies.provider_tags import ProviderKind
 from edge.cycle import Cycle, Scope
 from edge.following import Follower
 from edge.heads import Facts
@@ -13,6 +14,7 @@ class Ends(NamedTuple):
     server: tuple[str, int | None] | None
     client: tuple[str, int] | None
     peer: bool  # the client is another worker of this node
+    provider: ProviderKind | None = None  # or a CDN that is told of tags
 
 
 class Request(NamedTuple):
@@ -31,6 +33,7 @@ def scope_of(request: Request, ends: Ends, cycle: Cycle, reader: Follower | None
         "target": target,
         "host": facts.host,
         "peer": ends.peer,
+        "provider": ends.provider,
         "body_length": body_length,
         "cut": cycle.cut,
         "early": cycle.early,

@@ -11,7 +11,8 @@ from edge.encrypted import EncryptedTransport
 from edge.encryption import Encryption
 from edge.hpack import Blocks
 from edge.http2 import Http2Protocol
-from edge.protocol import EdgeProtocol, bind
+from edge.protocol import EdgeProtocol
+from edge.provider_hits import bind_for_all
 from edge.shared import Shared
 from edge.windows import WindowedTransport
 
@@ -180,7 +181,7 @@ def bind_secure(shared: Shared, context: ssl.SSLContext) -> type[SecureConnectio
     """The protocol class for uvicorn's `http=`, with what connections share."""
     http2 = type("BoundHttp2Protocol", (Http2Protocol,), {"shared": shared, "blocks": Blocks()})
     given = {
-        "http1": bind(shared),
+        "http1": bind_for_all(shared),
         "http2": http2,
         "handshakes": Handshakes(shared, context),
     }

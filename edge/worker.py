@@ -40,7 +40,8 @@ from edge.peer import listening_peer
 from edge.policy_follower import PolicyFollower
 from edge.probes import Prober
 from edge.promoting import LowerTiers
-from edge.protocol import EdgeProtocol, bind
+from edge.protocol import EdgeProtocol
+from edge.provider_hits import bind_for_all
 from edge.purged import Dated
 from edge.purges import Purge, PurgeFollower
 from edge.retries import RetryBudget
@@ -261,7 +262,7 @@ class Worker:
         self.shared.append(shared)
         if self.certificates is not None and not peers:
             return bind_secure(shared, self.certificates.context)
-        return bind(shared)
+        return bind_for_all(shared)
 
     def drain(self) -> None:
         """Say `ready` no more; every answer from now on is the last one on its connection."""

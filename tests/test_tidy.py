@@ -63,6 +63,7 @@ RIM = {
         "probes.py",
         "promoting.py",
         "protocol.py",
+        "provider_hits.py",
         "publishing.py",
         "purge_log.py",
         "purges.py",

@@ -91,7 +91,10 @@ def serve(
     token_file: TokenFileOption = None,
     trusted_proxy: Annotated[
         list[str] | None,
-        typer.Option(metavar="CIDR", help="Whose X-Forwarded-For names the client; repeatable."),
+        typer.Option(
+            metavar="[PROVIDER=]CIDR",
+            help="Whose X-Forwarded-For names the client; cloudflare= and fastly= see purge tags.",
+        ),
     ] = None,
     tls_cert: Annotated[
         list[str] | None,

@@ -46,6 +46,10 @@ def amaro(*argv: str, token: str | None = None) -> Result:
             ("--trusted-proxy", "10.0.0.0/8", "--region-header", "a b"),
             "--region-header: 'a b' is not a header field's name",
         ),
+        (
+            ("--trusted-proxy", "akamai=10.0.0.0/8"),
+            "--trusted-proxy: no provider 'akamai': want CIDR, or one of cloudflare, fastly=CIDR",
+        ),
         (("--workers", "0"), "--workers"),
         (("--admin", "127.0.0.1:0"), "--admin needs a token: set AMARO_ADMIN_TOKEN"),
         (("--admin", "127.0.0.1:0", "--token-file", "/nowhere"), "Cannot read --token-file"),

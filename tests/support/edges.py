@@ -218,10 +218,12 @@ class Edge:
     clients: list[Client] = field(default_factory=list)
     tls: ssl.SSLContext | None = None  # for clients of an edge that serves TLS
 
-    async def client(self) -> Client:
+    async def client(self, source: str = "127.0.0.1") -> Client:
+        """A connection from an address of this machine's own network."""
         reader, writer = await asyncio.open_connection(
             "127.0.0.1",
             self.port,
+            local_addr=(source, 0),
             limit=1 << 24,
             ssl=self.tls,
             server_hostname="edge.test" if self.tls else None,
