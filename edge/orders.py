@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
 
-from cache_policies.key import without_tokens
+from cache_policies.purge_values import ValueRefusedError, tag_value, url_value
 from edge.purges import VALUE_MAX_BYTES, PurgeKind
 
 VALUES_MAX: Final = 1_000
 BODY_MAX_BYTES: Final = 1024 * 1024
-
-_URL_SAFE: Final = "".join(map(chr, range(0x21, 0x7F)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,42 +70,8 @@ def read_value(kind: PurgeKind, text: str) -> bytes:
     """What a purge of this kind names by a text; not of everything. Raises OrderError."""
     if not text:
         raise OrderError("nothing is named")
-    return _tag(text) if kind is PurgeKind.TAG else _url(text)
-
-
-def _tag(text: str) -> bytes:
-    if any(char.isspace() for char in text):
-        raise OrderError(f"a tag has no spaces: {text!r}")
-    return _bounded(_encoded(text))
-
-
-def _url(text: str) -> bytes:
-    """Return a URL as a player's request line has it, so that both meet in one key.
-
-    That of a player may have been pasted, with its access token.
-    """
-    if not _is_absolute(text) and not text.startswith("/"):
-        raise OrderError(f"want http://host/path, or /path for any host: {text!r}")
-    url = quote(_encoded(text.partition("#")[0]), safe=_URL_SAFE).encode()
-    return _bounded(without_tokens(url))
-
-
-def _is_absolute(text: str) -> bool:
+    read = tag_value if kind is PurgeKind.TAG else url_value
     try:
-        parts = urlsplit(text)
-    except ValueError:  # brackets around no address
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.netloc)
-
-
-def _encoded(text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        raise OrderError(f"half a character: {text!r}") from None
-
-
-def _bounded(value: bytes) -> bytes:
-    if len(value) > VALUE_MAX_BYTES:
-        raise OrderError(f"at most {VALUE_MAX_BYTES} bytes a value")
-    return value
+        return read(text, max_bytes=VALUE_MAX_BYTES)
+    except ValueRefusedError as error:
+        raise OrderError(str(error)) from None
