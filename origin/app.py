@@ -78,6 +78,7 @@ def build_app(parts: Parts, chores: Chores) -> OriginApp:
         Route("/api/realtime", parts.realtime.mint, methods=["POST"]),
         Route("/purges", parts.purges.read, methods=["GET"]),
         Route("/tokens", parts.tokens.mint, methods=["POST"]),
+        Route("/purges", parts.purges.order, methods=["POST"]),
         Route("/uploads", tus.collection, methods=["POST"]),
         Route("/uploads/", tus.collection, methods=["POST"]),
         Route("/uploads/{upload_id}", tus.upload, methods=["HEAD", "PATCH", "DELETE", "POST"]),

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from origin import names
 from origin.authorisation import is_authorised
 from origin.delivery import private_json, refuse
+from origin.distribution import PATIENCE_S
+from origin.purge_log import Kind, Wanted
 from origin.signed_paths import asset_base
 from origin.states import ENDED, WATCHABLE, Signal, State
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from origin.catalog import AssetView, Catalog
-    from origin.edges import Edges
+    from origin.distribution import Distribution
     from origin.progress import ProgressReader
     from origin.ring_file import RingFile
 
@@ -30,8 +32,8 @@ class AssetsApi:
 
     catalog: Catalog
     progress: ProgressReader
-    edges: Edges
     keys: RingFile
+    distribution: Distribution
     token: str | None
     clock: Callable[[], float]
 
@@ -72,13 +74,13 @@ class AssetsApi:
             asset_id,
             Signal.CANCELLED,
             now_wall=now_wall,
-            withdrawal=self.edges.purges(tags, now_wall=now_wall),
+            withdrawal=[Wanted(Kind.TAG, tag) for tag in tags],
         )
         if states is None:
             return None
         before, now_state = states
         if before in WATCHABLE and now_state is State.CANCELLED:
-            self.edges.flush(now_wall=now_wall)
+            self.distribution.flush(patience_s=PATIENCE_S)
         return now_state
 
 

@@ -14,11 +14,12 @@ from origin.cursor import Position
 from origin.database import reading
 from origin.purge_log import append
 from origin.states import WATCHABLE, Signal, State, after, may_publish
-from origin.tables import Asset, FeedChange, PendingPurge, Rendition, Resource
+from origin.tables import Asset, FeedChange, Rendition, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from origin.purge_log import Wanted
     from segmenter.publication import PublishedRendition
 
 
@@ -68,18 +69,8 @@ class PublishedFacts:
     renditions: Sequence[PublishedRendition]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Purge:
-    """A tag that an edge still has to forget; without one, what is only logged."""
-
-    edge: str | None
-    tag: str
-    sequence: str
-    requested: float
-
-
 class Catalog:
-    """Queries about assets, their resources and what edges must forget. Thread-safe."""
+    """Queries about assets and their resources. Thread-safe."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
@@ -148,11 +139,11 @@ class Catalog:
         *,
         now_wall: float,
         error: str | None = None,
-        withdrawal: Sequence[Purge] = (),
+        withdrawal: Sequence[Wanted] = (),
     ) -> tuple[State, State] | None:
         """Fold a signal into an asset's state; return (before, after), None when unknown.
 
-        `withdrawal` is asked for in the same transaction when the asset stops being watchable.
+        `withdrawal` is logged in the same transaction when the asset stops being watchable.
         """
         with Session(self._engine) as session, session.begin():
             asset = session.get(Asset, asset_id, with_for_update=True)
@@ -165,7 +156,8 @@ class Catalog:
                 asset.error = error
             if before in WATCHABLE and now_state not in WATCHABLE:
                 self._touch_feed(session, asset.region, now_wall)
-                self._request_purges(session, withdrawal)
+                if withdrawal:
+                    append(session, withdrawal, now_wall=now_wall)
             return before, now_state
 
     def set_stage(self, asset_id: str, stage: str) -> None:
@@ -181,7 +173,7 @@ class Catalog:
         asset_id: str,
         facts: PublishedFacts,
         *,
-        purges: Sequence[Purge],
+        purges: Sequence[Wanted],
         now_wall: float,
     ) -> bool:
         """Flip everything mutable about an asset in one transaction; False when it has ended."""
@@ -202,37 +194,9 @@ class Catalog:
             for position, rendition in enumerate(facts.renditions):
                 session.add(_rendition(asset_id, position, rendition))
             self._touch_feed(session, asset.region, now_wall)
-            self._request_purges(session, purges)
+            if purges:
+                append(session, purges, now_wall=now_wall)
             return True
-
-    def pending_purges(self, edge: str, *, limit: int) -> list[Purge]:
-        """Return the oldest purges that an edge has not acknowledged."""
-        mine = sa.select(PendingPurge).where(PendingPurge.edge == edge)
-        with Session(self._reading) as session:
-            rows = session.scalars(mine.order_by(PendingPurge.requested).limit(limit))
-            return [
-                Purge(edge=r.edge, tag=r.tag, sequence=r.sequence, requested=r.requested)
-                for r in rows
-            ]
-
-    def acknowledge_purges(self, purges: Sequence[Purge]) -> None:
-        """Forget purges that were carried out; one that was asked for again meanwhile stays."""
-        if not purges:
-            return
-        done = [(purge.edge, purge.tag, purge.sequence) for purge in purges]
-        row = sa.tuple_(PendingPurge.edge, PendingPurge.tag, PendingPurge.sequence)
-        with Session(self._engine) as session, session.begin():
-            session.execute(sa.delete(PendingPurge).where(row.in_(done)))
-
-    def drop_purges(self, *, edges: Sequence[str], before_wall: float) -> int:
-        """Give up purges older than an instant or for edges that are no longer ours."""
-        lost = sa.or_(PendingPurge.requested < before_wall, PendingPurge.edge.not_in(edges))
-        with Session(self._engine) as session, session.begin():
-            return len(
-                session.scalars(
-                    sa.delete(PendingPurge).where(lost).returning(PendingPurge.tag)
-                ).all()
-            )
 
     def region(self, asset_id: str) -> str | None:
         """Return the region whose feed shows the asset."""
@@ -272,31 +236,11 @@ class Catalog:
                 )
             )
 
-    def _request_purges(self, session: Session, purges: Sequence[Purge]) -> None:
-        """Log what is to be purged, and ask every edge for it."""
-        if purges:
-            tags = dict.fromkeys(purge.tag for purge in purges)
-            append(session, tags, now_wall=purges[0].requested)
-        for purge in purges:
-            if purge.edge is None:
-                continue
-            new: dict[str, str | float] = {"sequence": purge.sequence, "requested": purge.requested}
-            self._upsert(session, PendingPurge, {"edge": purge.edge, "tag": purge.tag}, new)
-
     def _touch_feed(self, session: Session, region: str, now_wall: float) -> None:
-        self._upsert(session, FeedChange, {"region": region}, {"changed": now_wall})
-
-    def _upsert(
-        self,
-        session: Session,
-        table: type[FeedChange | PendingPurge],
-        key: dict[str, str],
-        values: dict[str, str | float],
-    ) -> None:
         insert = insert_postgresql if self._is_postgresql else insert_sqlite
-        statement = insert(table).values(**key, **values)
+        statement = insert(FeedChange).values(region=region, changed=now_wall)
         session.execute(
-            statement.on_conflict_do_update(index_elements=list(key), set_=dict(values))
+            statement.on_conflict_do_update(index_elements=["region"], set_={"changed": now_wall})
         )
 
 

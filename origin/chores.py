@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from origin.appending import Appending
     from origin.bodies import Bodies
-    from origin.edges import Edges
+    from origin.distribution import Distribution
     from origin.purge_log import PurgeLog
     from origin.signals import Signals
     from origin.store import Objects
@@ -55,8 +55,8 @@ class Chores:
     bodies: Bodies
     objects: Objects
     appending: Appending
-    edges: Edges
     signals: Signals
+    distribution: Distribution
     purge_log: PurgeLog
     jobs: Jobs | None
     wake: asyncio.Event
@@ -132,7 +132,6 @@ class Chores:
         for name in self.bodies.strays(older_than_wall=now_wall - STRAY_S):
             if self.ledger.find(name) is None:
                 self.bodies.remove(name)
-        self.edges.give_up_old(now_wall=now_wall)
         self.purge_log.forget_old(now_wall=now_wall)
         return removed
 
@@ -198,7 +197,7 @@ class Chores:
     async def _purge_loop(self) -> None:
         while True:
             try:
-                await asyncio.to_thread(self.edges.flush, now_wall=self.clock())
+                await asyncio.to_thread(self.distribution.flush)
             except TROUBLE:
                 log.exception("repeating purges failed; trying again in %s s", PURGE_EVERY_S)
             await asyncio.sleep(PURGE_EVERY_S)

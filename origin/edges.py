@@ -1,96 +1,92 @@
-"""Tells edges to forget tags, and remembers those that did not hear it."""
+"""The admin listener of an edge, as the origin tells it what to forget."""
 
 from __future__ import annotations
 
-import logging
-import secrets
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
-from origin.catalog import Purge
+from origin.distribution import NotToldError, Told
 
 if TYPE_CHECKING:
-    from origin.catalog import Catalog
+    from collections.abc import Sequence
 
-log = logging.getLogger(__name__)
+    from origin.purge_log import Batch
 
-PURGE_TIMEOUT_S: Final = 2.0
-BATCH_MAX: Final = 500
-RETRY_MAX_S: Final = 5.0
-GIVE_UP_S: Final = 86_400.0  # an edge away for longer has nothing fresh left of what was purged
-
-
-@dataclass(slots=True)
-class _Link:
-    """One edge, and when to try it again after it did not answer."""
-
-    admin_url: str
-    failures: int = 0
-    due_wall: float = 0.0
+CONNECT_S: Final = 1.0
+ANSWER_S: Final = 6.0  # an edge waits 5 s for its own workers, and says which did not follow
+KEEP_ALIVE_S: Final = 4.0  # an edge closes what is idle after 5 s
 
 
-class Edges:
-    """The admin listeners of every edge that serves this origin. Thread-safe."""
+class EdgeListener:
+    """Tells one edge. Thread-safe, though one at a time is enough."""
 
-    def __init__(self, *, catalog: Catalog, admin_urls: Sequence[str], token: str | None) -> None:
-        self._catalog = catalog
-        self._links = [_Link(url.rstrip("/")) for url in admin_urls]
-        headers = {} if token is None else {"authorization": f"Bearer {token}"}
-        # Edges are neighbours: no proxy from the environment stands between us.
-        self._http = httpx.Client(headers=headers, timeout=PURGE_TIMEOUT_S, trust_env=False)
-        self._threads = ThreadPoolExecutor(max(1, len(self._links)), "purge")
+    is_edge: Final = True
 
-    def purges(self, tags: Iterable[str], *, now_wall: float) -> list[Purge]:
-        """Return one purge a tag and edge, to be written in the transaction that needs it.
+    def __init__(self, admin_url: str, http: httpx.Client) -> None:
+        self.address: Final = admin_url.rstrip("/")
+        self._http = http
 
-        One more is for the log: edges that nobody named here may read it.
-        """
-        sequence = secrets.token_hex(8)
-        edges = (None, *(link.admin_url for link in self._links))
-        return [
-            Purge(edge=edge, tag=tag, sequence=sequence, requested=now_wall)
-            for tag in tags
-            for edge in edges
-        ]
-
-    def flush(self, *, now_wall: float) -> None:
-        """Carry out what is pending, all edges at once; one that is away is left for later."""
-        due = [link for link in self._links if link.due_wall <= now_wall]
-        for _ in self._threads.map(self._flush, due, [now_wall] * len(due)):
-            pass  # exceptions of the catalog come out here
-
-    def give_up_old(self, *, now_wall: float) -> int:
-        """Drop what nobody can still need to hear; return how much that was."""
-        edges = [link.admin_url for link in self._links]
-        return self._catalog.drop_purges(edges=edges, before_wall=now_wall - GIVE_UP_S)
+    def tell(self, batch: Batch) -> Told:
+        """Have a batch carried out. Raises NotToldError."""
+        try:
+            answer = self._post(batch)
+        except httpx.HTTPError as error:
+            raise NotToldError(_reason(error)) from None
+        said = _said(answer)
+        if answer.status_code != httpx.codes.OK:
+            why = said.get("error")
+            raise NotToldError(str(why) if why else f"status {answer.status_code}")
+        number, workers = said.get("number", batch.number), said.get("workers")
+        return Told(
+            number=number if isinstance(number, int) else batch.number,
+            name=_text(said.get("edge")),
+            region=_text(said.get("region")),
+            workers=workers if isinstance(workers, int) else None,
+        )
 
     def close(self) -> None:
-        """Give connections and threads back."""
-        self._threads.shutdown()
+        """Give connections back."""
         self._http.close()
 
-    def _flush(self, link: _Link, now_wall: float) -> None:
-        while pending := self._catalog.pending_purges(link.admin_url, limit=BATCH_MAX):
-            reason = self._purge(link.admin_url, sorted({purge.tag for purge in pending}))
-            if reason is not None:
-                if link.failures == 0:
-                    log.warning(
-                        "edge %s did not take a purge, will repeat: %s", link.admin_url, reason
-                    )
-                link.failures += 1
-                link.due_wall = now_wall + min(RETRY_MAX_S, 0.25 * 2.0**link.failures)
-                return
-            link.failures, link.due_wall = 0, 0.0
-            self._catalog.acknowledge_purges(pending)
-
-    def _purge(self, admin_url: str, tags: Sequence[str]) -> str | None:
-        """Purge tags at one edge; return why that failed, None when it did not."""
+    def _post(self, batch: Batch) -> httpx.Response:
+        url, said = f"{self.address}/purge", batch.to_mapping()
         try:
-            answer = self._http.post(f"{admin_url}/purge", json={"tags": tags})
-        except httpx.HTTPError as error:
-            return repr(error)
-        return None if answer.status_code == 200 else f"status {answer.status_code}"
+            return self._http.post(url, json=said)
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+            return self._http.post(url, json=said)  # a kept connection may end as it is used
+
+
+def edge_listeners(admin_urls: Sequence[str], token: str | None) -> list[EdgeListener]:
+    """Return the admin listeners of every edge that serves this origin."""
+    headers = {} if token is None else {"authorization": f"Bearer {token}"}
+    return [
+        EdgeListener(
+            url,
+            httpx.Client(
+                headers=headers,
+                timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S),
+                limits=httpx.Limits(max_connections=1, keepalive_expiry=KEEP_ALIVE_S),
+                trust_env=False,  # edges are neighbours: no proxy stands between us
+            ),
+        )
+        for url in dict.fromkeys(admin_urls)
+    ]
+
+
+def _reason(error: httpx.HTTPError) -> str:
+    if isinstance(error, httpx.TimeoutException):
+        return "no answer in time"
+    return str(error) or type(error).__name__
+
+
+def _said(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        said = answer.json()
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _text(said: object) -> str | None:
+    return said if isinstance(said, str) and said else None

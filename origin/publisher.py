@@ -13,7 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from origin import names
 from origin.catalog import PublishedFacts, StoredResource
+from origin.distribution import PATIENCE_S
 from origin.negotiation import variants
+from origin.purge_log import Kind, Wanted
 from origin.states import Signal, State
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from origin.catalog import Catalog
-    from origin.edges import Edges
+    from origin.distribution import Distribution
     from origin.progress import ProgressWriter
     from origin.store import Objects
     from segmenter.publication import Publication, Resource
@@ -35,7 +37,7 @@ class CatalogPublisher:
 
     catalog: Catalog
     objects: Objects
-    edges: Edges
+    distribution: Distribution
     writer: ProgressWriter
     scratch: Path
     clock: Callable[[], float]
@@ -78,11 +80,11 @@ class CatalogPublisher:
         flipped = self.catalog.publish(
             asset_id,
             facts,
-            purges=self.edges.purges(tags, now_wall=now_wall),
+            purges=[Wanted(Kind.TAG, tag) for tag in tags],
             now_wall=now_wall,
         )
         if flipped:
-            self.edges.flush(now_wall=now_wall)
+            self.distribution.flush(patience_s=PATIENCE_S)
         if publication.complete:
             self._forget(asset_id)
 
@@ -117,7 +119,7 @@ class CatalogPublisher:
     def close(self) -> None:
         """Give connections and threads back."""
         self.threads.shutdown()
-        self.edges.close()
+        self.distribution.close()
         self.writer.close()
 
     def _forget(self, asset_id: str) -> None:

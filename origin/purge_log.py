@@ -1,10 +1,11 @@
-"""The log of purges: an edge that was away reads in it what it has to forget."""
+"""The log of purges: what edges have to forget, numbered in the order of commits."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from enum import Enum, unique
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -13,8 +14,40 @@ from origin.database import reading
 from origin.tables import LoggedPurge, PurgeLogName
 
 PAGE_MAX: Final = 1_000
-KEPT_S: Final = 30 * 86_400.0  # an edge that was away for longer starts with an empty disk
+PAGE_MAX_BYTES: Final = 512 * 1024  # of its values
+VALUE_MAX_BYTES: Final = 4_096
+KEPT_S: Final = 30 * 86_400.0  # an edge that was away for longer forgets everything
 _LOCK: Final = 0x616D61726F50  # PostgreSQL's advisory lock number for the log: "amaroP"
+
+
+@unique
+class Kind(Enum):
+    """What a purge names, by the words of the log."""
+
+    URL = "url"  # one resource with all its variants
+    PREFIX = "prefix"  # every URL that begins so
+    TAG = "tag"  # everything whose Surrogate-Key holds it
+    ALL = "all"  # everything; the value is empty
+
+
+class Wanted(NamedTuple):
+    """A purge that is asked for; URLs and tags are as `cache_policies.purge_values` reads them."""
+
+    kind: Kind
+    value: str = ""
+    soft: bool = False  # stale from now on, instead of gone
+
+
+class Logged(NamedTuple):
+    """A purge with its number."""
+
+    number: int
+    wanted: Wanted
+
+    def to_mapping(self) -> dict[str, object]:
+        """Return it as it is served, and as edges are told."""
+        kind, value, soft = self.wanted
+        return {"number": self.number, "kind": kind.value, "value": value, "soft": soft}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +57,7 @@ class Page:
     log: str  # a catalog that was made anew has another one
     floor: int  # purges up to this number are not kept any more
     last: int  # the number of the newest purge
-    purges: tuple[tuple[int, str], ...]  # numbers and tags
+    purges: tuple[Logged, ...]
 
     def to_mapping(self) -> dict[str, object]:
         """Return the page as it is served."""
@@ -32,40 +65,102 @@ class Page:
             "log": self.log,
             "floor": self.floor,
             "last": self.last,
-            "purges": [{"number": number, "tag": tag} for number, tag in self.purges],
+            "purges": [purge.to_mapping() for purge in self.purges],
         }
 
 
-def append(session: Session, tags: Iterable[str], *, now_wall: float) -> None:
-    """Log tags in the caller's transaction. Numbers are given in the order of commits."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """All purges of a log after one number up to another: what somebody is told at once."""
+
+    log: str
+    after: int
+    purges: tuple[Logged, ...]
+
+    @property
+    def number(self) -> int:
+        """Return the number of the last of them."""
+        return self.purges[-1].number
+
+    def to_mapping(self) -> dict[str, object]:
+        """Return the batch as edges are told."""
+        purges = [purge.to_mapping() for purge in self.purges]
+        return {"log": self.log, "after": self.after, "number": self.number, "purges": purges}
+
+
+def append(
+    session: Session, wanted: Sequence[Wanted], *, now_wall: float
+) -> tuple[int, tuple[Logged, ...]]:
+    """Log purges in the caller's transaction; return the number before them, and them.
+
+    Numbers are given in the order of commits. They rise, but need not follow each other:
+    PostgreSQL gives none twice, even if its transaction failed.
+    """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-    session.add_all([LoggedPurge(tag=tag, requested=now_wall) for tag in tags])
+    before = session.scalar(sa.select(sa.func.max(LoggedPurge.number))) or 0
+    numbers = session.scalars(
+        sa.insert(LoggedPurge).returning(LoggedPurge.number, sort_by_parameter_order=True),
+        [
+            {"kind": kind.value, "value": value, "soft": soft, "requested": now_wall}
+            for kind, value, soft in wanted
+        ],
+    ).all()
+    return before, tuple(map(Logged, numbers, wanted))
 
 
 class PurgeLog:
-    """Reads the log, and forgets its beginning. Thread-safe."""
+    """Writes and reads the log, and forgets its beginning. Thread-safe."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._reading = reading(engine)
+        with self._reading.connect() as connection:
+            self.name: Final = connection.execute(sa.select(PurgeLogName.name)).scalar_one()
+
+    def append(self, wanted: Sequence[Wanted], *, now_wall: float) -> Batch:
+        """Log purges, all or none; they are durable on return."""
+        with Session(self._engine) as session, session.begin():
+            after, purges = append(session, wanted, now_wall=now_wall)
+        return Batch(log=self.name, after=after, purges=purges)
 
     def page(self, after: int, *, limit: int = PAGE_MAX) -> Page:
         """Return the purges after a number, as many as fit a page."""
         number = LoggedPurge.number
-        query = sa.select(number, LoggedPurge.tag).where(number > after).order_by(number)
+        columns = (number, LoggedPurge.kind, LoggedPurge.value, LoggedPurge.soft)
+        query = sa.select(*columns).where(number > after).order_by(number).limit(limit)
         with self._reading.connect() as connection:
             first, last = connection.execute(
                 sa.select(sa.func.min(number), sa.func.max(number))
             ).one()
-            rows = connection.execute(query.limit(limit)).all()
-            name = connection.execute(sa.select(PurgeLogName.name)).scalar_one()
+            rows = connection.execute(query).all()
+        purges = (
+            Logged(row.number, Wanted(Kind(row.kind), row.value, bool(row.soft))) for row in rows
+        )
         return Page(
-            log=name,
+            log=self.name,
             floor=0 if first is None else first - 1,
             last=last or 0,
-            purges=tuple((row.number, row.tag) for row in rows),
+            purges=tuple(_fitting(purges)),
         )
+
+    def last(self) -> int:
+        """Return the number of the newest purge."""
+        with self._reading.connect() as connection:
+            return connection.execute(sa.select(sa.func.max(LoggedPurge.number))).scalar() or 0
+
+    def batch_after(self, place: int) -> Batch | None:
+        """Return what comes after a place, None when nothing does.
+
+        For a place that the log does not reach back to any more this is all there is to forget.
+        """
+        page = self.page(place)
+        if place < page.floor:
+            everything = Logged(page.last, Wanted(Kind.ALL))
+            return Batch(log=self.name, after=place, purges=(everything,))
+        if not page.purges:
+            return None
+        return Batch(log=self.name, after=place, purges=page.purges)
 
     def forget_old(self, *, now_wall: float) -> None:
         """Forget what no edge should need any more, but never the newest: its number is known."""
@@ -73,3 +168,13 @@ class PurgeLog:
         old = sa.and_(LoggedPurge.requested < now_wall - KEPT_S, LoggedPurge.number < newest)
         with Session(self._engine) as session, session.begin():
             session.execute(sa.delete(LoggedPurge).where(old))
+
+
+def _fitting(purges: Iterator[Logged]) -> Iterator[Logged]:
+    """Yield purges for as long as their values fit a page: at least one."""
+    room = PAGE_MAX_BYTES
+    for purge in purges:
+        yield purge
+        room -= len(purge.wanted.value)
+        if room <= 0:
+            return

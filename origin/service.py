@@ -17,12 +17,15 @@ from origin.bodies import Bodies, kernel_boot_id
 from origin.catalog import Catalog
 from origin.chores import Chores, Jobs
 from origin.database import open_engine, sqlite_url
-from origin.edges import Edges
+from origin.distribution import Distribution
+from origin.edges import edge_listeners
 from origin.feed import Feed
 from origin.playback import Playback
 from origin.progress import ProgressReader, ProgressWriter
 from origin.publisher import CatalogPublisher
 from origin.purge_log import PurgeLog
+from origin.purge_ordering import Ordering
+from origin.purge_places import PurgePlaces
 from origin.purges_api import PurgesApi
 from origin.realtime_api import RealtimeApi
 from origin.ring_file import RingFile
@@ -56,8 +59,9 @@ async def open_app(settings: OriginSettings, jobs: Jobs | None) -> AsyncIterator
         disk = stack.enter_context(ThreadPoolExecutor(DISK_THREADS, "disk"))
         catalog, objects = Catalog(engine), _objects(settings)
         ledger, bodies = UploadLedger(engine), Bodies(settings.data / "uploads")
-        edges = _edges(settings, catalog)
-        stack.callback(edges.close)
+        purge_log = await asyncio.to_thread(PurgeLog, engine)
+        distribution = await asyncio.to_thread(_distribution, settings, engine, purge_log)
+        stack.callback(distribution.close)
         appending = Appending(
             ledger=ledger,
             bodies=bodies,
@@ -71,8 +75,8 @@ async def open_app(settings: OriginSettings, jobs: Jobs | None) -> AsyncIterator
         assets = AssetsApi(
             catalog=catalog,
             progress=progress,
-            edges=edges,
             keys=keys,
+            distribution=distribution,
             token=settings.token,
             clock=clock,
         )
@@ -86,21 +90,22 @@ async def open_app(settings: OriginSettings, jobs: Jobs | None) -> AsyncIterator
             random=os.urandom,
             cancel=assets.cancel_asset,
         )
-        purge_log = PurgeLog(engine)
         signals = Signals(
             stories=WatchableStories(engine),
             admin_urls=settings.edge_admin_urls,
             token=settings.token,
         )
         stack.callback(signals.close)
+        ordering = Ordering(purge_log=purge_log, distribution=distribution, clock=clock)
+        stack.callback(ordering.close)
         chores = Chores(
             purge_log=purge_log,
             ledger=ledger,
             bodies=bodies,
             objects=objects,
             appending=appending,
-            edges=edges,
             signals=signals,
+            distribution=distribution,
             jobs=jobs,
             wake=wake,
             clock=clock,
@@ -109,9 +114,9 @@ async def open_app(settings: OriginSettings, jobs: Jobs | None) -> AsyncIterator
             playback=Playback(catalog=catalog, objects=objects, clock=clock),
             feed=Feed(catalog=catalog, objects=objects, keys=keys, clock=clock),
             assets=assets,
-            purges=PurgesApi(log=purge_log, token=settings.token),
             tokens=TokensApi(keys=keys, token=settings.token, clock=clock),
             realtime=RealtimeApi(token=settings.token, clock=clock),
+            purges=PurgesApi(log=purge_log, ordering=ordering, token=settings.token),
             tus=tus,
         )
         yield build_app(parts, chores)
@@ -127,7 +132,7 @@ def open_publisher(settings: OriginSettings) -> Iterator[CatalogPublisher]:
         publisher = CatalogPublisher(
             catalog=catalog,
             objects=_objects(settings),
-            edges=_edges(settings, catalog),
+            distribution=_distribution(settings, engine, PurgeLog(engine)),
             writer=ProgressWriter(settings.redis_url),
             scratch=settings.data / "sources",
             clock=time.time,
@@ -153,5 +158,9 @@ def _objects(settings: OriginSettings) -> Objects:
     return open_objects(settings.store_url or settings.data / "objects")
 
 
-def _edges(settings: OriginSettings, catalog: Catalog) -> Edges:
-    return Edges(catalog=catalog, admin_urls=settings.edge_admin_urls, token=settings.token)
+def _distribution(settings: OriginSettings, engine: sa.Engine, purge_log: PurgeLog) -> Distribution:
+    return Distribution(
+        purge_log=purge_log,
+        places=PurgePlaces(engine),
+        recipients=edge_listeners(settings.edge_admin_urls, settings.token),
+    )

@@ -98,7 +98,9 @@ class LoggedPurge(Base):
     number: Mapped[int] = mapped_column(
         BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
     )
-    tag: Mapped[str] = mapped_column(String(100))
+    kind: Mapped[str] = mapped_column(String(8))  # a word of `origin.purge_log.Kind`
+    value: Mapped[str] = mapped_column(Text)
+    soft: Mapped[bool]
     requested: Mapped[float]
 
     __table_args__ = (
@@ -114,11 +116,9 @@ class PurgeLogName(Base):
     name: Mapped[str] = mapped_column(String(16), primary_key=True)
 
 
-class PendingPurge(Base):
-    """A purge that an edge has not acknowledged yet."""
+class PurgePlace(Base):
+    """Up to which number of the log somebody, an edge for instance, has carried it out."""
 
-    __tablename__ = "pending_purges"
-    edge: Mapped[str] = mapped_column(String(200), primary_key=True)
-    tag: Mapped[str] = mapped_column(String(100), primary_key=True)
-    sequence: Mapped[str] = mapped_column(String(32))  # of the request; a later one replaces it
-    requested: Mapped[float]
+    __tablename__ = "purge_places"
+    address: Mapped[str] = mapped_column(String(200), primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger)

@@ -110,6 +110,7 @@ RIM = {
         "serving.py",
         "store.py",
         "tus.py",
+        *("distribution.py", "purge_ordering.py", "purges_api.py"),
     },
     "segmenter": {
         "child.py",

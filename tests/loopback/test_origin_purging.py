@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -30,17 +31,27 @@ class EdgeAdmin:
     """The admin listener of an edge, as far as the origin talks to it."""
 
     status: int = 200
-    heard: list[tuple[str, list[str]]] = field(default_factory=list)  # (Authorization, tags)
+    heard: list[tuple[str, list[str]]] = field(default_factory=list)  # (Authorization, values)
+    told: list[dict[str, Any]] = field(default_factory=list)
+    asked: int = 0  # whatever the answer was
+    connections: list[asyncio.Task[None] | None] = field(default_factory=list)
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        fields = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:-2])
-        body = json.loads(await reader.readexactly(int(fields["content-length"])))
-        assert head.startswith("POST /purge ")
-        if self.status == 200:
-            self.heard.append((fields["authorization"], body["tags"]))
-        answer = f"HTTP/1.1 {self.status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-        writer.write(answer.encode())
+        self.connections.append(asyncio.current_task())
+        with suppress(asyncio.IncompleteReadError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                fields = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:-2])
+                body = json.loads(await reader.readexactly(int(fields["content-length"])))
+                assert head.startswith("POST /purge ")
+                self.asked += 1
+                if self.status == 200:
+                    values = sorted(purge["value"] for purge in body["purges"])
+                    self.heard.append((fields["authorization"], values))
+                    self.told.append(body)
+                said = json.dumps({"number": body["number"], "region": "north", "workers": 2})
+                answer = f"HTTP/1.1 {self.status} X\r\nContent-Length: {len(said)}\r\n\r\n{said}"
+                writer.write(answer.encode())
         writer.close()
         await writer.wait_closed()
 
@@ -54,6 +65,7 @@ async def edge_admin(edge: EdgeAdmin) -> AsyncIterator[str]:
         yield url
     finally:
         server.close()
+        await asyncio.gather(*filter(None, edge.connections))  # who kept them has let go
         await server.wait_closed()
 
 
@@ -119,7 +131,13 @@ async def test_a_cancelled_asset_is_purged_altogether(tmp_path: Path, edge: Edge
 
 @pytest.mark.parametrize(
     ("token", "after", "status"),
-    [("secret", "0", 200), ("other", "0", 401), ("", "0", 401), ("secret", "x", 400)],
+    [
+        ("secret", "0", 200),
+        ("other", "0", 401),
+        ("", "0", 401),
+        ("secret", "x", 400),
+        ("secret", "9" * 30, 400),
+    ],
 )
 async def test_the_log_is_served_to_who_has_the_token(
     tmp_path: Path, token: str, after: str, status: int
@@ -134,8 +152,8 @@ async def test_the_log_is_served_to_who_has_the_token(
     assert answer.headers["cache-control"] == "no-store"
     if status == 200:
         said = answer.json()
-        tags = {each["tag"] for each in said["purges"]}
-        assert tags == {"feed-north", f"playlists-{asset_id}"}
+        assert {each["value"] for each in said["purges"]} == {"feed-north", f"playlists-{asset_id}"}
+        assert {(each["kind"], each["soft"]) for each in said["purges"]} == {("tag", False)}
         assert (said["floor"], said["last"]) == (0, 2)
 
 
@@ -143,3 +161,59 @@ async def test_without_a_token_nobody_reads_the_log(tmp_path: Path) -> None:
     async with running_origin(OriginSettings(data=tmp_path)) as client:
         fields = {"authorization": "Bearer None"}
         assert (await client.get("/purges", headers=fields)).status_code == 401
+
+
+async def ordered(client: httpx.AsyncClient, **order: Any) -> httpx.Response:
+    fields = {"authorization": "Bearer secret"}
+    return await client.post("/purges", json=order, headers=fields)
+
+
+async def test_an_order_is_carried_to_all_edges_and_receipted(tmp_path: Path) -> None:
+    one, other = EdgeAdmin(), EdgeAdmin(status=503)
+    async with edge_admin(one) as url, edge_admin(other) as other_url:
+        settings = OriginSettings(data=tmp_path, edge_admin_urls=(url, other_url), token="secret")
+        async with running_origin(settings) as client:
+            first = await ordered(client, kind="prefix", values=["/v/a/"], soft=True)
+            receipt = first.json()
+            assert (first.status_code, receipt["acknowledged"]) == (200, False)
+            done, failed = receipt["edges"]
+            assert (done["address"], done["region"], done["by"]) == (url, "north", "push")
+            assert done["took_ms"] <= receipt["took_ms"]
+            assert (failed["address"], failed["error"]) == (other_url, "status 503")
+            other.status = 200
+            second = (await ordered(client, kind="tag", values=["x", "y"])).json()
+            assert (second["acknowledged"], second["purges"]) == (True, 2)
+            page = await client.get("/purges", headers={"authorization": "Bearer secret"})
+    numbers = [receipt["number"], second["number"] - 1, second["number"]]
+    kinds = [("prefix", "/v/a/", True), ("tag", "x", False), ("tag", "y", False)]
+    logged = [
+        {"number": number, "kind": kind, "value": value, "soft": soft}
+        for number, (kind, value, soft) in zip(numbers, kinds, strict=True)
+    ]
+    assert page.json()["purges"] == logged
+    assert [purge for body in one.told for purge in body["purges"]] == logged
+    assert [purge for body in other.told for purge in body["purges"]] == logged
+    assert one.told[0]["after"] == 0
+    assert len(one.connections) == 1  # it is kept
+
+
+async def test_orders_that_mean_nothing_are_refused(tmp_path: Path) -> None:
+    settings = OriginSettings(data=tmp_path, token="secret")
+    async with running_origin(settings) as client:
+        for status, order in (
+            (400, {"kind": "tag", "values": ["a b"]}),
+            (400, {"kind": "nothing"}),
+            (413, {"kind": "tag", "values": ["x" * 2_000_000]}),
+            (200, {"kind": "all", "id": "mine"}),
+            (409, {"kind": "tag", "values": ["x"], "id": "mine"}),
+        ):
+            answer = await ordered(client, **order)
+            assert answer.status_code == status
+            assert answer.headers["cache-control"] == "no-store"
+        assert (await client.post("/purges", json={"kind": "all"})).status_code == 401
+        page = await client.get("/purges", headers={"authorization": "Bearer secret"})
+        assert page.json()["last"] == 1
+        limited = await client.get(
+            "/purges", params={"limit": 0}, headers={"authorization": "Bearer secret"}
+        )
+        assert limited.status_code == 400

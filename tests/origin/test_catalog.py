@@ -13,17 +13,16 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from origin.catalog import Catalog, PublishedFacts, Purge, StoredResource
+from origin.catalog import Catalog, PublishedFacts, StoredResource
 from origin.cursor import Position
 from origin.database import open_engine, sqlite_url
 from origin.names import asset_id_of
-from origin.purge_log import KEPT_S, PurgeLog
+from origin.purge_log import Kind, PurgeLog, Wanted
 from origin.states import Signal, State
-from origin.tables import Base, PurgeLogName
+from origin.tables import Base, LoggedPurge, PurgeLogName
 from origin.upload_ledger import Begun, UploadLedger
 from origin.watchable import Story, WatchableStories
 from tests.support.origin import creation, new_upload_id
-from tests.support.postgres import postgres
 
 NUMBERS = itertools.count()
 BEGUN = Begun(client="192.0.2.1", boot_id="boot", expires=1_000.0)
@@ -47,22 +46,6 @@ FACTS = PublishedFacts(
 )
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def engine(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[sa.Engine]:
-    folder = tmp_path_factory.mktemp(request.param)
-    if request.param == "sqlite":
-        engine = open_engine(sqlite_url(folder / "catalog.sqlite"))
-        yield engine
-        engine.dispose()
-        return
-    with postgres() as url:
-        engine = open_engine(url)
-        yield engine
-        engine.dispose()
-
-
 @pytest.fixture
 def catalog(engine: sa.Engine) -> Catalog:
     return Catalog(engine)
@@ -72,7 +55,8 @@ def catalog(engine: sa.Engine) -> Catalog:
 def ledger(engine: sa.Engine) -> Iterator[UploadLedger]:
     yield UploadLedger(engine)
     with engine.begin() as connection:
-        for table in set(Base.metadata.sorted_tables) - {PurgeLogName.__table__}:
+        kept = {PurgeLogName.__table__, LoggedPurge.__table__}
+        for table in set(Base.metadata.sorted_tables) - kept:
             connection.execute(sa.delete(table))
 
 
@@ -183,13 +167,17 @@ def test_publishing_replaces_names_and_keeps_validators(
     assert catalog.resource("a" * 16, "main.m3u8") == (None, None)
 
 
-def test_what_was_cancelled_is_not_published(ledger: UploadLedger, catalog: Catalog) -> None:
+def test_what_was_cancelled_is_not_published(
+    ledger: UploadLedger, catalog: Catalog, engine: sa.Engine
+) -> None:
     asset_id = published(catalog, ledger, 10.0)
     assert catalog.shown_region(asset_id) == "north"
-    purge = Purge(edge="http://edge", tag=f"asset-{asset_id}", sequence="1", requested=11.0)
-    states = catalog.signal(asset_id, Signal.CANCELLED, now_wall=11.0, withdrawal=[purge])
+    purge_log = PurgeLog(engine)
+    before = purge_log.last()
+    wanted = Wanted(Kind.TAG, f"asset-{asset_id}")
+    states = catalog.signal(asset_id, Signal.CANCELLED, now_wall=11.0, withdrawal=[wanted])
     assert states == (State.PLAYABLE, State.CANCELLED)
-    assert catalog.pending_purges("http://edge", limit=9) == [purge]
+    assert [purge.wanted for purge in purge_log.page(before).purges] == [wanted]
     assert catalog.shown_region(asset_id) is None
     assert not catalog.publish(asset_id, FACTS, purges=[], now_wall=12.0)
     assert catalog.resource(asset_id, "main.m3u8") == (None, "north")
@@ -221,79 +209,6 @@ def test_pages_hold_every_story_once(ledger: UploadLedger, catalog: Catalog, lim
         place = Position(published=seen[-1][0], asset_id=seen[-1][1])
         published(catalog, ledger, 9.0)  # newer than every cursor: shifts no later page
     assert seen == sorted(made, reverse=True)
-
-
-def test_a_purge_asked_for_again_survives_the_old_answer(
-    ledger: UploadLedger, catalog: Catalog
-) -> None:
-    first = Purge(edge="http://edge", tag="feed-north", sequence="1", requested=1.0)
-    asset_id = accepted(ledger)
-    assert catalog.publish(asset_id, FACTS, purges=[first], now_wall=1.0)
-    again = replace(first, sequence="2", requested=2.0)
-    assert catalog.publish(asset_id, FACTS, purges=[again], now_wall=2.0)
-    catalog.acknowledge_purges([first])
-    assert catalog.pending_purges("http://edge", limit=9) == [again]
-    assert catalog.pending_purges("http://other", limit=9) == []
-    catalog.acknowledge_purges([again])
-    catalog.acknowledge_purges([])
-    assert catalog.pending_purges("http://edge", limit=9) == []
-
-
-def logged(*tags: str, requested: float = 1.0) -> list[Purge]:
-    return [
-        Purge(edge=edge, tag=tag, sequence="1", requested=requested)
-        for tag in tags
-        for edge in (None, "http://a", "http://b")
-    ]
-
-
-def test_every_purge_is_logged_once_in_order(
-    ledger: UploadLedger, catalog: Catalog, engine: sa.Engine
-) -> None:
-    log = PurgeLog(engine)
-    before = log.page(0)
-    for tags in (["a", "b"], ["a"]):
-        assert catalog.publish(accepted(ledger), FACTS, purges=logged(*tags), now_wall=1.0)
-    page = log.page(before.last)
-    assert [tag for _, tag in page.purges] == ["a", "b", "a"]
-    numbers = [number for number, _ in page.purges]
-    assert numbers == sorted(numbers)
-    assert (page.log, page.last) == (before.log, numbers[-1])
-    assert len(page.log) == 16
-    assert log.page(numbers[0], limit=1).purges == ((numbers[1], "b"),)
-    assert log.page(page.last).purges == ()
-    assert len(catalog.pending_purges("http://a", limit=9)) == 2
-
-
-def test_a_purge_that_was_not_committed_is_not_logged(
-    ledger: UploadLedger, catalog: Catalog, engine: sa.Engine
-) -> None:
-    before = PurgeLog(engine).page(0)
-    assert not catalog.publish("unknown", FACTS, purges=logged("a"), now_wall=1.0)
-    assert PurgeLog(engine).page(0) == before
-
-
-def test_the_log_forgets_its_beginning_but_no_number(
-    ledger: UploadLedger, catalog: Catalog, engine: sa.Engine
-) -> None:
-    log = PurgeLog(engine)
-    for requested in (1.0, 2.0, 3.0):
-        purges = logged("a", requested=requested)
-        assert catalog.publish(accepted(ledger), FACTS, purges=purges, now_wall=requested)
-    numbers = [number for number, _ in log.page(0).purges]
-    log.forget_old(now_wall=KEPT_S + 2.5)
-    assert (log.page(0).floor, log.page(0).last) == (numbers[1], numbers[2])
-    log.forget_old(now_wall=2 * KEPT_S)
-    assert [number for number, _ in log.page(0).purges] == numbers[2:]
-
-
-def test_purges_are_given_up_when_old_or_homeless(ledger: UploadLedger, catalog: Catalog) -> None:
-    for edge, requested in (("http://a", 1.0), ("http://a", 5.0), ("http://gone", 5.0)):
-        tag = f"feed-{requested}"
-        purge = Purge(edge=edge, tag=tag, sequence="1", requested=requested)
-        assert catalog.publish(accepted(ledger), FACTS, purges=[purge], now_wall=requested)
-    assert catalog.drop_purges(edges=["http://a"], before_wall=2.0) == 2
-    assert [p.requested for p in catalog.pending_purges("http://a", limit=9)] == [5.0]
 
 
 def test_stories_are_watchable_from_their_first_publication_on(

@@ -16,9 +16,10 @@ from origin.bodies import Bodies
 from origin.catalog import Catalog
 from origin.chores import BATCH_MAX, LOST_S, Chores
 from origin.database import open_engine, sqlite_url
-from origin.edges import Edges
+from origin.distribution import Distribution
 from origin.names import asset_id_of
 from origin.purge_log import PurgeLog
+from origin.purge_places import PurgePlaces
 from origin.settings import UploadLimits
 from origin.signals import Signals
 from origin.store import LocalObjects
@@ -48,7 +49,7 @@ class Site:
     engine: sa.Engine
     ledger: UploadLedger
     catalog: Catalog
-    edges: Edges
+    distribution: Distribution
     disk: ThreadPoolExecutor
     now_wall: float = 1_000.0
 
@@ -69,8 +70,8 @@ class Site:
             bodies=bodies,
             objects=LocalObjects(self.root / "objects"),
             appending=appending,
-            edges=self.edges,
             signals=Signals(stories=WatchableStories(self.engine), admin_urls=[], token=None),
+            distribution=self.distribution,
             purge_log=PurgeLog(self.engine),
             jobs=jobs,
             wake=asyncio.Event(),
@@ -92,10 +93,12 @@ class Site:
 def site(tmp_path: Path) -> Iterator[Site]:
     engine = open_engine(sqlite_url(tmp_path / "catalog.sqlite"))
     catalog = Catalog(engine)
-    edges = Edges(catalog=catalog, admin_urls=(), token=None)
+    distribution = Distribution(
+        purge_log=PurgeLog(engine), places=PurgePlaces(engine), recipients=()
+    )
     with ThreadPoolExecutor(1) as disk:
-        yield Site(tmp_path, engine, UploadLedger(engine), catalog, edges, disk)
-    edges.close()
+        yield Site(tmp_path, engine, UploadLedger(engine), catalog, distribution, disk)
+    distribution.close()
     engine.dispose()
 
 

@@ -11,10 +11,12 @@ from sqlalchemy.exc import OperationalError
 
 from origin.catalog import Catalog
 from origin.database import open_engine, sqlite_url
-from origin.edges import Edges
+from origin.distribution import Distribution
 from origin.names import asset_id_of
 from origin.progress import ProgressWriter
 from origin.publisher import CatalogPublisher
+from origin.purge_log import PurgeLog
+from origin.purge_places import PurgePlaces
 from origin.states import State
 from origin.store import LocalObjects, StoreError
 from origin.upload_ledger import Begun, UploadLedger
@@ -79,16 +81,20 @@ def catalog(tmp_path: Path) -> Iterator[Leaving]:
 @pytest.fixture
 def publisher(tmp_path: Path, catalog: Catalog, objects: Dying) -> Iterator[CatalogPublisher]:
     ticks = itertools.count(100)
+    engine = open_engine(sqlite_url(tmp_path / "catalog.sqlite"))
     publisher = CatalogPublisher(
         catalog=catalog,
         objects=objects,
-        edges=Edges(catalog=catalog, admin_urls=[], token=None),
+        distribution=Distribution(
+            purge_log=PurgeLog(engine), places=PurgePlaces(engine), recipients=()
+        ),
         writer=ProgressWriter(None),
         scratch=tmp_path / "sources",
         clock=lambda: float(next(ticks)),
     )
     yield publisher
     publisher.close()
+    engine.dispose()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,60 @@
+"""What an operator is told of a purge: who has carried it out, how fast, and who has not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from origin.distribution import Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeReceipt:
+    """How everybody stands to one order."""
+
+    log: str
+    number: int  # of its last purge
+    purges: int
+    began_mono: float
+    ended_mono: float
+    standings: Sequence[Standing]
+
+    def to_mapping(self) -> dict[str, object]:
+        """Return the receipt as it is answered."""
+        edges = [self._row(each) for each in self.standings if each.is_edge]
+        others = [self._row(each) for each in self.standings if not each.is_edge]
+        said: dict[str, object] = {
+            "log": self.log,
+            "number": self.number,
+            "purges": self.purges,
+            "acknowledged": all(row["acknowledged"] for row in edges),
+            "took_ms": _ms(self.ended_mono - self.began_mono),
+            "edges": edges,
+        }
+        return said | {"providers": others} if others else said
+
+    def _row(self, standing: Standing) -> dict[str, object]:
+        who: dict[str, object] = {
+            "address": standing.address,
+            "name": standing.name,
+            "region": standing.region,
+            "place": standing.place,
+        }
+        if standing.place < self.number:
+            waited_s = self.ended_mono - self.began_mono
+            why = standing.reason or (
+                f"no answer within {waited_s:.1f} s" if standing.is_edge else "pending"
+            )
+            return who | {"acknowledged": False, "error": why}
+        heard = standing.acknowledged  # None when another process was told
+        at_mono = self.began_mono if heard is None else max(heard.at_mono, self.began_mono)
+        return who | {
+            "acknowledged": True,
+            "took_ms": _ms(at_mono - self.began_mono),
+            "by": None if heard is None else heard.way,
+            "workers": None if heard is None else heard.workers,
+        }
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000.0, 3)

@@ -1,0 +1,307 @@
+"""Everybody is told everything, in order, for as long as it takes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from origin.database import open_engine, sqlite_url
+from origin.distribution import Carrier, Distribution, NotToldError, Told
+from origin.purge_log import Batch, Kind, PurgeLog, Wanted
+from origin.purge_ordering import AT_ONCE, WAITING_MAX, BusyError, Ordering, OtherOrderError
+from origin.purge_orders import Order
+from origin.purge_places import PurgePlaces
+
+PATIENT_S = 30.0
+
+
+@dataclass(eq=False)
+class Edge:
+    """Somebody who remembers what it was told."""
+
+    address: str
+    is_edge: bool = True
+    name: str | None = None
+    fails: str = ""
+    retry_after_s: float | None = 0.0
+    falls_short: bool = False
+    held: threading.Event = field(default_factory=threading.Event)  # answers once it is set
+    heard: list[int] = field(default_factory=list)
+    is_closed: bool = False
+
+    def __post_init__(self) -> None:
+        self.held.set()
+
+    def tell(self, batch: Batch) -> Told:
+        assert self.held.wait(PATIENT_S)
+        if self.fails == "bug":
+            raise ZeroDivisionError
+        if self.fails:
+            raise NotToldError(self.fails, retry_after_s=self.retry_after_s)
+        if self.falls_short:
+            return Told(batch.after)
+        assert self.heard[-1:] <= [batch.after]
+        self.heard += [purge.number for purge in batch.purges]
+        return Told(batch.number, name=self.name, region="north", workers=2)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+@dataclass(eq=False)
+class ByHand(Carrier):
+    """A carrier whose acknowledgements a test makes up."""
+
+    works: bool = True
+    told: list[tuple[Batch, Callable[[str, Told], None]]] = field(default_factory=list)
+
+    def carry(self, batch: Batch, heard: Callable[[str, Told], None]) -> bool:
+        self.told.append((batch, heard))
+        return self.works
+
+    def close(self) -> None:
+        self.works = False
+
+
+@dataclass
+class Origin:
+    """A log, and processes that tell of it."""
+
+    engine: sa.Engine
+    log: PurgeLog
+    made: list[Distribution] = field(default_factory=list)
+
+    def distribution(self, *edges: Edge, carrier: Carrier | None = None) -> Distribution:
+        made = Distribution(
+            purge_log=self.log, places=PurgePlaces(self.engine), recipients=edges, carrier=carrier
+        )
+        self.made.append(made)
+        return made
+
+    def append(self, *names: str) -> Batch:
+        return self.log.append([Wanted(Kind.TAG, name) for name in names], now_wall=1.0)
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Iterator[Origin]:
+    engine = open_engine(sqlite_url(tmp_path / "catalog.sqlite"))
+    made = Origin(engine, PurgeLog(engine))
+    yield made
+    for distribution in made.made:
+        distribution.close()
+    engine.dispose()
+
+
+def soon() -> float:
+    return time.monotonic() + PATIENT_S
+
+
+def flushed(distribution: Distribution, holds: Callable[[], bool]) -> None:
+    """Flush as the chore does until something holds."""
+    until_mono = soon()
+    while not holds():
+        assert time.monotonic() < until_mono
+        distribution.flush(patience_s=0.1)
+
+
+def test_all_edges_are_told_at_once_and_acknowledge(origin: Origin) -> None:
+    a, b = Edge("http://a"), Edge("http://b")
+    distribution = origin.distribution(a, b)
+    batch = origin.append("x", "y")
+    standings = distribution.wait(distribution.carry(batch), until_mono=soon())
+    assert [(each.address, each.place) for each in standings] == [
+        ("http://a", batch.number),
+        ("http://b", batch.number),
+    ]
+    for each in standings:
+        assert each.acknowledged is not None
+        assert (each.acknowledged.way, each.region, each.reason) == ("push", "north", "")
+    assert a.heard == b.heard == [purge.number for purge in batch.purges]
+    assert not distribution.edges_behind(batch.number)
+    assert distribution.edges_behind(batch.number + 1)
+
+
+def test_one_that_fails_is_named_and_told_again(origin: Origin) -> None:
+    a, b = Edge("http://a"), Edge("http://b", fails="connection refused")
+    distribution = origin.distribution(a, b)
+    batches = [origin.append("x"), origin.append("y")]
+    for batch in batches:  # ends long before the deadline: nothing more will come of it
+        standings = distribution.wait(distribution.carry(batch), until_mono=soon())
+        assert [each.place >= batch.number for each in standings] == [True, False]
+        assert standings[1].reason == "connection refused"
+    b.fails = ""
+    flushed(distribution, lambda: b.heard == [batch.number for batch in batches])
+    assert a.heard == b.heard
+
+
+@pytest.mark.parametrize("fault", ["bug", "falls short"])
+def test_whatever_an_edge_does_it_is_told_again(origin: Origin, fault: str) -> None:
+    edge = Edge("http://a", fails="bug") if fault == "bug" else Edge("http://a", falls_short=True)
+    distribution = origin.distribution(edge)
+    batch = origin.append("x")
+    (standing,) = distribution.wait(distribution.carry(batch), until_mono=soon())
+    assert standing.reason
+    edge.fails, edge.falls_short = "", False
+    flushed(distribution, lambda: edge.heard == [batch.number])
+
+
+def test_one_that_hangs_holds_nobody_up_and_gets_the_rest_later(origin: Origin) -> None:
+    a, b = Edge("http://a"), Edge("http://b")
+    b.held.clear()
+    distribution = origin.distribution(a, b)
+    batches = [origin.append(f"t{n}") for n in range(5)]
+    for batch in batches:
+        carrying = distribution.carry(batch)
+        until_mono = soon()
+        while len(a.heard) < len(batches[: batches.index(batch) + 1]):
+            assert time.monotonic() < until_mono
+            time.sleep(0.001)
+        standings = distribution.wait(carrying, until_mono=0.0)
+        assert standings[1].place < batch.number
+    b.held.set()
+    flushed(distribution, lambda: b.heard == a.heard)
+
+
+def test_another_process_goes_on_where_this_one_was(origin: Origin) -> None:
+    away = Edge("http://a", fails="away")
+    first = origin.distribution(away, Edge("http://b"))
+    batch = origin.append("x")
+    first.wait(first.carry(batch), until_mono=soon())
+    first.close()
+    a, b, new = Edge("http://a"), Edge("http://b"), Edge("http://new")
+    second = origin.distribution(a, b, new)
+    flushed(second, lambda: a.heard == [batch.number])
+    assert b.heard == new.heard == []  # one knows it, one has nothing of that time
+
+
+def test_what_others_logged_and_told_is_noticed(origin: Origin) -> None:
+    mine, theirs = Edge("http://a"), Edge("http://a")
+    here, there = origin.distribution(mine), origin.distribution(theirs)
+    told = origin.append("x")
+    there.flush(patience_s=PATIENT_S)
+    assert theirs.heard == [told.number]
+    batch = origin.append("y")
+    here.wait(here.carry(batch), until_mono=soon())
+    assert mine.heard == [batch.number]
+    unsaid = origin.append("z")
+    last = origin.append("z")
+    here.wait(here.carry(last), until_mono=soon())
+    assert mine.heard == [batch.number, unsaid.number, last.number]
+
+
+def test_the_first_acknowledgement_counts(origin: Origin) -> None:
+    a, b = Edge("http://a"), Edge("http://b", name="b")
+    carrier = ByHand()
+    distribution = origin.distribution(a, b, carrier=carrier)
+    distribution.wait(distribution.carry(origin.append("w")), until_mono=soon())
+    for edge in (a, b):
+        edge.held.clear()
+    batch = origin.append("x")
+    carrying = distribution.carry(batch)
+    heard = carrier.told[-1][1]
+    heard("http://a", Told(batch.number, region="south", workers=1))
+    heard("", Told(batch.number, name="b"))
+    heard("", Told(batch.number, name="unknown"))
+    standings = distribution.wait(carrying, until_mono=soon())
+    assert [each.acknowledged and each.acknowledged.way for each in standings] == ["valkey"] * 2
+    assert standings[0].region == "south"
+    for edge in (a, b):
+        edge.held.set()
+
+
+def test_who_cannot_be_pushed_to_may_still_be_heard_by_the_carrier(origin: Origin) -> None:
+    edge, carrier = Edge("http://a", fails="cut off", retry_after_s=None), ByHand()
+    distribution = origin.distribution(edge, carrier=carrier)
+    batch = origin.append("x")
+    carrying = distribution.carry(batch)
+    late = threading.Timer(0.2, lambda: carrier.told[0][1]("http://a", Told(batch.number)))
+    late.start()
+    (standing,) = distribution.wait(carrying, until_mono=soon())
+    assert standing.place == batch.number
+    late.join()
+
+
+def test_providers_are_told_but_not_waited_for(origin: Origin) -> None:
+    provider = Edge("provider", is_edge=False)
+    provider.held.clear()
+    distribution = origin.distribution(Edge("http://a"), provider)
+    batch = origin.append("x")
+    standings = distribution.wait(distribution.carry(batch), until_mono=soon())
+    assert [each.place >= batch.number for each in standings] == [True, False]
+    distribution.flush(patience_s=PATIENT_S)  # neither is this
+    provider.held.set()
+    flushed(distribution, lambda: provider.heard == [batch.number])
+
+
+def test_a_provider_that_wants_to_be_left_alone_is(origin: Origin) -> None:
+    provider = Edge("provider", is_edge=False, fails="too many", retry_after_s=300.0)
+    distribution = origin.distribution(Edge("http://a"), provider)
+    distribution.wait(distribution.carry(origin.append("x")), until_mono=soon())
+    until_mono = soon()
+    while not distribution._lines["provider"].reason:
+        assert time.monotonic() < until_mono
+        time.sleep(0.001)
+    provider.fails = ""
+    distribution.wait(distribution.carry(origin.append("y")), until_mono=soon())
+    distribution.flush()
+    assert provider.heard == []
+
+
+def ordered(tag: str, order_id: str | None = None) -> Order:
+    return Order(wanted=(Wanted(Kind.TAG, tag),), order_id=order_id)
+
+
+def test_an_order_that_comes_again_is_logged_once(origin: Origin) -> None:
+    edge = Edge("http://a")
+    distribution = origin.distribution(edge)
+    ordering = Ordering(
+        purge_log=origin.log,
+        distribution=distribution,
+        clock=lambda: 1.0,
+        patience_s=PATIENT_S,
+    )
+    same = [ordering.take(ordered("x", "id-1")) for _ in range(4)]
+    numbers = {receipt.result().number for receipt in same}
+    assert edge.heard == list(numbers)
+    with pytest.raises(OtherOrderError):
+        ordering.take(ordered("y", "id-1")).result()
+    assert ordering.take(ordered("x")).result().number not in numbers
+    ordering.close()
+
+
+def test_an_order_that_could_not_be_logged_may_come_again(origin: Origin) -> None:
+    ordering = Ordering(purge_log=origin.log, distribution=origin.distribution(), clock=lambda: 1.0)
+    with origin.engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE purge_log RENAME TO away"))
+    with pytest.raises(sa.exc.SQLAlchemyError):
+        ordering.take(ordered("x", "id-1")).result()
+    with origin.engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE away RENAME TO purge_log"))
+    assert ordering.take(ordered("x", "id-1")).result().number == origin.log.last()
+    ordering.close()
+
+
+def test_orders_that_wait_are_bounded(origin: Origin) -> None:
+    edge = Edge("http://a")
+    edge.held.clear()
+    ordering = Ordering(
+        purge_log=origin.log,
+        distribution=origin.distribution(edge),
+        clock=lambda: 1.0,
+        patience_s=PATIENT_S,
+    )
+    taken = [ordering.take(ordered("x")) for _ in range(AT_ONCE + WAITING_MAX)]
+    with pytest.raises(BusyError):
+        ordering.take(ordered("x"))
+    edge.held.set()
+    last = max(receipt.result().number for receipt in taken)
+    assert edge.heard[-1] == last
+    assert edge.heard == sorted(edge.heard)
+    ordering.take(ordered("x")).result()
+    ordering.close()
