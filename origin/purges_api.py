@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
+from origin.authorisation import is_authorised
 from origin.purge_log import PAGE_MAX
 from origin.purge_ordering import BusyError, OtherOrderError
 from origin.purge_orders import BODY_MAX_BYTES, OrderError, parse_order
@@ -29,7 +29,7 @@ class PurgesApi:
     def __init__(self, *, log: PurgeLog, ordering: Ordering, token: str | None) -> None:
         self._log = log
         self._ordering = ordering
-        self._expected = None if token is None else f"Bearer {token}".encode()
+        self._token = token
 
     async def read(self, request: Request) -> Response:
         """Answer `GET /purges?after=N&limit=M` with a page of the log."""
@@ -65,8 +65,7 @@ class PurgesApi:
         return _json(receipt.to_mapping(), 200)
 
     def _is_authorised(self, request: Request) -> bool:
-        given = request.headers.get("authorization", "").encode("latin-1")
-        return self._expected is not None and hmac.compare_digest(given, self._expected)
+        return is_authorised(request.headers.get("authorization"), self._token)
 
 
 def _number(text: str, most: int) -> int | None:

@@ -23,6 +23,7 @@ from origin.feed import Feed
 from origin.playback import Playback
 from origin.progress import ProgressReader, ProgressWriter
 from origin.publisher import CatalogPublisher
+from origin.purge_carrier import ValkeyCarrier
 from origin.purge_log import PurgeLog
 from origin.purge_ordering import Ordering
 from origin.purge_places import PurgePlaces
@@ -163,4 +164,5 @@ def _distribution(settings: OriginSettings, engine: sa.Engine, purge_log: PurgeL
         purge_log=purge_log,
         places=PurgePlaces(engine),
         recipients=edge_listeners(settings.edge_admin_urls, settings.token),
+        carrier=None if settings.redis_url is None else ValkeyCarrier(settings.redis_url),
     )

@@ -110,7 +110,10 @@ RIM = {
         "serving.py",
         "store.py",
         "tus.py",
-        *("distribution.py", "purge_ordering.py", "purges_api.py"),
+        "distribution.py",
+        "purge_carrier.py",
+        "purge_ordering.py",
+        "purges_api.py",
     },
     "segmenter": {
         "child.py",
