@@ -73,10 +73,9 @@ def ask_edges(target: Target) -> tuple[tuple[str, ...], PolicyFile | None]:
     """
     from httpx import Client, HTTPError, InvalidURL  # noqa: PLC0415
 
-    from amaro.commands.purge import edges_of  # noqa: PLC0415
     from cache_policies.load import PolicyFile  # noqa: PLC0415
 
-    edges = edges_of(target)
+    edges = target.edges
     if not edges:
         raise StackError("the running stack has no edge with an admin listener")
     said: dict[str, dict[str, Any]] = {}

@@ -45,6 +45,17 @@ class Target:
         """Return the request headers that carry the token."""
         return {"Authorization": f"Bearer {self.token}"}
 
+    @property
+    def edges(self) -> tuple[tuple[str, str], ...]:
+        """Return (name, admin URL) of every edge to ask."""
+        if not self.services:
+            return tuple((url, url) for url in self.admins)
+        return tuple(
+            (service.name, service.admin_url)
+            for service in self.services
+            if service.kind == "edge" and service.admin_url
+        )
+
 
 def find_target(*, data: Path, admin: Sequence[str] | None, token_file: Path | None) -> Target:
     """Return the target that the options and the environment name, or raise StackError."""

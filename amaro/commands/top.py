@@ -11,7 +11,6 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from amaro.commands.purge import edges_of
 from amaro.stack import DEFAULT_DATA, StackError
 from amaro.target import AdminOption, DataOption, Target, TokenFileOption, find_target
 from amaro.terminal import err, give_up, out, print_json
@@ -60,7 +59,7 @@ def top(
         target = find_target(data=data, admin=admin, token_file=token_file)
     except StackError as error:
         give_up(str(error))
-    edges = edges_of(target)
+    edges = target.edges
     if not edges:
         give_up("the running stack has no edge with an admin listener")
     watched = Watched(edges, target, region, limit)

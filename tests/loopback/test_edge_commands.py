@@ -1,20 +1,13 @@
-"""`amaro edge serve` and `amaro purge` as an operator types them."""
+"""`amaro edge serve` as an operator types it."""
 
 from __future__ import annotations
 
-import json
-import os
-import signal
 import socket
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from amaro.cli import app
-from amaro.stack import Service, Stack, data_dir
-from edge.settings import Limits
-from tests.support.edge_node import TOKEN, RunningNode, settings_for, toy_node
 
 SERVE = ("edge", "serve", "--listen", "127.0.0.1:0", "--origin", "http://127.0.0.1:9")
 
@@ -69,96 +62,3 @@ def test_serve_names_a_taken_port() -> None:
     assert f"127.0.0.1:{port} is taken by another process; choose another with --listen" in (
         done.stderr
     )
-
-
-@pytest.mark.parametrize("argv", [(), ("/a", "--all"), ("--tag", "a", "--prefix", "/b")])
-def test_purge_wants_one_thing(argv: tuple[str, ...]) -> None:
-    done = amaro("purge", *argv)
-    assert done.exit_code == 2
-    assert "name one of URL, --prefix, --tag or --all" in done.stderr
-
-
-@pytest.mark.parametrize("argv", [("example.com/a",), ("--tag", "a b"), ("--prefix", "v/1")])
-def test_purge_asks_no_edge_for_what_cannot_be(argv: tuple[str, ...]) -> None:
-    done = amaro("purge", *argv, "--admin", "http://127.0.0.1:9", token=TOKEN)
-    assert done.exit_code == 2
-    assert "error:" in done.stderr
-
-
-def test_purge_without_a_stack_says_so(tmp_path: Path) -> None:
-    done = amaro("purge", "--all", "--data", str(tmp_path))
-    assert done.exit_code == 1
-    assert "No stack runs" in done.stderr
-
-
-@pytest.fixture(scope="module")
-def nodes() -> list[RunningNode]:
-    with (
-        toy_node(settings_for(limits=Limits(purge_ack_s=30.0))) as north,
-        toy_node(settings_for(limits=Limits(purge_ack_s=30.0))) as south,
-    ):
-        yield [north, south]
-
-
-@pytest.mark.parametrize(
-    ("argv", "value"),
-    [
-        (("/v/1/main.m3u8",), "/v/1/main.m3u8"),
-        (("--prefix", "/v/1/"), "/v/1/"),
-        (("--tag", "asset-1", "--soft"), "asset-1"),
-        (("--all",), ""),
-    ],
-)
-def test_purge_reaches_every_edge_of_the_stack(
-    nodes: list[RunningNode], tmp_path: Path, argv: tuple[str, ...], value: str
-) -> None:
-    data = data_dir(tmp_path)
-    data.prepare()
-    services = [
-        Service(
-            name=f"edge-{number}",
-            kind="edge",
-            url=node.url,
-            health_url=node.url,
-            pid=node.process.pid,
-            admin_url=node.admin_url,
-        )
-        for number, node in enumerate(nodes)
-    ]
-    data.write_stack(Stack(pid=os.getpid(), token=TOKEN, services=tuple(services)))
-    done = amaro("purge", *argv, "--data", str(tmp_path), "--json")
-    assert done.exit_code == 0
-    said = json.loads(done.stdout)
-    assert said["acknowledged"]
-    assert [edge["name"] for edge in said["edges"]] == ["edge-0", "edge-1"]
-    for edge, node in zip(said["edges"], nodes, strict=True):
-        assert edge["acknowledged"]
-        assert edge["took_ms"] > 0
-        assert node.get().json()["seen"][-1] == value
-
-
-def test_purge_names_the_edge_that_did_not_acknowledge(nodes: list[RunningNode]) -> None:
-    with toy_node(settings_for(limits=Limits(purge_ack_s=0.5))) as hanging:
-        admins = ("--admin", nodes[0].admin_url, "--admin", hanging.admin_url)
-        (victim,) = hanging.worker_pids()
-        os.kill(victim, signal.SIGSTOP)
-        done = amaro("purge", "--tag", "x", *admins, token=TOKEN)
-        os.kill(victim, signal.SIGCONT)
-    assert done.exit_code == 1
-    purged, missing = done.stdout.splitlines()
-    assert nodes[0].admin_url in purged
-    assert "purged" in purged
-    assert hanging.admin_url in missing
-    assert "not acknowledged" in missing
-    assert "not applied in time by worker 0" in missing
-
-
-def test_purge_with_a_wrong_token_or_a_dead_edge_fails(nodes: list[RunningNode]) -> None:
-    done = amaro("purge", "--all", "--admin", nodes[0].admin_url, token="wrong")
-    assert done.exit_code == 1
-    assert "want the admin token" in done.stdout
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
-    done = amaro("purge", "--all", "--admin", url, "--json", token=TOKEN)
-    assert done.exit_code == 1
-    assert json.loads(done.stdout)["edges"][0]["error"]
