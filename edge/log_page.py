@@ -132,8 +132,7 @@ def _purges(said: Any, after: int) -> tuple[Numbered, ...]:
 def _numbered(said: dict[str, Any]) -> Numbered:
     number = _number(said["number"])
     soft = said.get("soft", False)
-    kind = _KINDS.get(said["kind"]) if "kind" in said else PurgeKind.TAG
-    value = said["value"] if "kind" in said else said["tag"]
+    kind, value = _KINDS.get(said["kind"]), said["value"]
     if not isinstance(soft, bool) or not isinstance(value, str):
         raise TypeError("purge")
     if kind is None or kind is PurgeKind.ALL:  # of a later release's kinds nobody knows what

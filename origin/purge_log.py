@@ -175,6 +175,6 @@ def _fitting(purges: Iterator[Logged]) -> Iterator[Logged]:
     room = PAGE_MAX_BYTES
     for purge in purges:
         yield purge
-        room -= len(purge.wanted.value)
+        room -= len(purge.wanted.value.encode())
         if room <= 0:
             return

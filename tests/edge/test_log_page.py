@@ -40,7 +40,6 @@ def page(*purges: dict[str, Any], floor: int = 0, last: int | None = None) -> di
             {"kind": "of-tomorrow", "value": "x", "soft": True},
             PurgeOrder(kind=PurgeKind.ALL, values=(b"",)),
         ),
-        ({"tag": "a"}, PurgeOrder(kind=PurgeKind.TAG, values=(b"a",))),
         ({"kind": "tag", "value": "two words"}, NOTHING),
         ({"kind": "url", "value": "no-url"}, NOTHING),
         ({"kind": "tag", "value": "x" * 20_000}, NOTHING),
