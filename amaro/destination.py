@@ -23,9 +23,12 @@ class Destination:
     edge: str
     console: str | None
 
-    def playback_url(self, asset_id: str) -> str:
-        """Return the multivariant playlist's URL through the region's edge."""
-        return f"{self.edge}/v/{asset_id}/main.m3u8"
+    def playback_url(self, base: str) -> str:
+        """Return the multivariant playlist's URL through the region's edge.
+
+        `base` is the path of the asset's names, with the token that opens them, if there is one.
+        """
+        return f"{self.edge}{base}/main.m3u8"
 
     def watch_url(self, asset_id: str) -> str | None:
         """Return the page on which a person watches the asset, if a console is known."""

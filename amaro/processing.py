@@ -29,6 +29,7 @@ class Asset:
     stage: str
     fraction: float  # of all the work, 0 to 1
     error: str | None
+    base: str  # the path of its names
     uploaded: float | None  # instants, unix seconds
     first_playable: float | None
     complete: float | None
@@ -80,6 +81,15 @@ def follow(state_url: str) -> Iterator[Asset]:
                     _check(asset)
                     return
             time.sleep(POLL_S)
+
+
+def base_of(state_url: str, asset_id: str) -> str:
+    """Return the path of an asset's names as the origin says it, else as it mostly is."""
+    try:
+        answer = httpx.get(state_url, timeout=10.0).raise_for_status()
+        return parse_asset(answer.json()).base
+    except (httpx.HTTPError, ValueError, KeyError):
+        return f"/v/{asset_id}"
 
 
 def _check(asset: Asset) -> None:

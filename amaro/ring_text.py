@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import secrets
 from datetime import UTC, datetime
 
-from cache_policies.access_ring import parse_ring
+from cache_policies.access_ring import SECRET_BYTES_MIN, parse_ring
+
+
+def new_secret() -> str:
+    """Return a secret that nobody knows, as rings have it."""
+    return base64.b64encode(secrets.token_bytes(SECRET_BYTES_MIN)).decode()
 
 
 def new_ring(secret: str) -> str:

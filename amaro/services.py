@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final
 from amaro.edge_disk import edge_disk
 from amaro.ports import LOOPBACK
 from amaro.processes import Command
-from amaro.shipped import shipped
 from amaro.target import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from amaro.ports import EdgePorts, PortPlan
     from amaro.stack import DataDir
     from amaro.valkey import Valkey
@@ -38,6 +39,8 @@ class Site:
     token: str
     valkey: Valkey
     edge_disk_bytes: int  # of each edge
+    edge_rules: Path  # what they cache by
+    access_keys: Path | None = None  # of signed paths
 
     def url(self, port: int) -> str:
         """Return the URL by which a browser reaches a public port."""
@@ -51,6 +54,10 @@ class Site:
     def jobs_url(self) -> str:
         """Return where accepted uploads wait as durable jobs."""
         return f"sqlite:///{self.data.root / 'jobs.sqlite'}"
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the option that names the keys of signed paths, if they are signed."""
+        return () if self.access_keys is None else ("--access-keys", str(self.access_keys))
 
     def edge_admins(self) -> tuple[str, ...]:
         """Return the options that name every edge whose caches must be purged."""
@@ -103,7 +110,7 @@ def origin(site: Site) -> ServicePlan:
             "origin",
             *("origin", "serve", "--listen", site.listen(site.ports.origin)),
             *("--data", str(site.data.root / "origin"), "--jobs", site.jobs_url),
-            *("--region", site.ports.edges[0].region, *site.edge_admins()),
+            *("--region", site.ports.edges[0].region, *site.edge_admins(), *site.keys()),
         ),
         url=site.url(site.ports.origin),
         health_url=site.inner_url(site.ports.origin),
@@ -141,7 +148,7 @@ def edge(site: Site, ports: EdgePorts) -> ServicePlan:
             *("edge", "serve", "--listen", site.listen(ports.public), "--region", ports.region),
             *("--origin", site.inner_url(site.ports.origin)),
             *("--admin", f"{LOOPBACK}:{ports.admin}"),
-            *("--policies", str(shipped("policies/amaro.yaml"))),
+            *("--policies", str(site.edge_rules), *site.keys()),
             *("--disk", str(edge_disk(site.data, ports.region))),
             *("--disk-size", f"{site.edge_disk_bytes}B"),
             *("--purge-log", f"{site.inner_url(site.ports.origin)}/purges"),
@@ -176,6 +183,7 @@ def console(site: Site) -> ServicePlan:
             "console",
             *("console", "serve", "--listen", site.listen(site.ports.console)),
             *("--origin", site.url(site.ports.origin), "--realtime", *chain.from_iterable(edges)),
+            *(() if site.access_keys is None else ("--signed",)),
         ),
         url=site.url(site.ports.console),
         health_url=site.inner_url(site.ports.console),

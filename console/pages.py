@@ -15,7 +15,12 @@ PAGES = ("feed", "watch", "upload", "popular", "not_found")
 def public_config(settings: ConsoleSettings) -> dict[str, object]:
     """What `/config.json` says: the edges by region, the default first, and the origin."""
     edges = [{"name": edge.name, "url": edge.url} for edge in settings.edges]
-    return {"edges": edges, "origin": settings.origin, "realtime": settings.realtime}
+    return {
+        "edges": edges,
+        "origin": settings.origin,
+        "realtime": settings.realtime,
+        "signed": settings.signed,
+    }
 
 
 def render_pages(settings: ConsoleSettings, build: str) -> dict[str, Asset]:

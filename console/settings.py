@@ -27,6 +27,7 @@ class ConsoleSettings:
     origin: str
     admins: tuple[Edge, ...] = ()  # admin listeners of edges, by their names
     realtime: bool = False  # whether the edges have hubs of signals
+    signed: bool = False  # whether what is watched needs a token, which the API gives
 
     def hosts(self) -> tuple[str, ...]:
         """Every base URL that a page may talk to, each once, edges first."""
@@ -54,7 +55,12 @@ def parse_edge(text: str, *, option: str = "--edge") -> Edge:
 
 
 def console_settings(
-    edges: list[str], origin: str, admins: Sequence[str] = (), *, realtime: bool = False
+    edges: list[str],
+    origin: str,
+    admins: Sequence[str] = (),
+    *,
+    realtime: bool = False,
+    signed: bool = False,
 ) -> ConsoleSettings:
     """The settings from the command line's words; raises SettingsError."""
     parsed = tuple(parse_edge(text) for text in edges)
@@ -67,7 +73,9 @@ def console_settings(
     if unknown:
         raise SettingsError(f"--edge-admin names {min(unknown)!r}, which no --edge does")
     own = base_url(origin, option="--origin")
-    return ConsoleSettings(edges=parsed, origin=own, admins=listeners, realtime=realtime)
+    return ConsoleSettings(
+        edges=parsed, origin=own, admins=listeners, realtime=realtime, signed=signed
+    )
 
 
 def parse_listen(text: str) -> tuple[str, int]:

@@ -11,7 +11,7 @@ from origin.authorisation import is_authorised
 from origin.delivery import private_json, refuse
 from origin.distribution import PATIENCE_S
 from origin.purge_log import Kind, Wanted
-from origin.signed_paths import asset_base
+from origin.signed_paths import asset_base, opens_for_s
 from origin.states import ENDED, WATCHABLE, Signal, State
 
 if TYPE_CHECKING:
@@ -63,8 +63,10 @@ class AssetsApi:
         return private_json({} if asset is None else self._described(asset, None))
 
     def _described(self, asset: AssetView, heard: tuple[str, float] | None) -> dict[str, Any]:
-        base = asset_base(self.keys.ring, asset.asset_id, asset.duration_s, self.clock())
-        return describe(asset, heard, base)
+        ring, now_wall = self.keys.ring, self.clock()
+        base = asset_base(ring, asset.asset_id, asset.duration_s, now_wall)
+        lasts_s = opens_for_s(ring, asset.duration_s, now_wall)
+        return describe(asset, heard, base) | {"opens_for_s": lasts_s}
 
     def cancel_asset(self, asset_id: str) -> State | None:
         """Cancel the asset's job and purge it everywhere; return its state afterwards."""
@@ -101,6 +103,7 @@ def describe(asset: AssetView, heard: tuple[str, float] | None, base: str) -> di
         "error": asset.error,
         "region": asset.region,
         "title": asset.title,
+        "base": base,
         "playback": f"{base}/main.m3u8" if asset.state in WATCHABLE else None,
         "poster": None if asset.poster is None else f"{base}/{asset.poster}",
         "renditions": [

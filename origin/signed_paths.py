@@ -24,6 +24,13 @@ def asset_base(ring: Ring | None, asset_id: str, duration_s: float | None, now_w
     return f"/~{token.decode()}{base}"
 
 
+def opens_for_s(ring: Ring | None, duration_s: float | None, now_wall: float) -> float | None:
+    """Return for how long such a path opens; None where it always does."""
+    if ring is None:
+        return None
+    return bucket_end(now_wall, needed_s=duration_s or 0.0) - now_wall
+
+
 def signed_since(ring: Ring | None, now_wall: float) -> float:
     """Return since when paths are as they are now, in unix seconds: 0 where nothing signs them."""
     return 0.0 if ring is None else now_wall // BUCKET_S * BUCKET_S

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import secrets
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +10,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from amaro.ring_text import new_ring, revoked, rotated
+from amaro.ring_text import new_ring, new_secret, revoked, rotated
 from amaro.stack import write_secret
 from amaro.terminal import give_up, out, print_json
 from cache_policies.access import Denial, Grant, bucket_end, mint, verify
@@ -56,7 +54,7 @@ def new(file: KeysArgument) -> None:
     """
     if file.exists():
         give_up(f"{file} is there already; amaro access rotate {file} adds a key")
-    _write(file, new_ring(_secret()))
+    _write(file, new_ring(new_secret()))
     out.print(f"{file} has key k1", soft_wrap=True)
 
 
@@ -72,7 +70,7 @@ def rotate(
     Example: amaro access rotate keys --in 5m
     """
     after_s = _read("--in", parse_duration, after)
-    ring = _change(file, lambda text: rotated(text, _secret(), time.time() + after_s))
+    ring = _change(file, lambda text: rotated(text, new_secret(), time.time() + after_s))
     key = [*ring.keys.values()][-1]
     out.print(f"key {key.id.decode()} signs from {_instant(key.from_wall)} on", soft_wrap=True)
     out.print("remove the old one's line when its last token has expired", soft_wrap=True)
@@ -181,10 +179,6 @@ def _write(file: Path, text: str) -> None:
         write_secret(file, text.encode())
     except OSError as error:
         give_up(f"Cannot write {file}: {error.strerror}")
-
-
-def _secret() -> str:
-    return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def _instant(wall: float) -> str:

@@ -33,6 +33,9 @@ def serve(
     realtime: Annotated[
         bool, typer.Option("--realtime", help="The edges have --realtime: show who is here.")
     ] = False,
+    signed: Annotated[
+        bool, typer.Option("--signed", help="The edges demand tokens, which the API gives.")
+    ] = False,
 ) -> None:
     """Serve the pages.
 
@@ -43,7 +46,9 @@ def serve(
     from console.settings import SettingsError, console_settings, parse_listen  # noqa: PLC0415
 
     try:
-        settings = console_settings(edge, origin, edge_admin or (), realtime=realtime)
+        settings = console_settings(
+            edge, origin, edge_admin or (), realtime=realtime, signed=signed
+        )
         host, port = parse_listen(listen)
     except SettingsError as error:
         give_up(str(error), status=2)

@@ -14,6 +14,7 @@ from rich.markup import escape
 from amaro import valkey
 from amaro.demo import DemoError, show_demo
 from amaro.edge_disk import edge_disk_bytes
+from amaro.edge_rules import access_keys, edge_rules
 from amaro.ports import PORT_MAX, PortPlan, free_base, is_ours, plan_ports, taken
 from amaro.progress import Narrator, show_demo_url, welcome
 from amaro.services import Site, plan_services
@@ -44,6 +45,9 @@ def up(
         str | None,
         typer.Option(metavar="SIZE", help="What each edge may keep on disk; 4GiB as a rule."),
     ] = None,
+    signed: Annotated[
+        bool, typer.Option("--signed", help="Videos need a token, which the feed and the API give.")
+    ] = False,
     demo: Annotated[
         bool, typer.Option("--demo", help="Make a clip and upload it, so that something plays.")
     ] = False,
@@ -62,6 +66,8 @@ def up(
             check_ports(host, ports, port_base, edges)
             site = Site(
                 edge_disk_bytes=edge_disk_bytes(disk_size, directory, edges),
+                edge_rules=edge_rules(directory, signed=signed),
+                access_keys=access_keys(directory) if signed else None,
                 data=directory,
                 host=host,
                 ports=ports,

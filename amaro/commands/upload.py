@@ -40,7 +40,7 @@ def upload(
     Example: amaro upload holiday.mp4 --region north --wait
     """
     from amaro.destination import find_destination  # noqa: PLC0415
-    from amaro.processing import ProcessingError  # noqa: PLC0415
+    from amaro.processing import ProcessingError, base_of  # noqa: PLC0415
     from amaro.sending import SendingError  # noqa: PLC0415
 
     try:
@@ -49,12 +49,13 @@ def upload(
         destination = find_destination(target, region)
         asset_id = send_with_bar(file, destination, title or file.stem)
         asset = wait_with_bar(destination, asset_id) if wait else None
+        base = asset.base if asset else base_of(destination.state_url(asset_id), asset_id)
     except (StackError, SendingError, ProcessingError) as error:
         give_up(str(error))
     if as_json:
-        print_json(answer(destination, asset_id, asset))
+        print_json(answer(destination, asset_id, asset, base))
     else:
-        show(destination, asset_id, asset)
+        show(destination, asset_id, asset, base)
 
 
 def check_readable(file: Path) -> None:
@@ -110,7 +111,7 @@ def wait_with_bar(destination: Destination, asset_id: str) -> Asset:
     """Follow the processing with a progress bar and return the asset when it is complete."""
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn  # noqa: PLC0415
 
-    from amaro.processing import follow  # noqa: PLC0415
+    from amaro.processing import base_of, follow  # noqa: PLC0415
 
     columns = (TextColumn("{task.description:<10}"), BarColumn(), TaskProgressColumn())
     stage = TextColumn("[dim]{task.fields[stage]}[/]")
@@ -122,32 +123,38 @@ def wait_with_bar(destination: Destination, asset_id: str) -> Asset:
                 progress.update(task, completed=asset.fraction, stage=asset.stage)
                 if asset.is_watchable and not is_announced:
                     is_announced = True
-                    err.print(f"Watchable now: {best_url(destination, asset_id)}", soft_wrap=True)
+                    err.print(
+                        f"Watchable now: {best_url(destination, asset_id, asset.base)}",
+                        soft_wrap=True,
+                    )
         except KeyboardInterrupt:
             progress.stop()
             err.print("No longer waiting. The upload is safe, and the work goes on:")
-            err.print(best_url(destination, asset_id), soft_wrap=True)
+            base = base_of(destination.state_url(asset_id), asset_id)
+            err.print(best_url(destination, asset_id, base), soft_wrap=True)
             raise typer.Exit(INTERRUPTED) from None
     return asset
 
 
-def best_url(destination: Destination, asset_id: str) -> str:
+def best_url(destination: Destination, asset_id: str, base: str) -> str:
     """Return the page for people, or the playlist when no page is known."""
-    return destination.watch_url(asset_id) or destination.playback_url(asset_id)
+    return destination.watch_url(asset_id) or destination.playback_url(base)
 
 
-def answer(destination: Destination, asset_id: str, asset: Asset | None) -> dict[str, object]:
+def answer(
+    destination: Destination, asset_id: str, asset: Asset | None, base: str
+) -> dict[str, object]:
     """Return what `--json` prints; scripts depend on its shape. Times are None without --wait."""
     return {
         "asset_id": asset_id,
-        "playback_url": destination.playback_url(asset_id),
+        "playback_url": destination.playback_url(base),
         "watch_url": destination.watch_url(asset_id),
         "first_playable_s": asset.first_playable_s if asset else None,
         "complete_s": asset.complete_s if asset else None,
     }
 
 
-def show(destination: Destination, asset_id: str, asset: Asset | None) -> None:
+def show(destination: Destination, asset_id: str, asset: Asset | None, base: str) -> None:
     """Print where the video plays, for a person."""
     if asset is None:
         err.print("Uploaded; it is being processed.")
@@ -157,4 +164,4 @@ def show(destination: Destination, asset_id: str, asset: Asset | None) -> None:
         )
     if watch_url := destination.watch_url(asset_id):
         out.print(f"watch     {watch_url}", soft_wrap=True)
-    out.print(f"playback  {destination.playback_url(asset_id)}", soft_wrap=True)
+    out.print(f"playback  {destination.playback_url(base)}", soft_wrap=True)

@@ -1,6 +1,7 @@
 // A story as a card: poster, title, duration and age.
 
 import { age, clock, el, spokenTime } from "./dom.js";
+import { takeAlong } from "./story_path.js";
 
 /** A list item for one story of a feed; posters come from `edge`. */
 export function card(story, edge, { region, eager = false } = {}) {
@@ -27,7 +28,11 @@ export function card(story, edge, { region, eager = false } = {}) {
   );
   const when = el("time", { datetime: new Date(published * 1000).toISOString() }, age(published));
   const query = region ? `?region=${encodeURIComponent(region)}` : "";
-  const link = el("a", { href: `/watch/${story.asset_id}${query}` }, title);
+  const link = el(
+    "a",
+    { href: `/watch/${story.asset_id}${query}`, onclick: () => takeAlong(story) },
+    title,
+  );
   return el(
     "li",
     { class: wide ? "card wide" : "card", "data-asset": story.asset_id },

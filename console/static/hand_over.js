@@ -13,7 +13,8 @@ const REST_WITHIN_MS = 8000;
 const LOOK_MS = 50;
 const KEEP_S = 5; // of the present quality ahead of the playhead, beside the time that a fetch takes
 
-const path = (url) => url.split(/[?#]/, 1)[0];
+/** What names a playlist, whichever token its URL has. */
+const path = (url) => url.split(/[?#]/, 1)[0].replace(/\/~[^/]+/, "");
 
 function playable({ videoCodec, audioCodec, attrs }) {
   if (!videoCodec && !attrs.CODECS) return true;

@@ -4,6 +4,7 @@ import { Controls } from "./controls.js";
 import { el } from "./dom.js";
 import { HandOver } from "./hand_over.js";
 import { pollPlaylist } from "./playlist_poll.js";
+import { StoryPath } from "./story_path.js";
 import { loadThumbnails } from "./thumbnails.js";
 import { Hls } from "./vendor/hls.min.mjs";
 
@@ -20,7 +21,7 @@ const policy = (maxLoadTimeMs, retries) => ({
 });
 
 /** How hls.js plays here: quick to leave a server that does not answer, CMCD in the query. */
-export function hlsConfig(assetId) {
+export function hlsConfig(assetId, newest = (url) => url) {
   return {
     backBufferLength: 30,
     capLevelToPlayerSize: true,
@@ -29,6 +30,9 @@ export function hlsConfig(assetId) {
     fragLoadPolicy: policy(20000, 1),
     manifestLoadPolicy: policy(10000, 0),
     playlistLoadPolicy: policy(10000, 1),
+    xhrSetup: (xhr, url) => {
+      if (newest(url) !== url) xhr.open("GET", newest(url), true);
+    },
   };
 }
 
@@ -41,6 +45,9 @@ const SENTENCES = {
 /** Plays one asset. Events: `playable` (first metadata), `missing` (no playlist yet), `renditions`. */
 export class Player extends EventTarget {
   #assetId;
+  #path;
+  #isShut = false; // what opens its path is being asked for
+  #isStopped = false; // loading has, meanwhile
   #edges;
   #edgeNo = 0;
   #recoveries = 0;
@@ -54,18 +61,25 @@ export class Player extends EventTarget {
   constructor(root, { assetId, edges, poster, title, autoplay = false, isComplete = () => false }) {
     super();
     this.#assetId = assetId;
+    this.#path = new StoryPath(assetId);
     this.#edges = edges;
     this.#autoplay = autoplay && !matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.isComplete = isComplete;
     this.video = el("video", { playsinline: true, preload: "auto", poster, tabindex: "-1" });
     this.video.disableRemotePlayback = true; // ManagedMediaSource asks for it
     this.#controls = new Controls(root, this.video, { title, quality: this, retry: () => this.retry() });
+    this.#controls.newest = (url) => this.#path.newest(url);
     this.video.addEventListener("error", () => this.#onVideoError());
     this.video.addEventListener("loadedmetadata", () => this.#onMetadata(root));
   }
 
   get url() {
-    return `${this.#edges[this.#edgeNo]}/v/${this.#assetId}/main.m3u8`;
+    return `${this.#edges[this.#edgeNo]}${this.#path.base}/main.m3u8`;
+  }
+
+  /** What opens the story's path; whoever hears of it from the API tells it. */
+  get path() {
+    return this.#path;
   }
 
   start(position = 0) {
@@ -80,8 +94,14 @@ export class Player extends EventTarget {
     if (!this.video.poster) this.video.poster = url;
   }
 
+  /** Says that it does not arrive, and offers to try again. */
+  giveUp() {
+    this.#controls.showError(SENTENCES.network, true);
+  }
+
   destroy() {
     this.#abort.abort();
+    this.#path.close();
     this.#hls?.destroy();
     this.#controls.destroy();
   }
@@ -113,7 +133,10 @@ export class Player extends EventTarget {
 
   #startHls(position) {
     this.#hls?.destroy();
-    const hls = new Hls({ ...hlsConfig(this.#assetId), startPosition: position });
+    const hls = new Hls({
+      ...hlsConfig(this.#assetId, (url) => this.#path.newest(url)),
+      startPosition: position,
+    });
     this.#hls = hls;
     this.#handOver = new HandOver(hls);
     hls.on(Hls.Events.ERROR, (_, data) => this.#onHlsError(data));
@@ -135,12 +158,14 @@ export class Player extends EventTarget {
     this.#abort.abort(); // what an earlier start still polls
     this.#abort = new AbortController();
     const { signal } = this.#abort;
-    const track = this.url.replace("main.m3u8", "thumbnails.vtt");
-    this.#controls.askThumbnails = () => loadThumbnails(track, signal);
+    this.#controls.askThumbnails = () => {
+      const track = this.url.replace("main.m3u8", "thumbnails.vtt");
+      return loadThumbnails(track, signal);
+    };
     if (this.#autoplay) this.video.play().catch(() => undefined); // not allowed: the big button stays
     this.#autoplay = false;
     if (this.#hls) {
-      pollPlaylist(this.url, {
+      pollPlaylist(() => this.url, {
         signal,
         isComplete: this.isComplete,
         onChange: (text, url) => this.#handOver.offer(text, url),
@@ -160,7 +185,11 @@ export class Player extends EventTarget {
     this.dispatchEvent(new Event("renditions"));
   }
 
-  #onHlsError({ fatal, type, response }) {
+  #onHlsError({ fatal, type, response, networkDetails }) {
+    if (type === Hls.ErrorTypes.NETWORK_ERROR && response?.code === 403) {
+      this.#reopen(fatal, networkDetails?.responseURL ?? "");
+      return;
+    }
     if (!fatal) return;
     if (type === Hls.ErrorTypes.MEDIA_ERROR && this.#recoveries < RECOVERIES) {
       this.#recoveries += 1;
@@ -169,17 +198,48 @@ export class Player extends EventTarget {
       this.dispatchEvent(new Event("missing"));
     } else if (type === Hls.ErrorTypes.NETWORK_ERROR && this.#edgeNo + 1 < this.#edges.length) {
       this.#edgeNo += 1; // another region's edge has the same stories
-      const wasPlaying = !this.video.paused;
-      this.start(this.video.currentTime);
-      if (wasPlaying) this.video.play().catch(() => undefined);
+      this.#startAgain();
     } else {
       const isNetwork = type === Hls.ErrorTypes.NETWORK_ERROR;
       this.#controls.showError(isNetwork ? SENTENCES.network : SENTENCES.media, true);
     }
   }
 
-  #onVideoError() {
+  #startAgain() {
+    const wasPlaying = !this.video.paused;
+    this.start(this.video.currentTime);
+    if (wasPlaying) this.video.play().catch(() => undefined);
+  }
+
+  /** The path needs a token, or another one: asks for it, and goes on with what is buffered. */
+  async #reopen(isFatal, refused) {
+    this.#isStopped ||= isFatal;
+    if (this.#isShut) return;
+    this.#isShut = true;
+    const hls = this.#hls;
+    const isOld = this.#path.newest(refused) !== refused; // another one came meanwhile
+    // Even then not at once: hls.js stops loading after it has told of a fatal error.
+    const opens = await (isOld || this.#path.renew().catch(() => false));
+    this.#isShut = false;
+    const wasStopped = this.#isStopped;
+    this.#isStopped = false;
+    if (hls !== this.#hls) return;
+    if (opens && hls.levels.length) {
+      hls.stopLoad(); // of sound and picture, one may have given up and one not
+      hls.startLoad(this.video.currentTime);
+    } else if (opens) {
+      this.#startAgain();
+    } else {
+      this.#onHlsError({ fatal: wasStopped, type: Hls.ErrorTypes.NETWORK_ERROR });
+    }
+  }
+
+  async #onVideoError() {
     if (this.#hls) return; // hls.js reports it, with more detail
+    if (this.#path.base.startsWith("/~") && (await this.#path.renew().catch(() => false))) {
+      this.#startAgain(); // its token had expired
+      return;
+    }
     const { code } = this.video.error;
     if (code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED) this.dispatchEvent(new Event("missing"));
     else this.#controls.showError(SENTENCES.network, true);

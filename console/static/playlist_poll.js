@@ -7,12 +7,12 @@ const GIVE_UP_AFTER = 500; // polls; an asset that never completes
 const AFTER_COMPLETE = 4; // a browser may answer the first of these from its stale copy
 
 /**
- * Calls `onChange(text, url)` whenever the playlist's validator changed.
+ * Calls `onChange(text, url)` whenever the playlist's validator changed; `address` gives its URL.
  *
  * The browser makes the request conditional by itself: an If-None-Match of ours would cost every
  * poll a CORS preflight. `cache: "default"` lets an edge answer all viewers from its own copy.
  */
-export function pollPlaylist(url, { onChange, isComplete, signal }) {
+export function pollPlaylist(address, { onChange, isComplete, signal }) {
   let seen = null;
   let polls = 0;
   let afterComplete = 0;
@@ -27,6 +27,7 @@ export function pollPlaylist(url, { onChange, isComplete, signal }) {
   }
 
   async function look() {
+    const url = address();
     const response = await fetch(url, { signal, cache: "default" });
     if (!response.ok) return;
     const text = await response.text();

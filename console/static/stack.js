@@ -6,6 +6,7 @@ const config = JSON.parse(document.querySelector("meta[name=amaro-config]").cont
 export const regions = config.edges.map((edge) => edge.name);
 export const origin = config.origin;
 export const realtime = config.realtime; // whether the edges have hubs of signals
+export const signed = config.signed; // whether what is watched needs a token
 
 function remembered() {
   try {

@@ -194,6 +194,7 @@ function showPlayable() {
     isComplete: () => isFinal(story),
   });
   self.amaroPlayer = player;
+  player.path.take(story);
   player.start();
 }
 

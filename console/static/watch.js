@@ -4,6 +4,7 @@ import { card } from "./cards.js";
 import { age, spokenTime } from "./dom.js";
 import { Player } from "./player.js";
 import { edgesFor, fromEdges, region, regionTitle } from "./stack.js";
+import { askForStory } from "./story_path.js";
 import { isFinal, isPlayable, sentenceFor } from "./story_state.js";
 import { together } from "./together.js";
 
@@ -47,12 +48,13 @@ function describe() {
 /** Asks for the story's state until nothing can change any more. */
 async function follow() {
   try {
-    const found = await fromEdges(`/api/assets/${encodeURIComponent(assetId)}`);
+    story = await askForStory(assetId);
     failures = 0;
-    story = found?.data ?? null;
+    player.path.take(story);
     if (story === null && waiting) return missing();
   } catch {
     failures += 1; // the video may play all the same: the edges keep it
+    if (!player.path.mayOpen) player.giveUp();
   }
   describe();
   if (waiting && isPlayable(story)) player.start();
@@ -77,17 +79,21 @@ async function showMore() {
 }
 
 player.addEventListener("playable", describe);
-player.addEventListener("missing", () => {
+/** There is nothing to play yet, or nothing that opens it. */
+function wait() {
   waiting = true;
   stage.dataset.state = "waiting";
   describe();
-});
+}
+
+player.addEventListener("missing", wait);
 player.addEventListener("renditions", () => {
   waiting = false;
   delete stage.dataset.state;
   describe();
 });
-player.start();
+if (player.path.mayOpen) player.start();
+else wait();
 follow();
 together(document.getElementById("together"), stage, {
   assetId,

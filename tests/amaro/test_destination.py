@@ -29,7 +29,7 @@ def target(*services: Service) -> Target:
 def test_the_first_region_is_the_default() -> None:
     found = find_destination(target(*SERVICES), None)
     assert found.region == "north"
-    assert found.playback_url("a") == "http://127.0.0.1:8080/v/a/main.m3u8"
+    assert found.playback_url("/v/a") == "http://127.0.0.1:8080/v/a/main.m3u8"
     assert found.watch_url("a") == "http://127.0.0.1:8085/watch/a"
     assert found.state_url("a") == "http://127.0.0.1:8084/api/assets/a"
 

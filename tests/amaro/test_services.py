@@ -12,7 +12,7 @@ from amaro.stack import DataDir
 from amaro.valkey import Valkey
 
 
-def site(host: str = "127.0.0.1", edges: int = 2) -> Site:
+def site(host: str = "127.0.0.1", edges: int = 2, *, signed: bool = False) -> Site:
     return Site(
         data=DataDir(Path("/data")),
         host=host,
@@ -20,6 +20,8 @@ def site(host: str = "127.0.0.1", edges: int = 2) -> Site:
         token="the-token",
         valkey=Valkey(argv=("valkey",), socket=Path("/run/v.sock"), password="the-password"),
         edge_disk_bytes=1 << 30,
+        edge_rules=Path("/rules.yaml"),
+        access_keys=Path("/keys") if signed else None,
     )
 
 
@@ -62,6 +64,18 @@ def test_every_edge_keeps_a_disk_of_its_own_and_replays_purges() -> None:
     assert {each["--disk-size"] for each in options} == {f"{1 << 30}B"}
     assert {each["--purge-log"] for each in options} == {"http://127.0.0.1:8086/purges"}
     assert all(plan.after == ("origin",) for plan in plans)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_origin_and_edges_have_the_same_keys(signed: bool) -> None:
+    for plan in plan_services(site(signed=signed)):
+        argv = plan.command.argv
+        given = [argv[at + 1] for at, word in enumerate(argv) if word == "--access-keys"]
+        assert given == (["/keys"] if signed and plan.kind in ("edge", "origin") else [])
+        if plan.kind == "edge":
+            assert argv[argv.index("--policies") + 1] == "/rules.yaml"
+        if plan.kind == "console":
+            assert ("--signed" in argv) is signed
 
 
 def test_names_and_logs_are_unique() -> None:

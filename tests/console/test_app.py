@@ -154,6 +154,7 @@ async def test_config(client):
         ],
         "origin": "http://127.0.0.1:8084",
         "realtime": False,
+        "signed": False,
     }
 
 

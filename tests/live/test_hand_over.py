@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,6 +97,45 @@ def test_playback_begins_by_itself_when_the_story_is_ready(browser, clip, pages)
         page.get_by_text("Sharper pictures are on their way").wait_for()
         clip.publish("360p", complete=True)
         page.get_by_text("Sharper pictures are on their way").wait_for(state="hidden")
+
+
+def test_the_path_of_a_story_changes_while_it_plays(browser, clip):
+    clip.publish("360p", "540p", complete=True)
+    clip.token = "a" * 40
+    clip.turns.append((6, "b" * 40))  # as after a long sleep: what the page has opens no more
+    with (
+        console({"north": clip.url}, clip.url, signed=True) as pages,
+        watched_page(browser, tolerated=lambda text: "403" in text) as watched,
+    ):
+        watched.page.goto(f"{pages}/watch/{ASSET}")
+        watched.until("video.currentTime > 0.5 && video.buffered.end(0) > 39")
+        refused = clip.refused
+        assert refused > 0
+        assert watched.stalls(0.5) == []
+        clip.token, clip.older = "c" * 40, (clip.token,)
+        watched.until(f"amaroPlayer.url.includes('{clip.token}')")  # it asked in time
+        clip.older = ()
+        watched.page.evaluate("amaroPlayer.start(20)")
+        watched.until("video.readyState >= 3 && video.currentTime >= 20")
+        assert clip.refused == refused
+        assert "error" not in {event[0] for event in watched.page.evaluate("seen.events")}
+
+
+def test_a_story_that_was_picked_from_a_feed_plays_without_the_origin(browser, clip):
+    clip.publish("360p", complete=True)
+    clip.token = "a" * 40
+    facts = {"duration_s": 40.0, "width": 640, "height": 360, "published": time.time()}
+    told = {"asset_id": ASSET, "title": "A clip", "playback": f"{clip.base}/main.m3u8"}
+    clip.stories.append(told | {"poster": None} | facts)
+    with (
+        console({"north": clip.url}, clip.url, signed=True) as pages,
+        watched_page(browser, PHONE, tolerated=lambda text: "503" in text) as watched,
+    ):
+        watched.page.goto(pages)
+        clip.has_catalog = False
+        watched.page.get_by_role("link", name="A clip").click()
+        watched.until("video.currentTime > 0.5")
+        assert clip.refused == 0
 
 
 def test_another_region_takes_over(browser, folder, clip):

@@ -15,6 +15,7 @@ from amaro import valkey
 from amaro.edge_disk import edge_disk
 from amaro.ports import plan_ports
 from amaro.services import ServicePlan, Site, plan_services
+from amaro.shipped import shipped
 from amaro.stack import data_dir
 from origin.service import open_publisher
 from origin.settings import OriginSettings
@@ -42,6 +43,7 @@ def site(root: Path) -> Site:
         ports=plan_ports(own_port(), 1),
         token=TOKEN,
         valkey=valkey.configure(data),
+        edge_rules=shipped("policies/amaro.yaml"),
         edge_disk_bytes=1 << 30,
     )
 

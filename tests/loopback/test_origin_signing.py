@@ -57,6 +57,8 @@ async def test_api_and_feed_give_out_paths_that_open(client, settings) -> None:
         assert again.status_code == 304
     token, bare = split_token(shown["playback"].encode())
     assert bare == f"/v/{asset_id}/main.m3u8".encode()
+    assert shown["playback"] == f"{shown['base']}/main.m3u8"
+    assert 3_500 < shown["opens_for_s"] <= 7_200
     grant = verify(parse_ring(RING), token, time.time())
     assert grant.prefix == f"/v/{asset_id}/".encode()
     assert grant.expires_wall in expiries

@@ -21,12 +21,13 @@ def console(
     admins: dict[str, str] | None = None,
     *,
     realtime: bool = False,
+    signed: bool = False,
 ) -> Iterator[str]:
     """Serve the pages on a free port while the block runs; gives the base URL."""
     named, listeners = (
         [f"{name}={url}" for name, url in each.items()] for each in (edges, admins or {})
     )
-    settings = console_settings(named, origin, listeners, realtime=realtime)
+    settings = console_settings(named, origin, listeners, realtime=realtime, signed=signed)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(create_app(settings), lifespan="off", log_level="warning")
         server = uvicorn.Server(config)

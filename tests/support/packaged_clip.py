@@ -6,6 +6,7 @@ import functools
 import hashlib
 import itertools
 import json
+import re
 import subprocess
 import threading
 import time
@@ -103,6 +104,11 @@ class ClipServer:
     names: tuple[str, ...] = ()
     complete: bool = False
     is_down: bool = False
+    has_catalog: bool = True  # else nobody knows what has become of an upload
+    token: str = ""  # that players need, if any
+    older: tuple[str, ...] = ()  # that still open
+    turns: list[tuple[int, str]] = field(default_factory=list)  # after so many media: another one
+    refused: int = 0  # requests without one
     stories: list[dict[str, object]] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     url: str = ""
@@ -113,6 +119,24 @@ class ClipServer:
         """From now on the multivariant playlist has these renditions."""
         self.names = names
         self.complete = complete
+
+    @property
+    def base(self) -> str:
+        """Where the clip's names begin, for players."""
+        return f"/~{self.token}/v/{ASSET}" if self.token else f"/v/{ASSET}"
+
+    def media(self) -> int:
+        """How many segments were asked for."""
+        return sum(".m4s" in each for each in self.requests)
+
+    def opened(self, target: str) -> str | None:
+        """What is asked for, without the token; None without the right one where it is needed."""
+        if not self.token or not target.startswith(("/v/", "/~")):
+            return target
+        if self.turns and ".m4s" in target and self.media() > self.turns[0][0]:
+            self.token = self.turns.pop(0)[1]
+        found = re.fullmatch(r"/~([^/]+)(/.*)", target)
+        return found[2] if found and found[1] in {self.token, *self.older} else None
 
     def feed(self, target: str) -> dict[str, object]:
         """One page of the stories; `after` is simply how many came before."""
@@ -135,6 +159,8 @@ class ClipServer:
             return 200, multivariant(self.names).encode(), "application/vnd.apple.mpegurl"
         if path.startswith("/feed/"):
             return 200, json.dumps(self.feed(target)).encode(), "application/json"
+        if path.startswith("/api/assets/") and not self.has_catalog:
+            return 503, b"down", "text/plain"
         if path.startswith("/api/assets/"):
             if not path.endswith(ASSET):
                 return 404, b"{}", "application/json"
@@ -153,8 +179,10 @@ class ClipServer:
             "error": None,
             "region": "north",
             "title": "A packaged clip",
-            "playback": f"/v/{ASSET}/main.m3u8",
-            "poster": f"/v/{ASSET}/poster.jpg" if self.names else None,
+            "base": self.base,
+            "opens_for_s": 0.0 if self.token else None,
+            "playback": f"{self.base}/main.m3u8",
+            "poster": f"{self.base}/poster.jpg" if self.names else None,
             "renditions": [
                 {"name": name, "width": width, "height": height, "bandwidth": kbps * 1000}
                 for name, width, height, kbps in sizes
@@ -174,7 +202,13 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.clip.requests.append(self.path)
-        generated = self.clip.answer(self.path)
+        target = self.clip.opened(self.path)
+        if target is None:
+            self.clip.refused += 1
+            generated: tuple[int, bytes, str] | None = (403, b"shut", "text/plain")
+        else:
+            self.path = target
+            generated = self.clip.answer(target)
         if generated is None:
             super().do_GET()
             return
