@@ -55,6 +55,7 @@ class Row:
     took_ms: float | None = None
     by: str | None = None  # how its answer came: push or valkey
     error: str | None = None
+    note: str | None = None  # what is done in another way than asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +169,7 @@ def _row(said: dict[str, Any]) -> Row:
         name=said.get("name") or said["address"],
         address=said["address"],
         acknowledged=said["acknowledged"] is True,
-        **{key: said.get(key) for key in ("region", "workers", "took_ms", "by", "error")},
+        **{key: said.get(key) for key in ("region", "workers", "took_ms", "by", "error", "note")},
     )
 
 

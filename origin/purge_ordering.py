@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -15,6 +15,7 @@ from origin.purge_receipts import PurgeReceipt
 
 if TYPE_CHECKING:
     from origin.distribution import Distribution
+    from origin.provider_calls import Ability
     from origin.purge_log import Batch, PurgeLog, Wanted
     from origin.purge_orders import Order
 
@@ -53,11 +54,14 @@ class Ordering:
         distribution: Distribution,
         clock: Callable[[], float],
         patience_s: float = PATIENCE_S,
+        abilities: Callable[[Wanted], Mapping[str, Ability]] = lambda _wanted: {},
     ) -> None:
+        """`abilities` says what providers in front make of a purge."""
         self._log = purge_log
         self._distribution = distribution
         self._clock = clock
         self._patience_s = patience_s
+        self._abilities = abilities
         self._lock = threading.Lock()
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._waiting = 0
@@ -89,6 +93,7 @@ class Ordering:
             began_mono=began_mono,
             ended_mono=time.monotonic(),
             standings=standings,
+            abilities=self._abilities(order.wanted[0]),
         )
 
     def _appended(self, order: Order) -> Batch:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from origin.distribution import Standing
+from origin.provider_calls import Ability
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,7 @@ class PurgeReceipt:
     began_mono: float
     ended_mono: float
     standings: Sequence[Standing]
+    abilities: Mapping[str, Ability] = field(default_factory=dict)  # of providers, by address
 
     def to_mapping(self) -> dict[str, object]:
         """Return the receipt as it is answered."""
@@ -40,6 +42,11 @@ class PurgeReceipt:
             "region": standing.region,
             "place": standing.place,
         }
+        ability = self.abilities.get(standing.address)
+        if ability is not None and not ability.can:
+            return who | {"acknowledged": False, "error": ability.note}
+        if ability is not None and ability.note:
+            who["note"] = ability.note
         if standing.place < self.number:
             waited_s = self.ended_mono - self.began_mono
             why = standing.reason or (

@@ -22,6 +22,7 @@ from origin.edges import edge_listeners
 from origin.feed import Feed
 from origin.playback import Playback
 from origin.progress import ProgressReader, ProgressWriter
+from origin.provider import Provider, abilities
 from origin.publisher import CatalogPublisher
 from origin.purge_carrier import ValkeyCarrier
 from origin.purge_log import PurgeLog
@@ -38,10 +39,11 @@ from origin.upload_ledger import UploadLedger
 from origin.watchable import WatchableStories
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
     import sqlalchemy as sa
 
+    from origin.provider_file import ProviderSettings
     from origin.settings import OriginSettings
 
 DISK_THREADS = 16
@@ -61,7 +63,9 @@ async def open_app(settings: OriginSettings, jobs: Jobs | None) -> AsyncIterator
         catalog, objects = Catalog(engine), _objects(settings)
         ledger, bodies = UploadLedger(engine), Bodies(settings.data / "uploads")
         purge_log = await asyncio.to_thread(PurgeLog, engine)
-        distribution = await asyncio.to_thread(_distribution, settings, engine, purge_log)
+        distribution = await asyncio.to_thread(
+            _distribution, settings, engine, purge_log, settings.providers
+        )
         stack.callback(distribution.close)
         appending = Appending(
             ledger=ledger,
@@ -97,7 +101,12 @@ async def open_app(settings: OriginSettings, jobs: Jobs | None) -> AsyncIterator
             token=settings.token,
         )
         stack.callback(signals.close)
-        ordering = Ordering(purge_log=purge_log, distribution=distribution, clock=clock)
+        ordering = Ordering(
+            purge_log=purge_log,
+            distribution=distribution,
+            clock=clock,
+            abilities=partial(abilities, settings.providers),
+        )
         stack.callback(ordering.close)
         chores = Chores(
             purge_log=purge_log,
@@ -159,10 +168,22 @@ def _objects(settings: OriginSettings) -> Objects:
     return open_objects(settings.store_url or settings.data / "objects")
 
 
-def _distribution(settings: OriginSettings, engine: sa.Engine, purge_log: PurgeLog) -> Distribution:
-    return Distribution(
+def _distribution(
+    settings: OriginSettings,
+    engine: sa.Engine,
+    purge_log: PurgeLog,
+    providers: Sequence[ProviderSettings] = (),
+) -> Distribution:
+    edges = edge_listeners(settings.edge_admin_urls, settings.token)
+
+    def edges_behind(number: int) -> bool:
+        return made.edges_behind(number)
+
+    in_front = [Provider(each, edges_behind=edges_behind) for each in providers]
+    made = Distribution(
         purge_log=purge_log,
         places=PurgePlaces(engine),
-        recipients=edge_listeners(settings.edge_admin_urls, settings.token),
+        recipients=[*edges, *in_front],
         carrier=None if settings.redis_url is None else ValkeyCarrier(settings.redis_url),
     )
+    return made

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from origin.provider_file import ProviderSettings
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -39,4 +43,5 @@ class OriginSettings:
     access_ring: str = field(default="", repr=False)  # a ring itself, where there is no file
     default_region: str = "north"
     trusted_proxies: tuple[str, ...] = ()  # addresses whose X-Forwarded-For is believed
+    providers: tuple[ProviderSettings, ...] = ()  # CDNs in front of the edges
     limits: UploadLimits = UploadLimits()

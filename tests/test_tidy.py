@@ -106,6 +106,7 @@ RIM = {
         "chores.py",
         "feed.py",
         "playback.py",
+        "provider.py",
         "service.py",
         "serving.py",
         "store.py",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,12 +14,16 @@ from amaro.stack import StackError
 from amaro.target import TokenFileOption, admin_urls, given_token
 from amaro.terminal import give_up
 
+if TYPE_CHECKING:
+    from origin.provider_file import ProviderSettings
+
 app = typer.Typer(
     help="The source of truth: uploads, catalog, objects, feed.", no_args_is_help=True
 )
 
 MIB = 1 << 20
 UPLOADS = "Upload limits"
+PROVIDERS_VARIABLE = "AMARO_PROVIDERS"
 
 
 @app.callback()
@@ -69,6 +73,12 @@ def serve(
         list[str] | None,
         typer.Option(metavar="ADDRESS", help="Whose X-Forwarded-For names the client."),
     ] = None,
+    providers: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", envvar=PROVIDERS_VARIABLE, help="CDNs in front, to be purged, too."
+        ),
+    ] = None,
     token_file: TokenFileOption = None,
     upload_max_mib: Annotated[
         int, typer.Option(min=1, help="Largest upload.", rich_help_panel=UPLOADS)
@@ -101,6 +111,7 @@ def serve(
     except StackError as error:
         give_up(str(error), status=2)
     settings = OriginSettings(
+        providers=() if providers is None else _providers(providers),
         data=data,
         catalog_url=catalog,
         store_url=store,
@@ -123,6 +134,20 @@ def serve(
         run(settings, host=host, port=port)
     except StartError as error:
         give_up(str(error))
+
+
+def _providers(path: Path) -> tuple[ProviderSettings, ...]:
+    """Read the file of --providers, or give up with all that is wrong with it."""
+    from cache_policies.complaints import PolicyFileError  # noqa: PLC0415
+    from origin.provider import why_no_token  # noqa: PLC0415
+    from origin.provider_file import load_providers  # noqa: PLC0415
+
+    try:
+        return load_providers(path.read_bytes(), str(path), why_no_token=why_no_token)
+    except OSError as error:
+        give_up(f"--providers {path}: {error.strerror}", status=2)
+    except PolicyFileError as error:
+        give_up("\n".join(error.lines()), status=2)
 
 
 def parse_listen(text: str) -> tuple[str, int]:

@@ -124,6 +124,10 @@ def show(outcome: Outcome, wish: Wish) -> None:
         out.print(table("edge", outcome.edges, "red"))
     if outcome.providers:
         out.print(table("provider", outcome.providers, "yellow"))
+    for row in outcome.providers:
+        said = [text for text in (row.error, row.note) if text not in (None, "pending")]
+        if said:
+            out.print(Text(f"  {row.name}: {'; '.join(said)}"), soft_wrap=True)
     missing = [row for row in outcome.edges if not row.acknowledged]
     if not outcome.edges:
         out.print("No edge is known to the origin: start it with --edge-admin URL.")

@@ -191,7 +191,8 @@ PENDING = {"address": "cloudflare", "acknowledged": False, "error": "pending"}
 @pytest.mark.parametrize("columns", [80, 200])
 def test_a_receipt_is_a_table_for_people(tmp_path: Path, columns: int) -> None:
     refused = edge_row(2, acknowledged=False, error="[Errno 111] Connection refused")
-    said = RECEIPT | {"edges": [edge_row(1), refused], "providers": [PENDING]}
+    no_prefix = {"address": "fastly", "acknowledged": False, "error": "unsupported: no prefix"}
+    said = RECEIPT | {"edges": [edge_row(1), refused], "providers": [PENDING, no_prefix]}
     with answering(Origin(said=said)) as origin:
         write_stack(tmp_path, origin.url, ["http://10.0.0.1:9081"])
         tags = [word for n in range(5) for word in ("--tag", f"t{n}")]
@@ -202,6 +203,8 @@ def test_a_receipt_is_a_table_for_people(tmp_path: Path, columns: int) -> None:
     assert lines[2].split() == ["edge-0", "north", "in", "4.0", "ms", "by", "push", "2"]
     assert lines[3].split() == ["http://10.0.0.2:9081", "north", "no"]
     assert lines[5].split() == ["cloudflare", "pending"]
+    assert lines[6].split() == ["fastly", "no"]
+    assert lines[7] == "  fastly: unsupported: no prefix"
     text = " ".join(done.stdout.split())
     assert "1 of 2 edges did not acknowledge" in text
     assert "told again until they acknowledge" in text

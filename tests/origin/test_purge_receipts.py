@@ -1,6 +1,7 @@
 """A receipt names everybody: how fast it was, or why not."""
 
 from origin.distribution import Acknowledged, Standing
+from origin.provider_calls import Ability
 from origin.purge_receipts import PurgeReceipt
 
 
@@ -51,3 +52,23 @@ def test_providers_are_apart_and_may_be_pending() -> None:
     assert of_all["acknowledged"] is True
     (row,) = of_all["providers"]
     assert (row["address"], row["acknowledged"], row["error"]) == ("cloudflare", False, "pending")
+
+
+def test_what_a_provider_does_otherwise_is_told() -> None:
+    receipt = PurgeReceipt(
+        log="l",
+        number=7,
+        purges=1,
+        began_mono=10.0,
+        ended_mono=12.0,
+        standings=[
+            standing(name, place, is_edge=False) for name, place in {"a": 7, "b": 6}.items()
+        ],
+        abilities={
+            "a": Ability(can=False, note="unsupported: no"),
+            "b": Ability(True, "done hard"),
+        },
+    )
+    a, b = receipt.to_mapping()["providers"]
+    assert (a["acknowledged"], a["error"]) == (False, "unsupported: no")
+    assert (b["acknowledged"], b["error"], b["note"]) == (False, "pending", "done hard")
