@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 PATIENCE_S: Final = 2.0  # with those that have not answered
 RETRY_MIN_S: Final = 0.5
 RETRY_MAX_S: Final = 5.0
+SAVE_EVERY_S: Final = 10.0  # what is lost with a process is told again, and orders need the disk
 REMEMBERED: Final = 256  # acknowledgements of one recipient
 
 
@@ -140,6 +141,7 @@ class Distribution:
         self._lines = {each.address: _Line(each) for each in recipients}
         self._changed = threading.Condition()
         self._saved: dict[str, int] = {}
+        self._save_due_mono = 0.0
         self._newest: Batch | None = None
         self._last = 0  # number that is known of
         self._threads = ThreadPoolExecutor(max(1, len(self._lines)), "purges")
@@ -190,10 +192,12 @@ class Distribution:
 
     def flush(self, *, patience_s: float = 0.0) -> None:
         """Tell everybody who is behind and due; wait for edges that long."""
-        self._save()
+        now_mono = time.monotonic()
+        if now_mono >= self._save_due_mono:
+            self._save()
+            self._save_due_mono = now_mono + SAVE_EVERY_S
         self._refresh()
         last = self._log.last()
-        now_mono = time.monotonic()
         with self._changed:
             self._last = max(self._last, last)
             lines = [
