@@ -12,6 +12,7 @@ BENCHMARKS = {
     "hit_ratio": "eviction: the tournament beside every policy, FIFO, Belady and libcachesim",
     "memory": "bytes an object costs beside its own, budgets under churn, loop stalls, readers",
     "miss_path": "crowds on one cold object, streams of cold ones, first bytes, beside nginx",
+    "providers": "hits of 1 000 viewers at a CDN in front, with signed URLs and without",
     "purge": "from an order to the last of eight edges that acknowledges it",
     "realtime": "one message to 10 000 pages, memory of idle ones, a stuck one, hits meanwhile",
     "upload_to_play": "from an upload's last bytes to a decoded frame through an edge",
