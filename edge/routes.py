@@ -32,7 +32,8 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One upstream to try; `peer` is another worker or edge, which caches like this one."""
+    """One upstream to try; a `peer` caches like this one: another worker, or another `edge`."""
 
     upstream: Upstream
     peer: bool = False
+    edge: bool = False

@@ -1,0 +1,123 @@
+"""Who belongs to a region: as configured, or as edges announce themselves on a common board.
+
+A member owns keys from an instant of the wall clock on, which it says itself: until then all have
+read of it, so that all begin to ask it at once. Whether an announcement is kept up is judged by the
+reader's own clock, which nobody else can set.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from math import isfinite
+from typing import Any, Final, TypeAlias
+from urllib.parse import urlsplit
+
+MEMBERS_MAX: Final = 4_096
+URL_MAX: Final = 256  # characters
+GONE_AFTER_S: Final = 5.0  # without a new word of it
+LEAVING: Final = 0.0  # of an announcement: the time of one that is taken back is below this
+JOINING_S: Final = 2.0  # from a member's first word until it owns keys
+
+Members: TypeAlias = dict[str, float]
+"""URL of the peer listener: the wall time from which it owns keys; 0.0 where it always has."""
+
+
+class MembersError(ValueError):
+    """A list of members means nothing; the message says why."""
+
+
+def member_url(text: str) -> str:
+    """A member's URL in its one form: lists are compared by it. Raises MembersError."""
+    text = text.strip().rstrip("/")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        port, parts = None, urlsplit("")
+    plain = not (parts.path or parts.query or parts.fragment or parts.username or parts.password)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
+        raise MembersError(f"{text!r} is no edge of a region; write http://HOST:PORT")
+    if len(text) > URL_MAX or not text.isascii() or not text.isprintable():
+        raise MembersError(f"at most {URL_MAX} plain characters an edge")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}:{port or (443 if parts.scheme == 'https' else 80)}"
+
+
+def configured(texts: list[str]) -> Members:
+    """The members that somebody lists; all of them own keys at once. Raises MembersError."""
+    if len(texts) > MEMBERS_MAX:
+        raise MembersError(f"at most {MEMBERS_MAX} members")
+    return {member_url(text): 0.0 for text in texts}
+
+
+def read_order(body: bytes) -> Members:
+    """The members of `{"members": [URL, …]}`. Raises MembersError."""
+    try:
+        said: Any = json.loads(body)
+    except ValueError as error:
+        raise MembersError(f"not JSON: {error}") from None
+    urls = said.get("members") if isinstance(said, dict) else None
+    if not isinstance(urls, list) or not all(isinstance(url, str) for url in urls):
+        raise MembersError('want {"members": ["http://HOST:PORT", …]}')
+    return configured(urls)
+
+
+def owners(members: Mapping[str, float], now_wall: float) -> frozenset[str]:
+    """The members that own keys now."""
+    return frozenset(url for url, from_wall in members.items() if from_wall <= now_wall)
+
+
+def announcement(url: str, from_wall: float) -> str:
+    """What an edge writes on the board; each start of it writes another."""
+    return f"{url} {from_wall:.3f}"
+
+
+@dataclass(slots=True)
+class _Seen:
+    score: float
+    changed_mono: float
+
+
+class Board:
+    """What an edge makes of what it reads on the board, time after time.
+
+    As long as nothing can be read, all stay that were there: losing it changes nothing.
+    """
+
+    def __init__(self, gone_after_s: float = GONE_AFTER_S) -> None:
+        self._gone_after_s = gone_after_s
+        self._seen: dict[str, _Seen] = {}
+
+    def read(self, scores: Mapping[str, float], now_mono: float) -> Members:
+        """The members after one more successful look: announcements, and when they were renewed.
+
+        One that dies is silent for a while; one that leaves says so by a time below `LEAVING`. What
+        is gone from the board counts as silent: somebody may have flushed it.
+        """
+        for said, score in islice(scores.items(), MEMBERS_MAX):
+            seen = self._seen.get(said)
+            if seen is None or seen.score != score:
+                self._seen[said] = _Seen(score, now_mono)
+        limit_mono = now_mono - self._gone_after_s
+        for said, seen in list(self._seen.items()):
+            if seen.changed_mono <= limit_mono and said not in scores:
+                del self._seen[said]
+        members: Members = {}
+        for said, seen in self._seen.items():
+            read = _read(said)
+            if read is not None and seen.changed_mono > limit_mono and seen.score >= LEAVING:
+                url, from_wall = read
+                members[url] = max(from_wall, members.get(url, 0.0))
+        return members
+
+
+def _read(said: str) -> tuple[str, float] | None:
+    url, _, text = said.partition(" ")
+    try:
+        from_wall = float(text)
+        return (member_url(url), from_wall) if isfinite(from_wall) else None
+    except ValueError:
+        return None

@@ -1,0 +1,156 @@
+"""The region as one worker sees it: whom to ask for a key, and how those have been answering."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Final, TypeVar
+
+from edge.members import Members, owners
+from edge.region_ranking import Member, above, overloaded
+from edge.routes import Route, Upstream
+from failover.health import Effect, Health, HealthPolicy, Signal, State, step
+
+HEALTH: Final = HealthPolicy(fall=3, rise=1)
+
+T = TypeVar("T")
+
+log = logging.getLogger("edge.shield")
+
+
+class Shield:
+    """The members that own keys, their health, and the fills that they have in flight for us."""
+
+    def __init__(self, own: str | None = None, policy: HealthPolicy = HEALTH) -> None:
+        """`own` is what other edges reach this one by; None when they cannot."""
+        self.own = None if own is None else Member(own)
+        self._policy = policy
+        self._listed: Members = {}
+        self._owners: frozenset[str] = frozenset()
+        self._members: tuple[Member, ...] = ()
+        self._routes: dict[Member, Route] = {}
+        self._health: dict[Upstream, Health] = {}
+        self._in_flight: Counter[Member] = Counter()
+        self._asked_below: Counter[bytes] = Counter()  # keys that lower members are asked for
+        self._answering: Counter[bytes] = Counter()  # keys that members ask this edge for
+
+    def follow(self, members: Mapping[str, float]) -> None:
+        """Take another list of members for true; what is known of those that stay is kept."""
+        self._listed = dict(members)
+        self._owners, self._members = frozenset(), ()
+        known = {member.url: member for member in self._routes}
+        named = [known.get(url) or Member(url) for url in members]
+        self._routes = {
+            each: self._routes.get(each) or Route(Upstream(each.url), peer=True, edge=True)
+            for each in named
+        }
+        here = {route.upstream for route in self._routes.values()}
+        self._health = {
+            upstream: self._health.get(upstream, Health()) for upstream in sorted(here, key=str)
+        }
+
+    def is_owner(self, now_wall: float) -> bool:
+        """Whether this edge owns keys by its own list."""
+        return self.own is not None and self.own in self._owning(now_wall)
+
+    def routes(self, key: bytes, now_wall: float) -> list[Route]:
+        """The members to ask for `key`, best first; none that could wait for this edge.
+
+        Those that are down are left out, and those that have too much to do.
+        """
+        members = [
+            member
+            for member in self._owning(now_wall)
+            if member != self.own and not self.is_down(self._routes[member].upstream)
+        ]
+        busy = overloaded(self._in_flight, members)
+        ranks = self._answering[key] or self.is_owner(now_wall)
+        own = self.own if ranks else None
+        return [self._routes[each] for each in above(key, own, members) if each not in busy]
+
+    def answer(self, key: bytes, now_wall: float) -> Lease | None:
+        """Let a member wait for this edge; None when that is not for it to answer.
+
+        One that does not own keys yet asks others that may rank lower. Its last such questions may
+        last until it does: nobody waits for a key then, so that no two wait for each other.
+        """
+        if self._asked_below[key] or not self.is_owner(now_wall):
+            return None
+        return Lease(self._answered, key)
+
+    def ask(self, route: Route, key: bytes) -> Lease:
+        """Count a question to a member, until its answer is there to the end."""
+        return Lease(partial(self._asked, Member(route.upstream.url)), key)
+
+    def saw(self, upstream: Upstream, signal: Signal) -> None:
+        """Learn from an answer, from its absence, or from a probe."""
+        before = self._health.get(upstream)
+        if before is None:
+            return
+        self._health[upstream], effect = step(before, signal, self._policy)
+        if effect is Effect.EJECT:
+            log.warning("edge %s of the region is down", upstream.url)
+        elif effect is Effect.RESTORE:
+            log.warning("edge %s of the region is up again", upstream.url)
+
+    def is_down(self, upstream: Upstream) -> bool:
+        """Whether this member was ejected and has not come back."""
+        health = self._health.get(upstream)
+        return health is not None and health.state is State.DOWN
+
+    def doubted(self) -> list[Upstream]:
+        """The members to be probed: of all others, answers tell."""
+        own = None if self.own is None else self.own.url
+        return [
+            upstream
+            for upstream, health in self._health.items()
+            if health.state is not State.UP and upstream.url != own
+        ]
+
+    def told(self) -> Iterator[tuple[str, float]]:
+        """The values of gauges, by name."""
+        for member, route in self._routes.items():
+            if member != self.own:
+                yield f"edge_up {member.url}", float(not self.is_down(route.upstream))
+                yield f"edge_in_flight {member.url}", self._in_flight[member]
+
+    def _asked(self, member: Member, key: bytes, more: int) -> None:
+        _add(self._in_flight, member, more)
+        if self.own is not None and (member.weight(key), member) < (self.own.weight(key), self.own):
+            _add(self._asked_below, key, more)
+
+    def _answered(self, key: bytes, more: int) -> None:
+        _add(self._answering, key, more)
+
+    def _owning(self, now_wall: float) -> tuple[Member, ...]:
+        owning = owners(self._listed, now_wall)
+        if owning != self._owners:
+            self._owners = owning
+            self._members = tuple(member for member in self._routes if member.url in owning)
+        return self._members
+
+
+class Lease:
+    """One question that is under way; it ends once."""
+
+    __slots__ = ("_count", "_key")
+
+    def __init__(self, count: Callable[[bytes, int], None], key: bytes) -> None:
+        self._count: Callable[[bytes, int], None] | None = count
+        self._key = key
+        count(key, 1)
+
+    def end(self) -> None:
+        """The answer is there, or will not come."""
+        count, self._count = self._count, None
+        if count is not None:
+            count(self._key, -1)
+
+
+def _add(counter: Counter[T], name: T, more: int) -> None:
+    """Count something that is forgotten when there is none of it."""
+    counter[name] += more
+    if not counter[name]:
+        del counter[name]
