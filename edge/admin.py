@@ -23,6 +23,8 @@ from edge.access_keys import AccessKeys
 from edge.admin_connection import AdminConnection
 from edge.gathering import LIMIT_MAX, Gathering
 from edge.log_page import Carried, FeedError, carried_in
+from edge.members import MembersError, read_order
+from edge.membership import Membership
 from edge.orders import BODY_MAX_BYTES, OrderError, PurgeOrder, parse_order
 from edge.realtime.keeping import RealtimeError
 from edge.receipts import Receipt
@@ -51,6 +53,8 @@ class Administered(Protocol):
     def gathering(self) -> Gathering: ...
     @property
     def region(self) -> Region: ...
+    @property
+    def membership(self) -> Membership: ...
     async def publish(self, signal: object) -> None: ...
 
 
@@ -87,7 +91,20 @@ async def _heard(region: Region, carried: Carried) -> Response:
 
 
 async def _status(node: Administered, _request: Request) -> Response:
-    return JSONResponse(node.status())
+    return JSONResponse(node.status() | {"shield": await node.membership.status()})
+
+
+async def _members(node: Administered, request: Request) -> Response:
+    """The region's members, after those that were put in their place."""
+    try:
+        if request.method == "PUT":
+            node.membership.put(read_order(await _body(request)))
+    except (OrderError, MembersError) as error:
+        return JSONResponse({"error": str(error)}, 400)
+    told = await node.membership.status()
+    if told is None:
+        return JSONResponse({"error": "this edge is in no region: --shield, or --peer"}, 404)
+    return JSONResponse(told)
 
 
 async def _rules(node: Administered, _request: Request) -> Response:
@@ -162,6 +179,7 @@ _GUARDED: Final[tuple[tuple[str, Answer, tuple[str, ...]], ...]] = (
     ("/signals", _published, ("POST",)),
     ("/status", _status, ("GET",)),
     ("/popular", _ranked, ("GET",)),
+    ("/members", _members, ("GET", "PUT")),
     ("/policies", _rules, ("GET",)),
     ("/policies", _switched, ("PUT", "POST")),
     ("/access", _keys_read, ("POST",)),

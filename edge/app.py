@@ -19,6 +19,7 @@ from edge.errors import DeniedError, DownstreamError, EdgeError
 from edge.exchange import Exchange
 from edge.forwarding import HOP, cleaned
 from edge.outcome import failed, refused
+from edge.region_sequence import SEQUENCE
 from edge.server_timing import Trace, asks_for_trace, server_timing
 from edge.settings import Limits
 from edge.tags_told import tags_told
@@ -85,9 +86,13 @@ class EdgeApp:
     def _own(self, path: str) -> Answer | None:
         """The answers that are this edge's own."""
         if path == "/.amaro/live":
-            return _text(200, b"live\n")
+            return text_answer(200, b"live\n")
         if path == "/.amaro/ready":
-            return _text(200, b"ready\n") if self._is_ready() else _text(503, b"draining\n")
+            return (
+                text_answer(200, b"ready\n")
+                if self._is_ready()
+                else text_answer(503, b"draining\n")
+            )
         return None
 
     async def _answer(self, scope: Scope, receive: Receive, trace: Trace | None) -> Answer:
@@ -95,7 +100,7 @@ class EdgeApp:
         fields: Fields = tuple(scope["headers"])
         request = RequestHead(
             scope["method"].encode(),
-            _scheme(scope, fields),
+            scheme_of(scope, fields),
             told["host"],
             told["target"],
             cleaned(fields),
@@ -109,7 +114,7 @@ class EdgeApp:
             request = replace(request, target=admitted)
         length = told["body_length"]
         body = None if length == 0 else self._body(receive)
-        asked = _peers_asked(fields) if told["peer"] else Asked(client=self._client(scope))
+        asked = self._asked(scope, fields)
         try:
             if length is not None and length > self._limits.body_max_bytes:
                 raise BodyTooLargeError("request-body-too-large")
@@ -118,11 +123,20 @@ class EdgeApp:
                     pass
                 body = None
         except EdgeError as error:
-            answer = _text(error.status, error.detail.encode() + b"\n")
+            answer = text_answer(error.status, error.detail.encode() + b"\n")
             answer.outcome = failed(error.detail)
             return answer
         asked = replace(asked, body=body, body_length=length, trace=trace, early=told["early"])
-        return await self._exchange.answer(request, asked, told["reader"])
+        answer = await self._exchange.answer(request, asked, told["reader"])
+        if asked.inside and answer.sequence is not None:
+            answer.fields = (*answer.fields, (SEQUENCE, b"%d" % answer.sequence))
+        return answer
+
+    def _asked(self, scope: Scope, fields: Fields) -> Asked:
+        """Who asks for a fill."""
+        if scope["extensions"]["amaro.edge"]["peer"]:
+            return _workers_asked(fields)
+        return Asked(client=self._client(scope))
 
     def _admitted(self, door: Door, request: RequestHead, client: bytes) -> bytes | Denial:
         """What is asked for, without its token, or why it is not given."""
@@ -202,7 +216,7 @@ def _address(scope: Scope) -> bytes:
     return scope["client"][0].encode() if scope["client"] else b"unknown"
 
 
-def _scheme(scope: Scope, fields: Fields) -> bytes:
+def scheme_of(scope: Scope, fields: Fields) -> bytes:
     """The scheme that the player used; a peer passes on what it saw."""
     own: bytes = scope["scheme"].encode()
     if not scope["extensions"]["amaro.edge"]["peer"]:
@@ -210,11 +224,11 @@ def _scheme(scope: Scope, fields: Fields) -> bytes:
     return dict(fields).get(b"x-forwarded-proto", own)
 
 
-def _peers_asked(fields: Fields) -> Asked:
+def _workers_asked(fields: Fields) -> Asked:
     """What another worker says of its player. Only its own socket is believed, never a player."""
     said = dict(fields)
     client = said.get(FOR, b"unknown")
-    return Asked(client=client, direct=True, sequence=int(said.get(HOP, b"0")))
+    return Asked(client=client, inside=True, sequence=int(said.get(HOP, b"0")))
 
 
 def _denied(denial: Denial) -> Answer:
@@ -226,6 +240,7 @@ def _denied(denial: Denial) -> Answer:
     return answer
 
 
-def _text(status: int, text: bytes) -> Answer:
+def text_answer(status: int, text: bytes) -> Answer:
+    """An answer of this edge's own."""
     fields = ((b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store"))
     return Answer(status, fields, len(text), StoredBody([text]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -13,12 +13,19 @@ from cache_policies.message import Fields, RequestHead, ResponseHead
 from cache_policies.partial import strong_etag
 from cache_policies.stored import Times
 from edge.counters import Counters
-from edge.errors import MemoryShortError, NotCachedError, UpstreamError, UpstreamTimeoutError
+from edge.errors import (
+    MemoryShortError,
+    NotCachedError,
+    OutdatedError,
+    UpstreamError,
+    UpstreamTimeoutError,
+)
 from edge.fetch import IDEMPOTENT, Fetch, FillClient, Response
 from edge.forwarding import HOP, forwarded_fields, received_head, unconditional
 from edge.in_force import InForce
 from edge.memory import Memory
-from edge.outcome import ORIGIN, PEER
+from edge.outcome import EDGE, ORIGIN, PEER
+from edge.region_sequence import SEQUENCE
 from edge.resuming import ResumingResponse
 from edge.retries import RetryBudget
 from edge.routes import Route, Upstream
@@ -29,6 +36,7 @@ from failover.health import Signal
 
 if TYPE_CHECKING:
     from edge.promoting import Found
+    from edge.shield_asking import ShieldAsker
 
 SERVER_ERRORS: Final = frozenset({500, 502, 503, 504})
 _UNHEALTHY: Final = frozenset({502, 503, 504})
@@ -36,6 +44,7 @@ _UNSENT: Final = frozenset({"connect-refused", "connect-timeout"})  # the reques
 _SICK: Final = _UNSENT | {"connection-lost", "first-byte-timeout"}
 _SAFE: Final = frozenset({b"GET", b"HEAD"})
 _RESUMED: Final = frozenset({200, 206})
+_BYTES_FROM: Final = {ORIGIN: "fill_bytes", PEER: "peer_bytes", EDGE: "edge_bytes"}
 _LOOK_AGAIN_S: Final = 0.1  # for room in memory
 
 
@@ -44,7 +53,8 @@ class Asked:
     """Who asks for a fill, beside what."""
 
     client: bytes = b"unknown"  # address
-    direct: bool = False  # ask the origin itself: a peer asks, or nothing could be shared
+    direct: bool = False  # ask the origin itself: nothing could be shared
+    inside: bool = False  # another worker of this node asks: none of them is asked again
     sequence: int = 0  # of the last purge that the peer which asks has applied
     body: AsyncIterator[bytes] | None = None
     body_length: int | None = None
@@ -60,10 +70,21 @@ class Received:
     response: Response
     head: ResponseHead
     times: Times
-    peer: bool = False  # it comes from another worker
+    peer: bool = False  # it comes from another worker, or another edge
     found: Found | None = None  # in a lower tier: it is not judged again
     upstream: Upstream | None = None
     tier: str = ORIGIN  # where it comes from
+    sequence: int | None = None  # of the last purge here that it comes after, if another says so
+
+    def as_of(self, sequence: int) -> int:
+        """The last purge that what was asked for after `sequence` comes after."""
+        return sequence if self.sequence is None else min(sequence, self.sequence)
+
+    def count(self, counters: Counters, size: int) -> None:
+        """Count bytes of its body that have come."""
+        if self.found is None:
+            name = _BYTES_FROM[self.tier]
+            setattr(counters, name, getattr(counters, name) + size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +112,12 @@ class Tries:
         return route
 
     def failed(self, route: Route, error: UpstreamError) -> None:
-        """Try a route again after the others, when all that it lost is a connection."""
+        """Try a route again after the others, when all that it lost is a connection.
+
+        After an edge whose answer may be outdated nobody but the origin is asked.
+        """
+        if isinstance(error, OutdatedError):
+            self.left = deque(each for each in self.left if not each.peer)
         if error.detail == "connection-lost" and not route.peer and route not in self.again:
             self.again.add(route)
             self.left.append(route)
@@ -108,6 +134,7 @@ class Asker:
     limits: Limits
     counters: Counters
     budget: RetryBudget
+    shield: ShieldAsker | None = None  # where the node is one of a region's
 
     async def ask(
         self, key: bytes, request: RequestHead, asked: Asked, *, sequence: int = 0
@@ -148,7 +175,10 @@ class Asker:
         await self.room()
         request, asked = question.request, question.asked
         group = self.in_force.policies.for_request(request).origin
-        routes = self.upstreams.of(question.key, direct=asked.direct, group=group)
+        direct = asked.direct or asked.inside
+        routes: Sequence[Route] = self.upstreams.of(question.key, direct=direct, group=group)
+        if self.shield is not None:
+            routes = self.shield.between(routes, question)
         tries = Tries(deque(sorted(routes, key=lambda route: route.upstream == last)))
         self.budget.earn()
         best: Received | None = None  # a server's error, until somebody has better
@@ -164,7 +194,7 @@ class Asker:
                     tries.failed(route, error)
                     failure = error.again()  # frames, which its traceback has, would hold it
                     continue
-                if route.peer:
+                if route.peer and not route.edge:
                     _raise_error_of_peer(received.response)
                 if best is not None:
                     best.response.close()
@@ -193,6 +223,8 @@ class Asker:
 
     async def _once(self, route: Route, question: Question) -> Received:
         """One attempt at one upstream, and what it says about its health."""
+        if route.edge and self.shield is not None:
+            return await self.shield.ask(route, question)
         request, asked = question.request, question.asked
         hop = b"%d" % question.sequence if route.peer else None
         fields = forwarded_fields(request, asked.client, hop=hop)
@@ -226,7 +258,11 @@ class Asker:
         times = Times(response_wall=now_wall, response_mono=now_mono, response_delay_s=delay_s)
         _note(asked, tier, sent_mono)
         self.counters.took("fill_first_byte", tier, delay_s)
-        return Received(response, head, times, route.peer, upstream=route.upstream, tier=tier)
+        sequence = _workers_sequence(response.fields) if route.peer else None
+        return Received(
+            *(response, head, times, route.peer),
+            upstream=route.upstream, tier=tier, sequence=sequence,
+        )  # fmt: skip
 
     async def room(self) -> None:
         """Wait while memory is full: slow readers are being cut, and then it is not."""
@@ -261,6 +297,11 @@ def _may_go_on(request: RequestHead, asked: Asked, error: UpstreamError) -> bool
 def _is_poor(request: RequestHead, received: Received) -> bool:
     """Whether another upstream may have a better answer; a peer has asked them all."""
     return request.method in _SAFE and received.head.status in SERVER_ERRORS and not received.peer
+
+
+def _workers_sequence(fields: Fields) -> int | None:
+    """The last purge that another worker's answer comes after, as it says."""
+    return next((int(value) for name, value in fields if name == SEQUENCE), None)
 
 
 def _raise_error_of_peer(response: Response) -> None:

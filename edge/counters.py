@@ -28,6 +28,7 @@ COUNTERS: Final[dict[str, tuple[str, dict[str, str], str]]] = {  # attribute: (m
     ),
     "fills": ("amaro_edge_fills_total", {"upstream": "origin"}, "Requests sent upstream"),
     "peer_fills": ("amaro_edge_fills_total", {"upstream": "peer"}, ""),
+    "edge_fills": ("amaro_edge_fills_total", {"upstream": "edge"}, ""),
     "fills_failed": ("amaro_edge_fills_failed_total", {}, "Fills that ended without a response"),
     "retries": ("amaro_edge_retries_total", {"result": "made"}, "Further attempts at a fill"),
     "retries_refused": ("amaro_edge_retries_total", {"result": "refused"}, ""),
@@ -40,6 +41,7 @@ COUNTERS: Final[dict[str, tuple[str, dict[str, str], str]]] = {  # attribute: (m
     "switches": ("amaro_edge_eviction_switches_total", {}, "Changes of the policy that evicts"),
     "fill_bytes": ("amaro_edge_fill_bytes_total", {"upstream": "origin"}, "Body bytes received"),
     "peer_bytes": ("amaro_edge_fill_bytes_total", {"upstream": "peer"}, ""),
+    "edge_bytes": ("amaro_edge_fill_bytes_total", {"upstream": "edge"}, ""),
     "disk_bytes": ("amaro_edge_fill_bytes_total", {"upstream": "disk"}, ""),
     "disk_hits": ("amaro_edge_disk_reads_total", {"result": "hit"}, "Look-ups on disk by outcome"),
     "disk_misses": ("amaro_edge_disk_reads_total", {"result": "miss"}, ""),
@@ -112,6 +114,7 @@ WORST: Final[dict[str, Pick]] = {  # the node's value is that of its worst worke
     "loop_stall_max_s": max,
     "origin_up": min,
     "valkey_up": min,
+    "edge_up": min,
 }
 
 
@@ -132,10 +135,24 @@ FAMILIES: Final[dict[str, Family]] = {
         ("origin", "reason"),
         "Fills and probes that an origin failed",
     ),
+    "edge_asked": Family(
+        "amaro_edge_region_asked_total",
+        ("edge", "result"),
+        "What other edges of the region were asked, by what came of it",
+    ),
+    "edge_answered": Family(
+        "amaro_edge_region_requests_total",
+        ("result",),
+        "Requests of other edges of the region by what came of them",
+    ),
 }
 GAUGE_FAMILIES: Final[dict[str, Family]] = {
     "origin_up": Family("amaro_edge_origin_up", ("origin",), "0 while it is asked last"),
     "valkey_up": Family("amaro_edge_valkey_up", ("server",), "0 while it is not asked"),
+    "edge_up": Family("amaro_edge_region_up", ("edge",), "0 while that edge is not asked"),
+    "edge_in_flight": Family(
+        "amaro_edge_region_in_flight", ("edge",), "What that edge is being asked for now"
+    ),
 }
 
 
@@ -192,6 +209,7 @@ class Counters:
     hits: int
     fills: int
     peer_fills: int
+    edge_fills: int
     fills_failed: int
     retries: int
     retries_refused: int
@@ -205,6 +223,7 @@ class Counters:
     hit_bytes: int
     fill_bytes: int
     peer_bytes: int
+    edge_bytes: int
     disk_bytes: int
     disk_hits: int
     disk_misses: int
@@ -241,6 +260,14 @@ class Counters:
     def origin_failed(self, url: str, reason: str) -> None:
         """Count a fill or a probe that brought no answer of an origin, or a bad one."""
         self._families["origin_failures"][url, reason] += 1
+
+    def edge_asked(self, url: str, result: str) -> None:
+        """Count what came of a question to another edge of the region."""
+        self._families["edge_asked"][url, result] += 1
+
+    def edge_answered(self, result: str) -> None:
+        """Count a question of another edge."""
+        self._families["edge_answered"][(result,)] += 1
 
     def took(self, row: str, label: str, seconds: float) -> None:
         """Count a time under a row of HISTOGRAMS."""

@@ -85,6 +85,12 @@ class Cycle:
         if not (self._http_10 or self.response_started or transport.is_closing()):
             transport.write(early_head(fields))
 
+    def alive(self) -> None:
+        """Say that an answer will come (RFC 2518 §10.1); who waits for it may wait on."""
+        transport = self._player.transport
+        if not (self._http_10 or self.response_started or transport.is_closing()):
+            transport.write(b"HTTP/1.1 102 Processing\r\n\r\n")
+
     def cut(self) -> None:
         """End the connection so that no player takes what it got for the whole."""
         transport = self._player.transport

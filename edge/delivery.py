@@ -191,6 +191,7 @@ class Answer:
     stripped: frozenset[bytes] = frozenset()  # names of fields that players do not get
     tags: tuple[bytes, ...] | None = None  # that purge it; None where its fields tell
     outcome: Outcome = OWN
+    sequence: int | None = None  # of the last purge known when it was fetched; None: just now
 
     def says(self, says: CacheStatus, tier: str) -> "Answer":
         """This answer, as metrics and logs tell of it."""
@@ -244,6 +245,7 @@ def of_stored(
         body = NoBody() if request.method == b"HEAD" else open_body(0, entry.length - 1)
         answer = Answer(stored.status, _head(stored.fields, about), entry.length, body)
     answer.stripped, answer.tags = stored.stripped, stored.tags
+    answer.sequence = stored.purge_sequence
     return answer.says(says, ORIGIN)
 
 
@@ -260,12 +262,13 @@ def of_fill(reader: FillReader, request: RequestHead, says: CacheStatus, age_s: 
         length = 0 if stored.status in BODILESS else stored.length
         fields = _head(reader.fields, about)
         whole = Answer(stored.status, fields, length, FillBody(reader), stored.stripped)
-        whole.tags = stored.tags
+        whole.tags, whole.sequence = stored.tags, stored.purge_sequence
         return whole.says(says, fill.tier)
     assert stored.length is not None or planned.shape is Shape.NOT_MODIFIED
     open_body = partial(FillBody, reader)
     answer = _partial(planned, reader.fields, stored.length or 0, about, open_body)
     answer.stripped, answer.tags = stored.stripped, stored.tags
+    answer.sequence = stored.purge_sequence
     if isinstance(answer.body, NoBody):
         reader.close()
     return answer.says(says, fill.tier)

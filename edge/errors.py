@@ -23,6 +23,10 @@ class UpstreamError(EdgeError):
     status = 502
 
 
+class OutdatedError(UpstreamError):
+    """What another edge has may have been purged here: only the origin can tell."""
+
+
 class UpstreamTimeoutError(UpstreamError):
     """The origin took longer than the limit named by `detail`."""
 

@@ -174,7 +174,7 @@ class Filler:
             received.head,
             received.times,
             self._policy(fill, stale.stored),
-            purge_sequence=fill.sequence,
+            purge_sequence=received.as_of(fill.sequence),
         )
         fresh = self._renewed(fill, fresh)
         if fresh is None:
@@ -210,7 +210,7 @@ class Filler:
             received.head,
             received.times,
             self._policy(fill, stale.stored),
-            purge_sequence=fill.sequence,
+            purge_sequence=received.as_of(fill.sequence),
         )
         fresh = self._renewed(fill, fresh)
         if fresh is None:
@@ -287,7 +287,7 @@ class Filler:
             received.head,
             received.times,
             self.in_force.policies.for_response(fill.request, received.head),
-            purge_sequence=fill.sequence,
+            purge_sequence=received.as_of(fill.sequence),
         )
         if isinstance(judged, Store) and FOR in judged.stored.vary:
             return NoStore(Why.VARY_ANY)  # by what no player may say, but each is told of
@@ -315,10 +315,7 @@ class Filler:
     async def _follow(self, fill: Fill, received: Received) -> None:
         """Append the body until its end, and store it when it is whole and still wanted."""
         while piece := await received.response.read():
-            if received.peer:
-                self.counters.peer_bytes += len(piece)
-            elif received.found is None:
-                self.counters.fill_bytes += len(piece)
+            received.count(self.counters, len(piece))
             fill.reserved_bytes += len(piece)
             fits = self.memory.reserve(len(piece)) and self._fits(fill.body.size + len(piece))
             self.memory.watch(fill.append(piece))

@@ -8,8 +8,10 @@ from cache_policies.key import without_tokens
 from cache_policies.message import Fields, RequestHead, ResponseHead, end_to_end
 from cache_policies.targeted import DEVICE
 from edge.entry import IDENTITY, VIA
+from edge.region_sequence import SEQUENCE
 
 HOP: Final = b"amaro-hop"  # marks a fill that one worker asks of another; trusted on their socket
+TOKEN: Final = b"amaro-region"  # what edges of a region know each other by
 
 _CONDITIONS: Final = frozenset(
     {
@@ -21,7 +23,7 @@ _CONDITIONS: Final = frozenset(
         b"range",
     }
 )
-_FRAMING: Final = frozenset({b"content-length", b"expect", b"host", HOP})
+_FRAMING: Final = frozenset({b"content-length", b"expect", b"host", HOP, TOKEN, SEQUENCE})
 UNTRUSTED: Final = frozenset(  # a player may not say who it is, nor what it really asked
     {
         b"ali-cdn-real-ip",
@@ -94,6 +96,8 @@ _OF_THIS_CACHE: Final = (
     (b"via", VIA),
     (b"surrogate-capability", DEVICE + b'="Surrogate/1.0"'),  # Edge Architecture §2.1
 )
+_BETWEEN_US: Final = frozenset({HOP, SEQUENCE})
+_TELEMETRY: Final = b"cmcd-"
 FOR: Final = b"x-forwarded-for"  # a client's address, as the edge saw it
 
 
@@ -116,17 +120,21 @@ def unconditional(fields: Fields) -> Fields:
 
 def forwarded_fields(request: RequestHead, client: bytes, *, hop: bytes | None) -> Fields:
     """The fields to send upstream; a peer gets the hop marker, so that it asks nobody else."""
-    fields = request.fields
-    if any(name == b"referer" and b"/~" in value for name, value in fields):
-        fields = tuple([_without_token(line) for line in fields])
     own: Fields = ((HOP, hop),) if hop is not None else _OF_THIS_CACHE
     return (
         (b"host", request.host),
-        *fields,
+        *_untold(request.fields),
         *own,
         (FOR, client),
         (b"x-forwarded-proto", request.scheme),
     )
+
+
+def _untold(fields: Fields) -> Fields:
+    """The fields without what nobody but this edge is told."""
+    if any(name == b"referer" and b"/~" in value for name, value in fields):
+        return tuple([_without_token(line) for line in fields])
+    return fields
 
 
 def _without_token(line: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
@@ -135,9 +143,23 @@ def _without_token(line: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     return (name, without_tokens(value)) if name == b"referer" else line
 
 
+def edge_fields(request: RequestHead, token: bytes, known: tuple[bytes, bytes]) -> Fields:
+    """The fields to send to another edge: nothing of whom they are for, nor of how it plays there.
+
+    `known` says which purges this edge knows.
+    """
+    return (
+        (b"host", request.host),
+        *(line for line in _untold(request.fields) if not line[0].startswith(_TELEMETRY)),
+        (TOKEN, token),
+        known,
+        (b"x-forwarded-proto", request.scheme),
+    )
+
+
 def received_head(status: int, fields: Fields, now_wall: float, *, peer: bool) -> ResponseHead:
     """A response head as it is judged and passed on: end-to-end fields, and a Date in any case."""
-    kept = tuple(line for line in end_to_end(fields) if line[0] != HOP)
+    kept = tuple(line for line in end_to_end(fields) if line[0] not in _BETWEEN_US)
     if peer:  # it has already said what this edge will say again
         kept = tuple(line for line in kept if not _said_by_peer(line))
     if not any(name == b"date" for name, _ in kept):  # RFC 9110 §6.6.1

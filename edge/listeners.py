@@ -53,6 +53,13 @@ def bind_another(address: Address, *, option: str) -> socket.socket:
     return _listening(address, option, shared=True)
 
 
+def reserve(address: Address, *, option: str) -> socket.socket:
+    """Return a socket that keeps an address for others of ours, and takes no connection itself."""
+    with _bound(address, option, shared=False) as probe:
+        actual = Address(address.host, probe.getsockname()[1])
+    return _bound(actual, option, shared=True)
+
+
 def close_door(listener: socket.socket) -> None:
     """Let no new connection begin on a listening socket; those that have begun can be accepted.
 
@@ -74,6 +81,16 @@ def bound_to(listener: socket.socket) -> Address:
 
 
 def _listening(address: Address, option: str, *, shared: bool) -> socket.socket:
+    listener = _bound(address, option, shared=shared)
+    try:
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise _refused(address, option, error) from None
+    return listener
+
+
+def _bound(address: Address, option: str, *, shared: bool) -> socket.socket:
     try:
         family, kind, protocol, _, where = socket.getaddrinfo(
             address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -89,10 +106,13 @@ def _listening(address: Address, option: str, *, shared: bool) -> socket.socket:
         if shared:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind(where)
-        listener.listen(BACKLOG)
         listener.setblocking(False)
     except OSError as error:
         listener.close()
-        reason = _REASONS.get(error.errno or 0, error.strerror)
-        raise ListenError(f"{address} {reason}; choose another with {option}") from None
+        raise _refused(address, option, error) from None
     return listener
+
+
+def _refused(address: Address, option: str, error: OSError) -> ListenError:
+    reason = _REASONS.get(error.errno or 0, error.strerror)
+    return ListenError(f"{address} {reason}; choose another with {option}")

@@ -17,6 +17,7 @@ from edge.handover import Handover
 from edge.holdings import Holdings
 from edge.invalidations import Invalidations
 from edge.keeper import Keeper, WorkerState, first
+from edge.membership import Membership
 from edge.metric_tables import NODE_TABLES, totals_of_workers
 from edge.metrics import exposition
 from edge.orders import PurgeOrder
@@ -78,6 +79,7 @@ class Node:
         self.renewal = Renewal(settings.tls, self._renew)
         log_id = os.urandom(8) if disk is None else disk.log_id
         self.gathering = Gathering(self._ask_all)
+        self.membership = Membership(settings, self._ask_all)
         self.access = AccessKeys(settings.access_keys, files.ring, self._open_with)
         limits = settings.limits.share(settings.workers)
         worker_settings = replace(settings, limits=limits, access_ring="")
@@ -96,7 +98,7 @@ class Node:
                     passage=holdings.hubs[0].passage if holdings.hubs else None,
                 ),
                 command,
-                {"invalidate": self._invalidations.asked},
+                {"invalidate": self._invalidations.asked, "read-on": self.region.read_on},
             )
             for worker_no, listener in enumerate(holdings.listeners)
         ]
@@ -117,6 +119,7 @@ class Node:
                 tasks.create_task(self.gathering.run()),
                 tasks.create_task(self.access.run()),
                 tasks.create_task(self.region.run()),
+                tasks.create_task(self.membership.run(self._keepers)),
             ]
             if self.settings.policies is not None:
                 watching.append(tasks.create_task(self._reread_policies(self.settings.policies)))

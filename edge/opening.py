@@ -11,6 +11,7 @@ from edge.disk import DiskTier, open_tier
 from edge.handover import Handover
 from edge.memory import Memory
 from edge.purged import Dated, Purged
+from edge.purges import Purge
 from edge.region_places import OwnPlaces, RegionPlaces
 from edge.tasks import Tasks
 from edge.tier import Tier
@@ -27,13 +28,12 @@ class Opened:
     valkey: ValkeyTier | None = None
     purged: Purged = field(default_factory=Purged)
     region: RegionPlaces = field(default_factory=RegionPlaces)
+    shares: bool = False  # with other edges: what they have must be judged, too
 
-    def apply(self, dated: Dated) -> None:
-        """Remember a purge, and where it is in the region's log."""
-        if self.tiers:
-            self.purged.apply(dated)
-        if dated.purge.point is not None:
-            self.region.note(dated.purge.sequence, dated.purge.point)
+    def note(self, purge: Purge) -> None:
+        """Remember where a purge is in the region's log."""
+        if purge.point is not None:
+            self.region.note(purge.sequence, purge.point)
 
     @property
     def tiers(self) -> tuple[Tier, ...]:
@@ -60,7 +60,8 @@ def open_tiers(
     given: Handover, *, memory: Memory, counters: Counters, tasks: Tasks, applied: int
 ) -> Opened:
     """Open what the settings name; `applied` is the last purge that the worker knows of."""
-    settings, opened = given.settings, Opened()
+    settings = given.settings
+    opened = Opened(shares=bool(settings.region_token))
     if settings.disk is not None:
         disk = open_tier(settings, memory=memory, counters=counters, tasks=tasks)
         if disk is not None:
@@ -78,5 +79,7 @@ def open_tiers(
             counters=counters,
         )
     for purge in history:  # when they came nobody knows: what they made stale is so for long
-        opened.apply(Dated(purge, 0.0))
+        if opened.tiers or opened.shares:
+            opened.purged.apply(Dated(purge, 0.0))
+        opened.note(purge)
     return opened

@@ -51,7 +51,7 @@ class OtherVariants:
         renewed = renew(other.stored, fill.request, received.head, received.times, policies)
         if renewed is None:
             return None
-        stored = replace(renewed.stored, purge_sequence=fill.sequence)
+        stored = replace(renewed.stored, purge_sequence=received.as_of(fill.sequence))
         tags = (*stored.tags, *other.stored.tags)
         fill.exclusive = not renewed.is_shared
         if self.memory.purged_since(fill.sequence, fill.key, tags):

@@ -10,6 +10,7 @@ MEMORY: Final = "memory"
 DISK: Final = "disk"
 ORIGIN: Final = "origin"
 PEER: Final = "peer"  # another worker of this node
+EDGE: Final = "edge"  # another edge of the region
 NOWHERE: Final = "none"  # refused, failed, or the edge's own answer
 
 _STALE: Final = frozenset(
@@ -45,7 +46,7 @@ def of_answer(says: CacheStatus, tier: str) -> Outcome:
     """What Cache-Status says in a few words, said in three."""
     forward = says.forward
     if forward is None:
-        held_by = MEMORY if tier in (ORIGIN, PEER) else tier
+        held_by = MEMORY if tier in (ORIGIN, PEER, EDGE) else tier
         if says.detail in _STALE:
             return Outcome("stale", says.detail or "", held_by, says.ttl_s)
         return Outcome("hit-slow", Why.FRESH.value, held_by, says.ttl_s)

@@ -51,6 +51,15 @@ class Region:
             raise FeedError("this edge was not told where to read the purge log: --purge-log")
         return receipt, {"log": carried.log, "number": number, **self.name()}
 
+    async def read_on(self, _detail: Any) -> bool:
+        """Publish all that is in the log now; say whether that can be done."""
+        try:
+            if self._follower is not None:
+                await self._follower.read()
+        except FeedError:
+            return False
+        return self._follower is not None
+
     def name(self) -> dict[str, Any]:
         """Which edge this is, for receipts."""
         settings = self._settings

@@ -13,7 +13,7 @@ class Ends(NamedTuple):
 
     server: tuple[str, int | None] | None
     client: tuple[str, int] | None
-    peer: bool  # the client is another worker of this node
+    peer: bool  # the client is another worker of this node, or another edge of the region
     provider: ProviderKind | None = None  # or a CDN that is told of tags
 
 
@@ -37,6 +37,7 @@ def scope_of(request: Request, ends: Ends, cycle: Cycle, reader: Follower | None
         "body_length": body_length,
         "cut": cycle.cut,
         "early": cycle.early,
+        "alive": cycle.alive,
         "reader": reader,
     }
     return {

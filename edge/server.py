@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 if TYPE_CHECKING:
+    from edge.app import EdgeApp
     from edge.worker import Worker
 
 
 class Server(uvicorn.Server):
     """A uvicorn server whose signals are the worker's business."""
 
-    def __init__(self, worker: Worker, *, peers: bool = False) -> None:
+    def __init__(self, worker: Worker, *, peers: bool = False, app: EdgeApp | None = None) -> None:
         limits = worker.settings.limits
         super().__init__(
             uvicorn.Config(
-                worker.peer_app if peers else worker.app,
+                app or (worker.peer_app if peers else worker.app),
                 http=worker.protocol(peers=peers),
                 lifespan="off",
                 interface="asgi3",

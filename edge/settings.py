@@ -87,6 +87,13 @@ class Limits:
     redis_failures_within_s: float = 1.0  # in this time: then a server is not asked any more
     redis_probe_s: float = 1.0  # between two probes of it from then on
 
+    # other edges of the region
+    edge_connect_s: float = 0.5
+    edge_silent_s: float = 2.0  # without a sign of life of one that was asked
+    edge_idle_s: float = 5.0  # between two reads of one answer; the rest is had elsewhere
+    edge_catch_up_s: float = 0.25  # to read on in the purge log for one that knows more of it
+    edge_probe_s: float = 1.0  # between two probes of one that failed
+
     # node
     purge_ack_s: float = 5.0  # a worker that needs longer to apply a purge is named as hanging
     control_s: float = 2.0  # for one answer of a worker to its supervisor
@@ -129,6 +136,10 @@ class EdgeSettings:
     redis: str | None = field(default=None, repr=False)  # a URL, with its password; never logged
     redis_bytes: int = 1 * GIB  # what the region's values may take there
     purge_log: str | None = None  # http://host/path of another's log, replayed before serving
+    peer: Address | None = None  # where other edges of the region ask
+    advertise: str = ""  # the URL by which they reach that
+    shield: tuple[str, ...] = ()  # such URLs of the region's edges
+    region_token: str = field(default="", repr=False)  # that edges know each other by
     admin: Address | None = None
     token: str = field(default="", repr=False)  # of the admin listener; never logged
     debug_token: str = field(default="", repr=False)  # of requests that ask for Server-Timing
@@ -173,13 +184,15 @@ class EdgeSettings:
     @classmethod
     def from_mapping(cls, raw: Mapping[str, Any]) -> EdgeSettings:
         """Return the settings of a decoded `to_json`; an unknown name raises TypeError."""
-        admin, realtime = raw["admin"], raw["realtime"]
+        admin, peer, realtime = raw["admin"], raw["peer"], raw["realtime"]
         nested = {
             "listen": Address(*raw["listen"]),
             "objective": Objective(raw["objective"]),
             "admin": None if admin is None else Address(*admin),
             "realtime": None if realtime is None else Address(*realtime),
             "realtime_origins": tuple(raw["realtime_origins"]),
+            "peer": None if peer is None else Address(*peer),
+            "shield": tuple(raw["shield"]),
             "limits": Limits(**raw["limits"]),
             "tls": tuple(CertificatePair(*pair) for pair in raw["tls"]),
             "origin_groups": tuple(raw["origin_groups"]),

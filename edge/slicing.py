@@ -248,7 +248,7 @@ class Slicer:
             return False
         tags = (*entry.stored.tags, *renewed.stored.tags)
         if not self.memory.purged_since(source.sequence, entry.key, tags):
-            fresh = replace(renewed.stored, purge_sequence=source.sequence)
+            fresh = replace(renewed.stored, purge_sequence=received.as_of(source.sequence))
             self.memory.freshen(entry, fresh)
         return True
 
@@ -265,10 +265,7 @@ class Slicer:
                 await self.lower.room()
             while left := last + 1 - first - fill.body.size:
                 piece = await stream.read(left)
-                if received.peer:
-                    self.counters.peer_bytes += len(piece)
-                else:
-                    self.counters.fill_bytes += len(piece)
+                received.count(self.counters, len(piece))
                 self._append(fill, piece)
                 del piece
             self._keep(entry, number, fill, second_hand=received.peer)

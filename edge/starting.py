@@ -15,7 +15,8 @@ from edge.admin import admin_app, serving
 from edge.disk_keeper import DiskKeeper
 from edge.holdings import Holdings
 from edge.keeper import WorkerError
-from edge.listeners import bind, bound_to
+from edge.listeners import bind, bound_to, reserve
+from edge.members import member_url
 from edge.node import WORKER_COMMAND, Node
 from edge.peer_dir import peer_dir_for
 from edge.realtime.keeping import HubPlace
@@ -44,6 +45,13 @@ async def serve(
             admin = bind(settings.admin, option="--admin")
             opened.callback(_close_all, admin)
             settings = replace(settings, admin=bound_to(admin[0]))
+        if settings.peer is not None:
+            held = reserve(settings.peer, option="--peer")
+            opened.callback(held.close)
+            at = bound_to(held)
+            settings = replace(
+                settings, peer=at, advertise=settings.advertise or member_url(f"http://{at}")
+            )
         peer_dir = opened.enter_context(peer_dir_for(settings.workers))
         disk = None
         if settings.disk is not None:

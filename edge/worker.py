@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import uvloop
 
@@ -34,6 +34,7 @@ from edge.listeners import close_door
 from edge.loop_watch import LoopWatch
 from edge.memory import Memory
 from edge.messages import configure
+from edge.neighbours import Neighbours
 from edge.opening import open_tiers
 from edge.other_variants import OtherVariants
 from edge.peer import listening_peer
@@ -49,6 +50,7 @@ from edge.sampling import Sampler
 from edge.secure import SecureConnection, bind_secure
 from edge.server import Server
 from edge.shared import Shared
+from edge.shield_app import ShieldApp
 from edge.slicing import Slicer
 from edge.tasks import Tasks
 from edge.tls import Certificates, Pem
@@ -61,6 +63,8 @@ RELIEF_EVERY_S: Final = 0.1  # looking at every connection is not free
 PATIENCE_S: Final = 2.0  # with a slow reader, when memory begins to be short
 PATIENCE_MIN_S: Final = 0.2  # when nothing more fits
 DOOR_S: Final = 0.25  # connections that have begun may still come in, at the end of a drain
+
+A = TypeVar("A", bound=EdgeApp)
 
 log = logging.getLogger("edge.worker")
 
@@ -125,6 +129,10 @@ class Worker:
         self.invalidating = Invalidating(
             self.apply, lower=self.lower, follower=self.follower, limits=limits
         )
+        self.neighbours = Neighbours(
+            *(settings, self.opened),
+            account=self.memory, counters=self.counters, in_force=self.in_force,
+        )  # fmt: skip
         asker = Asker(
             client=self.client,
             upstreams=upstreams,
@@ -133,6 +141,7 @@ class Worker:
             limits=limits,
             counters=self.counters,
             budget=RetryBudget(limits.retry_ratio, limits.retry_burst),
+            shield=self.neighbours.asker,
         )
         self.slicer = Slicer(
             lower=self.lower,
@@ -162,23 +171,23 @@ class Worker:
             purges=self.follower,
             door=self.door,
         )
-        self.app, self.peer_app = (
-            EdgeApp(
-                Exchange(
-                    filler=filler,
-                    tasks=self.tasks,
-                    counters=accounts.counters,
-                    catch_up=self.follower.catch_up,
-                    invalidating=self.invalidating,
-                    door=self.door if accounts is self.accounts else None,
-                ),
-                limits,
-                lambda: not self.is_draining,
-                accounts,
-                Debugging(settings.debug_token, given.worker_no),
+
+        def app(kind: type[A], accounts: Accounts) -> A:
+            exchange = Exchange(
+                filler=filler,
+                tasks=self.tasks,
+                counters=accounts.counters,
+                catch_up=self.follower.catch_up,
+                invalidating=self.invalidating,
+                door=self.door if accounts is self.accounts else None,
             )
-            for accounts in (self.accounts, self.peer_accounts)
-        )
+            debugging = Debugging(settings.debug_token, given.worker_no)
+            return kind(exchange, limits, lambda: not self.is_draining, accounts, debugging)
+
+        self.app = app(EdgeApp, self.accounts)
+        self.peer_app = app(EdgeApp, self.peer_accounts)
+        self.region_app = app(ShieldApp, self.peer_accounts)
+        self.region_app.entrance = self.neighbours.entrance(self.follower.catch_up)
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Watch the loop, take samples and write the log, until `close`."""
@@ -194,6 +203,7 @@ class Worker:
         await self.tasks.close()
         self.slicer.close()
         self.client.close()
+        self.neighbours.close()
         await self.opened.close()
         self.follower.detach()
         if self.log is not None:
@@ -202,7 +212,9 @@ class Worker:
     def apply(self, purge: Purge) -> None:
         """Carry out a published purge."""
         self.memory.apply(purge, time.monotonic())
-        self.opened.apply(Dated(purge, time.time()))
+        if self.lower.tiers or self.opened.shares:
+            self.lower.purged.apply(Dated(purge, time.time()))
+        self.opened.note(purge)
         self.fills.apply(purge)
 
     def cut_slow_readers(self) -> None:
@@ -291,6 +303,7 @@ class Worker:
             **dict(self.watch.lateness.said("loop_late")),
             **dict(self.origins.told()),
             **dict(self.opened.told()),
+            **dict(self.neighbours.gauges()),
         }
 
 
@@ -306,6 +319,8 @@ async def run_worker(
     servers = {Server(worker): given.listener}
     if given.peer_dir is not None:
         servers[Server(worker, peers=True)] = listening_peer(given.peer_dir, given.worker_no)
+    for listener in worker.neighbours.listeners():
+        servers[Server(worker, peers=True, app=worker.region_app)] = listener
     loop = asyncio.get_running_loop()
     drain = partial(_drain, worker, list(servers), given.listener)
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -319,26 +334,30 @@ async def run_worker(
                 await server.serving.wait()
             if started is not None:
                 started()
-            keeping = group.create_task(look_after(worker.memory))
+            beside = (look_after(worker.memory), worker.neighbours.probe())
+            keeping = [group.create_task(each) for each in beside]
             if control is not None:
                 asked: Answers = {
                     "audience": worker.heard,
                     "counters": worker.told,
                     "disk": worker.wrote,
+                    "neighbours": worker.neighbours.told,
                     "probe": worker.probe,
                     "sync": worker.sync,
                 }
                 told: Answers = {
                     "access": worker.door.open_with,
+                    "members": worker.neighbours.follow,
                     "prepare": worker.policies.prepare,
                     "probed": worker.probed,
                     "renew": worker.renew,
                 }
                 line = await ControlLine.open(control, {**asked, **told})
-                worker.invalidating.line = line
+                worker.invalidating.line = worker.neighbours.line = line
                 listening = group.create_task(_answer_supervisor(line, drain))
             await asyncio.wait(serving)
-            keeping.cancel()
+            for each in keeping:
+                each.cancel()
             if control is not None:
                 listening.cancel()
     finally:

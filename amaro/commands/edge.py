@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import typer
 
 from amaro.quantities import parse_address, parse_server, parse_size
+from amaro.region_options import RegionOptions
 from amaro.services import KEYS_VARIABLE, REDIS_VARIABLE
 from amaro.stack import StackError
 from amaro.target import TOKEN_VARIABLE, TokenFileOption, given_token
@@ -79,6 +80,20 @@ def serve(
     ] = None,
     redis_size: Annotated[
         str | None, typer.Option(metavar="SIZE", help=f"What they may take there; {REDIS_SIZE}.")
+    ] = None,
+    shield: Annotated[
+        str | None,
+        typer.Option(metavar="URL[,URL…]", help="The region's edges, by where others ask them."),
+    ] = None,
+    peer: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Where other edges ask this one.")
+    ] = None,
+    advertise: Annotated[
+        str | None, typer.Option(metavar="URL", help="How they reach that, if not by its address.")
+    ] = None,
+    region_token_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What edges know each other by, or AMARO_REGION_TOKEN."),
     ] = None,
     purge_log: Annotated[
         str | None,
@@ -170,6 +185,14 @@ def serve(
         _refuse_without("--admin HOST:PORT", {"--token-file": token_file})
     if realtime is None:
         _refuse_without("--realtime HOST:PORT", {"--realtime-origin": realtime_origin})
+    neighbours = RegionOptions(
+        shield=shield,
+        peer=peer,
+        advertise=advertise,
+        token_file=region_token_file,
+        has_log=purge_log is not None,
+        has_redis=redis is not None,
+    )
     own, *groups = _read("--origin", _origins, origin)
     settings = EdgeSettings(
         listen=Address(*_read("--listen", parse_address, listen)),
@@ -204,7 +227,7 @@ def serve(
         else Address(*_read("--realtime", parse_address, realtime)),
         realtime_origins=_read("--realtime-origin", _page_origins, realtime_origin or []),
     )
-    _run(settings)
+    _run(neighbours.onto(settings))
 
 
 def _refuse_without(option: str, needing: dict[str, object]) -> None:
@@ -294,6 +317,8 @@ def _announce(settings: EdgeSettings) -> None:
     typer.echo(f"edge   {scheme}://{settings.listen}  ({count}, caches {settings.origin})")
     if settings.admin is not None:
         typer.echo(f"admin  http://{settings.admin}")
+    if settings.peer is not None:
+        typer.echo(f"peer   http://{settings.peer}  (others ask {settings.advertise})")
     if settings.realtime is not None:
         typer.echo(f"realtime  {scheme.replace('http', 'ws')}://{settings.realtime}/.amaro/ws")
 

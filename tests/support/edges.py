@@ -4,7 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -217,6 +217,7 @@ class Edge:
     disk: DiskKeeper | None = None
     clients: list[Client] = field(default_factory=list)
     tls: ssl.SSLContext | None = None  # for clients of an edge that serves TLS
+    peer_servers: list[Server] = field(default_factory=list)  # that other edges ask
 
     async def client(self, source: str = "127.0.0.1") -> Client:
         """A connection from an address of this machine's own network."""
@@ -288,6 +289,7 @@ async def running_edge(
     disk_bytes: int = 1 << 30,
     redis: str | None = None,
     log_id: bytes = bytes(8),
+    neighbours: Mapping[str, Any] | None = None,
     **limits: Any,
 ) -> AsyncIterator[Edge]:
     """An edge in front of `origin_url`; `limits` replace those of its settings."""
@@ -315,6 +317,7 @@ async def running_edge(
             limits=Limits(**limits),
             trusted_proxies=trusted_proxies,
             region=region,
+            **(neighbours or {}),
         ),
         worker_no=0,
         page=page,
@@ -328,16 +331,23 @@ async def running_edge(
     worker = Worker(given, upstreams_of(given))
     worker.start(asyncio.get_running_loop())
     server = Server(worker)
-    serving = asyncio.create_task(server.run_on([listener]))
-    await server.serving.wait()
+    servers = {server: listener} | {
+        Server(worker, peers=True, app=worker.region_app): each
+        for each in worker.neighbours.listeners()
+    }
+    serving = [asyncio.create_task(each.run_on([on])) for each, on in servers.items()]
+    for each in servers:
+        await each.serving.wait()
     edge = Edge(worker, page, server, port, keeper, tls=client_context() if tls else None)
+    edge.peer_servers = [each for each in servers if each is not server]
     try:
         yield edge
     finally:
         for client in edge.clients:
             await client.close()
-        server.should_exit = True
-        await serving
+        for each in servers:
+            each.should_exit = True
+        await asyncio.wait(serving)
         await worker.close()
         page.close()
         if keeper is not None:

@@ -1,0 +1,359 @@
+"""Edges of a region ask the origin once for all of them, whatever becomes of any of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from edge.errors import UpstreamError
+from edge.purges import PurgeKind
+from tests.support.edges import Asked, Client, Edge, Script, response, running_origin, until
+from tests.support.region import LOG, REGION_TOKEN, Region, cut_off, reached, running_region
+
+KEPT = ("Cache-Control: max-age=600", 'ETag: "1"', "Surrogate-Key: tag-a")
+BODY = bytes(range(256)) * 4_096  # 1 MiB
+SEQUENCE = f"Amaro-Sequence: {LOG.hex()};0"
+TOKEN = f"Amaro-Region: {REGION_TOKEN}"
+
+
+def ranged(body: bytes = BODY, *lines: str, gate: asyncio.Event | None = None) -> Script:
+    """An origin that knows ranges; bodies wait for `gate` in their middle."""
+
+    async def script(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        said = asked.get("range")
+        if said is None:
+            half = len(body) // 2
+            writer.write(response(body[:half], *(lines or KEPT), length=len(body)))
+            await writer.drain()
+            if gate is not None:
+                await gate.wait()
+            writer.write(body[half:])
+            return
+        first, _, last = said.decode().removeprefix("bytes=").partition("-")
+        part = body[int(first) : int(last or len(body) - 1) + 1]
+        where = f"Content-Range: bytes {first}-{int(first) + len(part) - 1}/{len(body)}"
+        head = response(part, *(lines or KEPT), where, status="206 Partial Content")
+        writer.write(head)
+
+    return script
+
+
+async def short(asked: Asked, writer: asyncio.StreamWriter) -> None:
+    body = b"of " + asked.target
+    writer.write(response(body, *KEPT))
+
+
+def counted(region: Region, row: str) -> Counter[str]:
+    """What all edges say of a row that ends with its result."""
+    found: Counter[str] = Counter()
+    for edge in region.edges.values():
+        for name, value in edge.worker.snapshot().items():
+            words = name.split(" ")
+            if words[0] == row:
+                found[words[-1]] += int(value)
+    return found
+
+
+async def everywhere(region: Region, target: str, *lines: str) -> list[bytes]:
+    got = await asyncio.gather(*(edge.get(target, *lines) for edge in region.edges.values()))
+    assert all(each.whole for each in got)
+    return [each.body for each in got]
+
+
+@pytest.mark.parametrize("outside", [0, 4])
+async def test_the_origin_is_asked_once_however_many_edges_ask(outside: int) -> None:
+    async with running_region(ranged(), 5, outside=outside) as region:
+        assert await everywhere(region, "/v/1") == [BODY] * 5
+        assert [asked.target for asked in region.origin.asked] == [b"/v/1"]
+        assert counted(region, "edge_asked") == {"answered": 4}
+        assert sum(edge.worker.counters.edge_bytes for edge in region.edges.values()) == 4 * len(
+            BODY
+        )
+        assert await everywhere(region, "/v/1") == [BODY] * 5
+        assert len(region.origin.asked) == 1
+
+
+async def test_ranges_are_asked_for_once_too() -> None:
+    async with running_region(ranged(BODY * 3), 4) as region:
+        got = await asyncio.gather(
+            *(
+                edge.get("/v/1", f"Range: bytes={1_500_000 + place}-1500100")
+                for place, edge in enumerate(region.edges.values())
+            )
+        )
+        assert [each.status for each in got] == [206] * 4
+        whole = BODY * 3
+        assert [each.body for each in got] == [whole[1_500_000 + n : 1_500_101] for n in range(4)]
+        assert [asked.get("range") for asked in region.origin.asked] == [b"bytes=1048576-2097151"]
+
+
+async def test_the_first_bytes_pass_on_before_the_last_have_come() -> None:
+    gate = asyncio.Event()
+    async with running_region(ranged(gate=gate), 3) as region:
+        *_, last = region.ranked("/v/1")
+        client = await last.client()
+        client.send(b"GET /v/1 HTTP/1.1\r\nHost: edge.test\r\n\r\n")
+        async with asyncio.timeout(60):
+            head = await client.reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200")
+            begun = await client.reader.readexactly(len(BODY) // 2)
+        gate.set()
+        assert begun + await client.reader.readexactly(len(BODY) - len(begun)) == BODY
+        assert len(region.origin.asked) == 1
+
+
+async def test_an_edge_that_is_gone_is_passed_over_and_soon_not_asked() -> None:
+    async with running_region(short, 3) as region:
+        owner, second, third = region.ranked("/v/1")
+        cut_off(owner)
+        assert (await third.get("/v/1")).body == b"of /v/1"
+        assert (await second.get("/v/1")).body == b"of /v/1"
+        assert len(region.origin.asked) == 1
+        failed = counted(region, "edge_asked")
+        assert failed["connect-refused"] >= 1
+        gone = f"edge_up {region.url_of(owner)}"
+        for number in range(40):
+            await third.get(f"/w/{number}")
+        told = third.worker.snapshot()
+        assert (told[gone], told[f"edge_up {region.url_of(second)}"]) == (0.0, 1.0)
+        asked = third.worker.snapshot()
+        await third.get("/v/another")
+        refused = f"edge_asked {region.url_of(owner)} connect-refused"
+        assert third.worker.snapshot()[refused] == asked[refused] == 3
+
+
+async def test_one_that_dies_in_mid_fill_costs_one_more_request_for_the_rest() -> None:
+    gate = asyncio.Event()
+    async with running_region(ranged(gate=gate), 4) as region:
+        owner, *others = region.ranked("/v/1")
+        asking = [asyncio.create_task(edge.get("/v/1")) for edge in others]
+        mean = [edge.worker.counters for edge in others]
+        await until(lambda: all(each.edge_bytes >= len(BODY) // 2 for each in mean))
+        cut_off(owner)
+        got = await asyncio.gather(*asking)
+        gate.set()
+        assert [(each.whole, each.body) for each in got] == [(True, BODY)] * 3
+        first, *rest = [asked.get("range") for asked in region.origin.asked]
+        assert first is None
+        assert len(rest) == 1
+        assert rest[0].startswith(b"bytes=524288-")
+
+
+async def test_a_silent_edge_is_not_waited_for() -> None:
+    over = asyncio.Event()
+
+    async def silent(_asked: Asked, _writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+
+    async with (
+        running_origin(silent) as hanging,
+        running_region(short, 1, outside=1, edge_silent_s=0.2) as region,
+    ):
+        (edge,) = region.edges.values()
+        edge.worker.neighbours.shield.follow({hanging.url: 0.0})
+        assert (await edge.get("/v/1")).body == b"of /v/1"
+        assert counted(region, "edge_asked") == {"first-byte-timeout": 1}
+        assert len(region.origin.asked) == 1
+        over.set()
+
+
+async def test_a_slow_origin_is_waited_for_by_all() -> None:
+    """Signs of life of the owner keep the others from asking the origin themselves."""
+    begun, answer = asyncio.Event(), asyncio.Event()
+
+    async def slow(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        begun.set()
+        await answer.wait()
+        await short(asked, writer)
+
+    async with running_region(slow, 3, edge_silent_s=5.0) as region:
+        asking = [asyncio.create_task(edge.get("/v/1")) for edge in region.edges.values()]
+        await begun.wait()
+        owner, *_ = region.ranked("/v/1")
+        client = await asyncio.open_connection(*place_of(region, owner))
+        client[1].write(b"\r\n".join(question("/v/1", TOKEN, SEQUENCE)))
+        async with asyncio.timeout(60):
+            for _ in range(2):
+                sign = await client[0].readuntil(b"\r\n\r\n")
+                assert sign == b"HTTP/1.1 102 Processing\r\n\r\n"
+        answer.set()
+        assert [each.body for each in await asyncio.gather(*asking)] == [b"of /v/1"] * 3
+        assert len(region.origin.asked) == 1
+        client[1].close()
+
+
+def place_of(region: Region, edge: Edge) -> tuple[str, int]:
+    host, _, port = region.url_of(edge).removeprefix("http://").rpartition(":")
+    return host, int(port)
+
+
+def question(target: str, *lines: str, method: str = "GET") -> list[bytes]:
+    head = [f"{method} {target} HTTP/1.1", "Host: edge.test", *lines, "", ""]
+    return [line.encode() for line in head]
+
+
+@pytest.mark.parametrize(
+    ("lines", "method", "status", "result"),
+    [
+        ([TOKEN, SEQUENCE], "GET", 200, "answered"),
+        ([TOKEN, SEQUENCE], "HEAD", 200, "answered"),
+        ([SEQUENCE], "GET", 403, "forbidden"),
+        (["Amaro-Region: another", SEQUENCE], "GET", 403, "forbidden"),
+        ([TOKEN, TOKEN, SEQUENCE], "GET", 403, "forbidden"),
+        ([TOKEN, SEQUENCE], "POST", 405, "method"),
+        ([TOKEN], "GET", 421, "other-log"),
+        ([TOKEN, f"Amaro-Sequence: {'ff' * 8};0"], "GET", 421, "other-log"),
+    ],
+)
+async def test_who_may_ask(lines: list[str], method: str, status: int, result: str) -> None:
+    async with running_region(short, 1) as region:
+        (edge,) = region.edges.values()
+        client = Client(*await asyncio.open_connection(*place_of(region, edge)))
+        got = await client.get("/v/1", *lines, method=method)
+        assert got.status == status
+        assert counted(region, "edge_answered") == {result: 1}
+        assert len(region.origin.asked) == (status == 200)
+        if status == 200:
+            assert got.get("amaro-sequence") == f"{LOG.hex()};0".encode()
+            assert got.get("surrogate-key") == b"tag-a"
+        assert (await edge.get("/v/1")).get("amaro-sequence") is None
+        await client.close()
+
+
+async def test_one_that_owns_nothing_is_not_to_be_asked() -> None:
+    async with running_region(short, 2) as region:
+        one, other = region.ranked("/v/1")
+        one.worker.neighbours.shield.follow({region.url_of(other): 0.0})
+        assert (await other.get("/v/1")).body == b"of /v/1"
+        assert counted(region, "edge_asked") == {"edge-refused": 1}
+        assert counted(region, "edge_answered") == {"not-owner": 1}
+        assert (await one.get("/v/1")).body == b"of /v/1"
+        assert len(region.origin.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Authorization: Bearer secret", "Cookie: session=secret"],
+)
+async def test_what_may_be_one_users_alone_goes_past_the_others(line: str) -> None:
+    async with running_region(short, 3) as region:
+        *_, last = region.ranked("/v/1")
+        assert (await last.get("/v/1", line)).status == 200
+        assert counted(region, "edge_asked") == {}
+        assert len(region.origin.asked) == 1
+
+
+async def test_nothing_of_a_player_reaches_another_edge() -> None:
+    async with running_origin(short) as other, running_region(short, 1, outside=1) as region:
+        (edge,) = region.edges.values()
+        edge.worker.neighbours.shield.follow({other.url: 0.0})
+        said = ["CMCD-Session: sid=secret", "X-Forwarded-For: 192.0.2.1", "Accept: text/html"]
+        await edge.get("/v/1?CMCD=sid%3Dsecret", *said, "Amaro-Region: guessed", "Amaro-Hop: 1")
+    (asked,) = other.asked
+    assert (asked.method, asked.target) == ("GET", b"/v/1")
+    assert asked.fields == [
+        ("host", b"edge.test"),
+        ("accept", b"text/html"),
+        ("amaro-region", REGION_TOKEN.encode()),
+        ("amaro-sequence", f"{LOG.hex()};0".encode()),
+        ("x-forwarded-proto", b"http"),
+    ]
+
+
+@pytest.mark.parametrize("soft", [False, True])
+async def test_what_was_purged_where_it_is_asked_for_comes_from_the_origin(soft: bool) -> None:
+    """The owner hears of a purge later than who asks it: it reads on, or passes the question on."""
+    versions = iter([b"old", b"new", b"newer"])
+
+    async def script(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(response(next(versions), *KEPT))
+
+    async with running_region(script, 2) as region:
+        owner, other = region.ranked("/v/1")
+        assert await everywhere(region, "/v/1") == [b"old"] * 2
+        region.purge(PurgeKind.TAG, b"tag-a", soft=soft, at=[other])
+        assert (await other.get("/v/1")).body == b"new"
+        assert counted(region, "edge_answered") == {"answered": 1, "behind": 1}
+        assert (await owner.get("/v/1")).body == b"old"
+        assert len(region.origin.asked) == 2
+
+
+async def test_an_owner_that_is_behind_reads_on_in_time() -> None:
+    versions = iter([b"old", b"new"])
+
+    async def script(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(response(next(versions), *KEPT))
+
+    async with running_region(script, 2) as region:
+        owner, other = region.ranked("/v/1")
+        await everywhere(region, "/v/1")
+        region.purge(PurgeKind.ALL, at=[other])
+
+        async def read_on() -> None:
+            owner.purge(PurgeKind.ALL)
+            reached(owner, 1)
+
+        owner.worker.region_app.entrance.read_on = read_on
+        assert (await other.get("/v/1")).body == b"new"
+        assert (await owner.get("/v/1")).body == b"new"
+        assert counted(region, "edge_answered") == {"answered": 2}
+        assert len(region.origin.asked) == 2
+
+
+async def test_an_order_given_at_one_edge_alone_holds_there() -> None:
+    """What others have may be from before it; nobody but the origin can tell."""
+    versions = iter([b"old", b"new"])
+
+    async def script(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(response(next(versions), *KEPT))
+
+    async with running_region(script, 3) as region:
+        owner, second, third = region.ranked("/v/1")
+        assert (await owner.get("/v/1")).body == b"old"
+        assert (await second.get("/v/1")).body == b"old"
+        third.purge(PurgeKind.URL, b"http://edge.test/v/1")
+        assert (await third.get("/v/1")).body == b"new"
+        assert counted(region, "edge_asked") == {"answered": 1, "edge-outdated": 1}
+        assert (await second.get("/v/1")).body == b"old"
+
+
+async def test_what_came_from_others_is_as_old_as_they_say() -> None:
+    """An order of one edge's own holds against what went through two others meanwhile."""
+    versions = iter([b"old", b"new"])
+
+    async def script(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(response(next(versions), *KEPT))
+
+    async with running_region(script, 3) as region:
+        owner, second, third = region.ranked("/v/1")
+        assert (await owner.get("/v/1")).body == b"old"
+        third.purge(PurgeKind.URL, b"http://edge.test/v/1")
+        region.purge(PurgeKind.TAG, b"another")
+        assert (await second.get("/v/1")).body == b"old"
+        cut_off(owner)
+        assert (await third.get("/v/1")).body == b"new"
+
+
+async def test_errors_of_an_edge_are_nobody_elses() -> None:
+    """One that cannot reach the origin says so, and who asked it tries for itself."""
+    async with running_region(short, 2, retry_burst=99.0) as region:
+        owner, other = region.ranked("/v/1")
+
+        async def broken(*_: object, **__: object) -> None:
+            raise UpstreamError("connect-refused")
+
+        owner.worker.client.fetch = broken
+        assert (await other.get("/v/1")).body == b"of /v/1"
+        assert counted(region, "edge_asked") == {"connect-refused": 1}
+        assert other.worker.snapshot()[f"edge_up {region.url_of(owner)}"] == 1.0
+
+
+async def test_without_a_log_nothing_is_shared() -> None:
+    async with running_region(short, 3) as region:
+        for edge in region.edges.values():
+            edge.worker.opened.region.forget()
+        assert await everywhere(region, "/v/1") == [b"of /v/1"] * 3
+        assert len(region.origin.asked) == 3
+        assert counted(region, "edge_asked") == {}
