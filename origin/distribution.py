@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PATIENCE_S: Final = 2.0  # with those that have not answered
+HEADSTART_S: Final = 0.025  # of the carrier, before pushing begins
 RETRY_MIN_S: Final = 0.5
 RETRY_MAX_S: Final = 5.0
 SAVE_EVERY_S: Final = 10.0  # what is lost with a process is told again, and orders need the disk
@@ -65,8 +66,8 @@ class Recipient(Protocol):
 class Carrier(Protocol):
     """A second, faster way to all edges at once, which may fail."""
 
-    def carry(self, batch: Batch, heard: Callable[[str, Told], None]) -> bool:
-        """Send a batch; False when nobody gets it. It takes 50 ms at most.
+    def carry(self, batch: Batch, heard: Callable[[str, Told], None]) -> int:
+        """Send a batch; return how many get it. It takes 50 ms at most.
 
         Who acknowledges it later is `heard` of: its address, if it knows that, and what it says.
         """
@@ -155,13 +156,13 @@ class Distribution:
             attempts = {address: line.attempts for address, line in self._lines.items()}
         if any(line.place < batch.after for line in self._lines.values()):
             self._refresh()  # another process may have told them meanwhile
+        is_carried = self._carried(batch)
         now_mono = time.monotonic()
         self._wake(
             line
             for line in self._lines.values()
-            if line.recipient.is_edge or line.due_mono <= now_mono
+            if line.place < batch.number and (line.recipient.is_edge or line.due_mono <= now_mono)
         )
-        is_carried = self._carrier is not None and self._carrier.carry(batch, self._heard)
         return Carrying(batch.number, is_carried, attempts)
 
     def edges_behind(self, number: int) -> bool:
@@ -228,6 +229,24 @@ class Distribution:
             self._save()
         except SQLAlchemyError:
             log.warning("places in the purge log were not saved; edges are told some of it again")
+
+    def _carried(self, batch: Batch) -> bool:
+        """Send a batch by the carrier; say whether somebody gets it.
+
+        If all edges do, pushing waits for them a little: it would cost them and us twice.
+        """
+        if self._carrier is None:
+            return False
+        until_mono = time.monotonic() + HEADSTART_S
+        listeners = self._carrier.carry(batch, self._heard)
+        edges = [line for line in self._lines.values() if line.recipient.is_edge]
+        if listeners >= len(edges):
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: all(line.place >= batch.number for line in edges),
+                    max(0.0, until_mono - time.monotonic()),
+                )
+        return bool(listeners)
 
     def _wake(self, woken: Iterable[_Line]) -> None:
         lines = tuple(woken)

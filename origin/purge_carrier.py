@@ -28,7 +28,7 @@ MESSAGE_MAX_BYTES: Final = 64 * 1024  # a longer one says only that there is som
 LISTEN_S: Final = 10.0  # for acknowledgements of one batch
 LISTENING_MAX: Final = 4  # batches at a time; of others only what was pushed counts
 _TURN_S: Final = 0.25
-_POLICY: Final = BreakerPolicy()
+_POLICY: Final = BreakerPolicy(failures=2, within_s=60.0)  # orders are rare
 
 log = logging.getLogger(__name__)
 
@@ -45,24 +45,24 @@ class ValkeyCarrier:
         self._turns = threading.BoundedSemaphore(LISTENING_MAX)
         self._is_closed = threading.Event()
 
-    def carry(self, batch: Batch, heard: Callable[[str, Told], None]) -> bool:
-        """Publish a batch; False when nobody gets it. Who acknowledges it later is `heard` of."""
+    def carry(self, batch: Batch, heard: Callable[[str, Told], None]) -> int:
+        """Publish a batch; return how many get it. Who acknowledges it later is `heard` of."""
         with self._lock:
             self._breaker, verdict = ask(self._breaker, time.monotonic(), _POLICY)
         if verdict is Verdict.PROBE:
             self._threads.submit(self._probe)
         if verdict is not Verdict.ASK:
-            return False
-        acks = f"{ACKS}:{batch.log}:{batch.number}"
+            return 0
+        acks = f"{ACKS}:{batch.log}-{batch.number}"
         try:
-            edges = self._publisher.publish(CHANNEL, message(batch, acks))
+            edges = int(self._publisher.publish(CHANNEL, message(batch, acks)))
         except RedisError as error:
             self._note(Signal.FAIL, str(error))
-            return False
+            return 0
         self._note(Signal.OK)
         if edges and self._turns.acquire(blocking=False):
             self._threads.submit(self._listen, acks, batch, edges, heard)
-        return bool(edges)
+        return edges
 
     def close(self) -> None:
         """Give connections and threads back."""

@@ -83,7 +83,7 @@ def carrier_to(server: RunningValkey) -> Iterator[ValkeyCarrier]:
 
 def carried(
     carrier: ValkeyCarrier, heard: Callable[[str, Told], None] = lambda _address, _told: None
-) -> bool:
+) -> int:
     return carrier.carry(BATCH, heard)
 
 
@@ -96,7 +96,7 @@ def test_what_is_published_is_acknowledged(server: RunningValkey) -> None:
             eventually(lambda: carried(carrier, lambda *ack: acks.put(ack)))
             said = heard.get(timeout=30)
             assert acks.get(timeout=30) == ("http://a", Told(7, "a", "north", 2))
-    assert said == BATCH.to_mapping() | {"ack": "amaro:1:{b00}:acks:l:7"}
+    assert said == BATCH.to_mapping() | {"ack": "amaro:1:{b00}:acks:l-7"}
 
 
 def test_a_server_that_is_paused_costs_little_and_is_left_alone(server: RunningValkey) -> None:

@@ -58,15 +58,19 @@ class Edge:
 class ByHand(Carrier):
     """A carrier whose acknowledgements a test makes up."""
 
-    works: bool = True
+    listeners: int = 2
+    acknowledges: bool = False  # for all, at once
     told: list[tuple[Batch, Callable[[str, Told], None]]] = field(default_factory=list)
 
-    def carry(self, batch: Batch, heard: Callable[[str, Told], None]) -> bool:
+    def carry(self, batch: Batch, heard: Callable[[str, Told], None]) -> int:
         self.told.append((batch, heard))
-        return self.works
+        if self.acknowledges:
+            for address in ("http://a", "http://b"):
+                heard(address, Told(batch.number))
+        return self.listeners
 
     def close(self) -> None:
-        self.works = False
+        self.listeners = 0
 
 
 @dataclass
@@ -213,6 +217,26 @@ def test_the_first_acknowledgement_counts(origin: Origin) -> None:
     assert standings[0].region == "south"
     for edge in (a, b):
         edge.held.set()
+
+
+def test_who_has_heard_by_the_carrier_is_not_pushed_to(origin: Origin) -> None:
+    a, b = Edge("http://a"), Edge("http://b")
+    distribution = origin.distribution(a, b, carrier=ByHand(acknowledges=True))
+    for name in ("x", "y"):
+        carrying = distribution.carry(origin.append(name))
+        standings = distribution.wait(carrying, until_mono=soon())
+        assert all(each.place == carrying.number for each in standings)
+    distribution.flush(patience_s=PATIENT_S)
+    assert a.heard == b.heard == []
+
+
+@pytest.mark.parametrize("listeners", [0, 1, 2])
+def test_a_carrier_that_nobody_answers_costs_no_purge(origin: Origin, listeners: int) -> None:
+    a, b = Edge("http://a"), Edge("http://b")
+    distribution = origin.distribution(a, b, carrier=ByHand(listeners=listeners))
+    batch = origin.append("x")
+    distribution.wait(distribution.carry(batch), until_mono=soon())
+    assert a.heard == b.heard == [batch.number]
 
 
 def test_who_cannot_be_pushed_to_may_still_be_heard_by_the_carrier(origin: Origin) -> None:
