@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any
 
-from cache_policies.signal_tokens import Claims, key_from, mint
+from cache_policies.signal_access import Claims, mint_signals, shared_ring
 
 MASK = b"\0\0\0\0"  # a mask of zeros is a mask (RFC 6455 §5.3), and costs the load nothing
 HANDSHAKE = (
@@ -36,11 +36,13 @@ class Crowd:
         self.joined = 0
         self.mark = b"\0"
         self.heard: list[float] = []
-        self._key = key_from(token)
+        self._ring = shared_ring(token)
 
     def token(self, number: int) -> str:
         """A token for one page."""
-        return mint(Claims(f"page-{number}", ("story:*",), time.time() + 3600.0), self._key)
+        now = time.time()
+        claims = Claims(f"page-{number}", ("story:*",), now + 3600.0)
+        return mint_signals(self._ring, claims, now)
 
     async def come(self, number: int) -> None:
         """Have so many pages join."""

@@ -14,8 +14,8 @@ from cache_policies.access_ring import RING_BYTES_MAX, Ring, RingError, parse_ri
 
 LOOK_EVERY_S: Final = 2.0
 
-Publish: TypeAlias = Callable[[str], Awaitable[tuple[int, ...]]]
-"""Gives a ring to every worker, and returns the numbers of those that did not confirm it."""
+Publish: TypeAlias = Callable[[str], Awaitable[tuple[str, ...]]]
+"""Gives a ring to every process, and returns the names of those that did not confirm it."""
 
 log = logging.getLogger("edge.node")
 
@@ -25,14 +25,13 @@ class Taken:
     """What a look at the file came to, and who does not follow it yet."""
 
     ring: Ring
-    hanging: tuple[int, ...] = ()
+    hanging: tuple[str, ...] = ()
 
     def to_mapping(self) -> dict[str, Any]:
         """Return what the admin listener answers: ids, never keys."""
         answer = told(self.ring)
         if self.hanging:
-            who = ", ".join(f"worker {number}" for number in self.hanging)
-            answer["error"] = f"not followed in time by {who}"
+            answer["error"] = f"not followed in time by {', '.join(self.hanging)}"
         return answer
 
 

@@ -278,10 +278,12 @@ class Node:
         """Give certificates to every worker, and to those that will be started."""
         await asyncio.gather(*(keeper.renew(pems) for keeper in self._kept))
 
-    async def _open_with(self, ring: str) -> tuple[int, ...]:
-        """Give access keys to every worker, and to those that will be started."""
-        done = await asyncio.gather(*(keeper.open_with(ring) for keeper in self._keepers))
-        return tuple(number for number, is_done in enumerate(done) if not is_done)
+    async def _open_with(self, ring: str) -> tuple[str, ...]:
+        """Give access keys to workers and hub, and to those that will be started."""
+        done = await asyncio.gather(*(keeper.open_with(ring) for keeper in self._kept))
+        return tuple(
+            each.name for each, is_done in zip(self._kept, done, strict=True) if not is_done
+        )
 
     async def _reread_policies(self, name: str) -> None:
         while True:

@@ -59,7 +59,7 @@ async def serve(
             opened.callback(disk.close)
         hubs = []
         if settings.realtime is not None:
-            hubs = [HubPlace(settings, files.pems)]
+            hubs = [HubPlace(settings, files.pems, files.ring)]
             opened.callback(hubs[0].close)
             settings = replace(settings, realtime=hubs[0].address)
         holdings = Holdings(listeners=listeners, peer_dir=peer_dir, disk=disk, hubs=hubs)

@@ -125,7 +125,7 @@ async def open_app(settings: OriginSettings, jobs: Jobs | None) -> AsyncIterator
             feed=Feed(catalog=catalog, objects=objects, keys=keys, clock=clock),
             assets=assets,
             tokens=TokensApi(keys=keys, token=settings.token, clock=clock),
-            realtime=RealtimeApi(token=settings.token, clock=clock),
+            realtime=RealtimeApi(keys=keys, token=settings.token, clock=clock),
             purges=PurgesApi(log=purge_log, ordering=ordering, token=settings.token),
             tus=tus,
         )

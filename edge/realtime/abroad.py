@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cache_policies.signal_tokens import is_topic
+from cache_policies.signal_access import is_topic
 from edge.realtime.messages import Refusal, Say, said_of
 
 

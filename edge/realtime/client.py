@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from cache_policies.signal_tokens import Claims
+from cache_policies.signal_access import Claims
 from edge.realtime.allowance import Allowance
 from edge.realtime.marks import Mark
 from edge.realtime.messages import Close
@@ -27,19 +27,23 @@ class Client:
     """What a page may do, what it hears, and how it has behaved."""
 
     __slots__ = (
+        "address",
         "allowance",
         "bucket",
         "claims",
         "line",
         "opened_mono",
         "refusals",
+        "token",
         "topics",
         "unanswered",
     )
 
     def __init__(self, line: Line, *, burst: float, now_mono: float) -> None:
         self.line = line
+        self.address = b""  # whose connection this is; known once it has shaken hands
         self.claims: Claims | None = None
+        self.token = ""  # that says so
         self.topics: dict[str, Mark] = {}  # those it is in, and the last lasting signal it has of
         self.allowance = Allowance(burst, now_mono)
         self.refusals = 0

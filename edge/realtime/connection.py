@@ -185,6 +185,8 @@ class HubConnection(asyncio.Protocol):
             shared.hub.counted[f"handshake {found.status}"] += 1
             return self._ws.reject(found.status, found.text)
         client = visitors.client(self._address, request)
+        if self._client is not None:
+            self._client.address = client
         try:
             self._counted = shared.clients.enter(client)
         except OverflowError:

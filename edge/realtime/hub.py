@@ -11,7 +11,8 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Final, TypeAlias
 
-from cache_policies.signal_tokens import Claims, Refused
+from cache_policies.access import Denial
+from cache_policies.signal_access import Claims
 from edge.realtime import messages
 from edge.realtime.abroad import Here, Said
 from edge.realtime.client import Client, Line
@@ -28,7 +29,8 @@ ANNOUNCE_BEATS: Final = 15  # within which each count is announced to other edge
 COUNTS_MAX: Final = 1_000  # in one announcement: who hears it does nothing else meanwhile
 OUTWARD_MAX: Final = 4_096
 
-Verify: TypeAlias = Callable[[str, float], Claims | Refused]  # a token, at a wall time
+Verify: TypeAlias = Callable[[str, float, bytes], Claims | Denial]
+"""Reads a token, at a wall time, of a client's address."""
 
 
 class Hub:
@@ -109,19 +111,31 @@ class Hub:
     def _greet(
         self, client: Client, token: str, now_mono: float, now_wall: float
     ) -> Refusal | None:
-        claims = self._verify(token, now_wall)
-        if isinstance(claims, Refused):
-            self.counted[f"refused {claims}"] += 1
-            self._end(client, Close.TOKEN)
+        claims = self._verified(client, token, now_wall)
+        if claims is None:
             return None
         if client.claims is not None and client.claims.subject != claims.subject:
             return Refusal.TOKEN
-        client.claims = claims
+        client.claims, client.token = claims, token
         self._strangers.pop(client, None)
         for topic in [each for each in client.topics if not claims.allows(each)]:
             self._leave(client, topic, now_mono)
         client.line.send(messages.welcome(claims.subject), lasting=True)
         return None
+
+    def _verified(self, client: Client, token: str, now_wall: float) -> Claims | None:
+        """What a token opens; a page whose token opens nothing has to go."""
+        claims = self._verify(token, now_wall, client.address)
+        if isinstance(claims, Claims):
+            return claims
+        self.counted[f"refused {claims.value}"] += 1
+        self._end(client, Close.TOKEN)
+        return None
+
+    def verify_again(self, client: Client, now_wall: float) -> None:
+        """Let a page go whose token has been revoked, or whose key is gone."""
+        if client.claims is not None:
+            self._verified(client, client.token, now_wall)
 
     def _join(self, client: Client, said: Join) -> Refusal | None:
         assert client.claims is not None

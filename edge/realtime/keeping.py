@@ -31,7 +31,9 @@ class RealtimeError(Exception):
 class HubPlace:
     """The sockets of a hub, taken before anything is started, and the process that serves them."""
 
-    def __init__(self, settings: EdgeSettings, pems: tuple[Pem, ...]) -> None:
+    def __init__(
+        self, settings: EdgeSettings, pems: tuple[Pem, ...], ring: str | None = None
+    ) -> None:
         """Raises ListenError."""
         assert settings.realtime is not None
         (self._listener,) = bind(settings.realtime, option="--realtime")
@@ -40,13 +42,14 @@ class HubPlace:
         self._page = PurgePage.create(workers=1)  # nothing is purged of a hub
         self._limits = settings.limits
         given = Handover(
-            settings=replace(settings, workers=1),
+            settings=replace(settings, workers=1, access_ring=""),
             worker_no=0,
             page=self._page,
             listener=self._listener,
             peer_dir=None,
             pems=pems,
             passage=self._hubs_end,
+            ring=ring,
         )
         self.keeper = Keeper(given, COMMAND, {}, name="the realtime hub")
         self._totals = Totals([*COUNTERS, *FAMILIES])

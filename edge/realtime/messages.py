@@ -24,7 +24,7 @@ from typing import Any, Final, TypeAlias
 
 from websockets.frames import Frame, Opcode
 
-from cache_policies.signal_tokens import is_topic
+from cache_policies.signal_access import is_topic
 from edge.realtime.marks import Mark
 
 VERSION: Final = 1

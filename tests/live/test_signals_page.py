@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from cache_policies.signal_tokens import key_from
+from cache_policies.signal_access import shared_ring
 from tests.support.browser import PHONE, chromium, watched_page
 from tests.support.console import console
 from tests.support.edge_node import TOKEN, RunningNode, edge_node
@@ -26,7 +26,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Iterator[ClipServer]:
-    with serving(ClipServer(tmp_path, key=key_from(TOKEN))) as running:
+    with serving(ClipServer(tmp_path, ring=shared_ring(TOKEN))) as running:
         yield running
 
 

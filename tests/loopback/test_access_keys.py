@@ -140,9 +140,9 @@ async def test_who_does_not_confirm_is_named_and_told_again(tmp_path: Path) -> N
     ring.write_text(RING)
     told: list[str] = []
 
-    async def publish(text: str) -> tuple[int, ...]:
+    async def publish(text: str) -> tuple[str, ...]:
         told.append(text)
-        return (1,) if len(told) == 1 else ()
+        return ("worker 1",) if len(told) == 1 else ()
 
     keys = AccessKeys(str(ring), RING, publish)
     assert (await keys.look()).hanging == ()

@@ -9,7 +9,7 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
-from cache_policies.signal_tokens import Claims, key_from, mint, verify
+from cache_policies.signal_access import Claims, mint_signals, shared_ring, verify_signals
 from origin.service import open_publisher
 from origin.settings import OriginSettings
 from origin.uploads import BODY_TYPE
@@ -17,7 +17,7 @@ from tests.support.counting_origin import counting_origin
 from tests.support.edge_node import DEADLINE_S, TOKEN, edge_node
 from tests.support.origin import create_headers, main_playlist, publication, running_origin
 
-KEY = key_from(TOKEN)
+RING = shared_ring(TOKEN)
 
 
 async def test_a_page_gets_a_token_and_keeps_its_pseudonym(tmp_path: Path) -> None:
@@ -25,12 +25,13 @@ async def test_a_page_gets_a_token_and_keeps_its_pseudonym(tmp_path: Path) -> No
         first = await client.post("/api/realtime")
         assert first.headers["cache-control"] == "no-store"
         assert first.headers["access-control-allow-origin"] == "*"
-        claims = verify(first.json()["token"], KEY, 0.0)
+        claims = verify_signals(RING, first.json()["token"], 0.0)
         assert isinstance(claims, Claims)
         assert claims.allows("story:8f3a")
         renewed = await client.post("/api/realtime", content=first.json()["token"])
         assert renewed.json()["subject"] == first.json()["subject"] == claims.subject
-        other = await client.post("/api/realtime", content=mint(claims, key_from("forged")))
+        forged = mint_signals(shared_ring("forged"), claims, 0.0)
+        other = await client.post("/api/realtime", content=forged)
         assert other.json()["subject"] != claims.subject
         assert (await client.post("/api/realtime", content="x" * 999)).status_code == 413
 

@@ -22,7 +22,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.uri import parse_uri
 
-from cache_policies.signal_tokens import Claims, key_from, mint
+from amaro.ring_text import new_ring, new_secret, revoked
+from cache_policies.access_ring import parse_ring
+from cache_policies.signal_access import Claims, mint_signals, shared_ring
 from tests.support import tls
 from tests.support.counting_origin import counting_origin
 from tests.support.edge_node import DEADLINE_S, TOKEN, RunningNode, edge_node, eventually
@@ -32,7 +34,7 @@ REALTIME = ("--realtime", "127.0.0.1:0")
 
 def token(name: str = "ada", **more: Any) -> str:
     claims = {"topics": ("story:*", "feed:*"), "expires_wall": time.time() + 600.0} | more
-    return mint(Claims(name, **claims), key_from(TOKEN))
+    return mint_signals(shared_ring(TOKEN), Claims(name, **claims), time.time())
 
 
 class Page:
@@ -189,6 +191,36 @@ def test_a_forged_token_ends_the_connection(node: RunningNode) -> None:
             ada.socket.recv(DEADLINE_S)
         assert closed.value.rcvd is not None
         assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4403, "token")
+
+
+def test_keys_of_videos_open_signals_and_who_is_revoked_has_to_go(tmp_path: Path) -> None:
+    file = tmp_path / "ring"
+    keys = new_ring(new_secret())
+    file.write_text(keys)
+    ring, expires_wall = parse_ring(keys), time.time() + 600.0
+    made = {
+        name: mint_signals(ring, Claims(name, ("story:*",), expires_wall), time.time())
+        for name in ("ada", "ben")
+    }
+    options = (*REALTIME, "--access-keys", str(file))
+    with counting_origin() as origin, edge_node(origin.url, *options) as node:
+        url = f"ws://{node.settings.listen}/.amaro/ws"
+        with page(url) as ada, page(url) as ben, page(url) as other:
+            other.say(t="hello", v=1, token=token())  # of the secret that is no key any more
+            with pytest.raises(ConnectionClosed, match="token"):
+                other.hear("welcome")
+            for each, name in ((ada, "ada"), (ben, "ben")):
+                each.say(t="hello", v=1, token=made[name])
+                each.say(t="join", topic="story:a")
+                each.hear("joined")
+            file.write_text(revoked(keys, "/signals/ada/"))
+            assert node.admin("POST", "/access").status_code == 200
+            with pytest.raises(ConnectionClosed, match="token"):
+                ada.hear("nothing")
+            ben.say(t="join", topic="story:b")
+            assert ben.hear("joined")["topic"] == "story:b"
+        refused = node.admin("GET", "/metrics").text
+        assert 'amaro_edge_realtime_refused_total{reason="token-revoked"} 1.0' in refused
 
 
 def test_messages_beyond_the_limit_end_the_connection(node: RunningNode) -> None:

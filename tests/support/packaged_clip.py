@@ -20,7 +20,8 @@ from urllib.parse import parse_qsl, urlsplit
 import imageio_ffmpeg
 from PIL import Image
 
-from cache_policies.signal_tokens import Claims, mint
+from cache_policies.access_ring import Ring
+from cache_policies.signal_access import Claims, mint_signals
 
 ASSET = "abcdefghijklmnop"
 DURATION_S = 40
@@ -112,7 +113,7 @@ class ClipServer:
     stories: list[dict[str, object]] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     url: str = ""
-    key: bytes = b""  # of tokens for signals
+    ring: Ring = field(default_factory=lambda: Ring({}))  # of tokens for signals
     pages: Iterator[int] = field(default_factory=itertools.count)
 
     def publish(self, *names: str, complete: bool = False) -> None:
@@ -227,8 +228,10 @@ class _Handler(SimpleHTTPRequestHandler):
     def do_POST(self) -> None:
         """Give out a token for signals."""
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        claims = Claims(f"page-{next(self.clip.pages)}", ("story:*", "feed:*"), time.time() + 600)
-        body = json.dumps({"token": mint(claims, self.clip.key), "expires_in_s": 600}).encode()
+        now = time.time()
+        claims = Claims(f"page-{next(self.clip.pages)}", ("story:*", "feed:*"), now + 600)
+        token = mint_signals(self.clip.ring, claims, now)
+        body = json.dumps({"token": token, "expires_in_s": 600}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from cache_policies.signal_tokens import Claims, Refused
+from cache_policies.access import Denial
+from cache_policies.signal_access import Claims
 from edge.realtime.client import Client
 from edge.realtime.hub import Hub
 from edge.realtime.limits import HubLimits
@@ -75,14 +76,14 @@ class Page:
         return heard
 
 
-def trusting(token: str, now_wall: float) -> Claims | Refused:
+def trusting(token: str, now_wall: float, client: bytes) -> Claims | Denial:
     """Believe that a token is its bearer's name, perhaps with an end: `ada@90`."""
     name, _, end = token.partition("@")
     expires_wall = float(end or 1e12)
     if name == "forged":
-        return Refused.FORGED
+        return Denial.FORGED
     if expires_wall <= now_wall:
-        return Refused.EXPIRED
+        return Denial.EXPIRED
     return Claims(name, ("story:*", "feed:north"), expires_wall)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cache_policies.signal_tokens import Claims
+from cache_policies.signal_access import Claims
 from edge.realtime.abroad import Here, Said
 from edge.realtime.hub import Hub
 from edge.realtime.limits import HubLimits
@@ -176,7 +176,7 @@ def test_topics_of_one_client_are_bounded() -> None:
 
 
 def test_a_token_for_less_leaves_the_rest() -> None:
-    def verify(token: str, _now_wall: float) -> Claims:
+    def verify(token: str, _now_wall: float, _client: bytes) -> Claims:
         return Claims("ada", tuple(token.split(",")), 1e12)
 
     hub = Hub(HubLimits(), verify)
