@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,7 @@ def fleet(edges: int, *, memory: str, with_valkey: bool) -> Iterator[Fleet]:
         log = opened.enter_context(
             running("origin", command, port=listening, cores=ANY_CORE, log=root / "origin.log")
         )
-        started = []
+        edges_to_be = []
         for number, admin in enumerate(admins):
             port = free_port()
             command = (
@@ -68,11 +69,11 @@ def fleet(edges: int, *, memory: str, with_valkey: bool) -> Iterator[Fleet]:
                 *("--memory", memory, "--region", f"r{number}", "--purge-log", f"{log.url}/purges"),
             )
             name = f"edge-{number}"
-            started.append(
-                opened.enter_context(
-                    running(name, command, port=port, cores=ANY_CORE, log=root / f"{name}.log")
-                )
+            edges_to_be.append(
+                running(name, command, port=port, cores=ANY_CORE, log=root / f"{name}.log")
             )
+        with ThreadPoolExecutor(edges) as at_once:
+            started = list(at_once.map(opened.enter_context, edges_to_be))
         for admin in admins:
             _wait_ready(f"http://127.0.0.1:{admin}/.amaro/ready")
         yield Fleet(
@@ -82,6 +83,8 @@ def fleet(edges: int, *, memory: str, with_valkey: bool) -> Iterator[Fleet]:
             edges=tuple(started),
             valkey=valkey,
         )
+        for server in started:  # each takes a while to drain
+            server.process.terminate()
 
 
 def _wait_ready(url: str) -> None:

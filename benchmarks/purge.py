@@ -29,6 +29,7 @@ SAMPLE = 64  # objects of each edge
 MEDIAN_MAX_MS = 50.0
 P99_MAX_MS = 150.0
 PATIENCE_S = 10.0
+SIZES = {True: (20_000, 4), False: (100_000, 30)}  # objects, purges; by whether the run is quick
 ROWS = ("pushed", "valkey")
 
 
@@ -123,7 +124,7 @@ async def row(name: str, objects: int, purges: int) -> dict[str, Any]:
 
 def measure(names: Sequence[str], *, quick: bool) -> Report:
     """Return what was found."""
-    objects, purges = (8_000, 5) if quick else (100_000, 30)
+    objects, purges = SIZES[quick]
     figures = {name: uvloop.run(row(name, objects, purges)) for name in names}
     ratios = {
         f"{name} {which}_ms": {
