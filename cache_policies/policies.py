@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cache_policies.load import PolicyFile
     from cache_policies.rules import QueryParts, Settings
 
+UNSYNCED: Final = 1 << 48  # in the epoch of rules while purges may be missed, beyond their own bits
 FLYWEIGHTS_MAX: Final = 4_096  # combinations of rules whose policy is remembered
 
 _KNOBS: Final = {  # setting: knob of CachePolicy
@@ -86,7 +87,7 @@ class Policies:
         aliases: Mapping[bytes, bytes] | None = None,
         name: str = "",
     ) -> None:
-        self.epoch = epoch
+        self.epoch = epoch  # with UNSYNCED in it, what is not immutable is always validated
         self.name = name
         self.rules = tuple(rules)
         self.aliases = dict(aliases or {})
@@ -113,6 +114,12 @@ class Policies:
             and not rule.conditions.is_by_place
             and (rule.changes.get("bypass") or "strip_request" in rule.changes)
         ]
+
+    def unsynced(self, *, is_unsynced: bool) -> Policies:
+        """Return the same rules for a time when purges may be missed, or for all other times."""
+        if bool(self.epoch & UNSYNCED) is is_unsynced:
+            return self
+        return Policies(self.epoch ^ UNSYNCED, self.rules, self.aliases, self.name)
 
     @property
     def has_slow(self) -> bool:
@@ -306,4 +313,4 @@ def cache_policy(made: Mapping[str, Any], epoch: int) -> CachePolicy:
         knobs["signed"] = True
     if made.get("heuristics") is False:
         knobs["heuristic_fraction"] = 0.0
-    return CachePolicy(epoch=epoch, **knobs)
+    return CachePolicy(epoch=epoch, unsynced=bool(epoch & UNSYNCED), **knobs)

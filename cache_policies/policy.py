@@ -16,6 +16,7 @@ class CachePolicy:
     # whether
     bypass: bool = False  # answered by the origin; nothing stored is looked at, nothing is stored
     store: bool = True  # False: responses are passed on, not stored
+    unsynced: bool = False  # of what is not immutable, nothing is reused without validation
     refuse_set_cookie: bool = False  # a response that sets a cookie is passed on, not stored
     request_directives: bool = True  # honour Cache-Control of requests
     ignored_directives: frozenset[bytes] = frozenset()  # of the response's, as if never sent

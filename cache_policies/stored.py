@@ -65,6 +65,7 @@ def stored_response(
     if date_wall is None:
         date_wall = times.response_wall
     vary = governed_vary(response.fields, policy)
+    unsure = policy.unsynced and b"immutable" not in directives
     return Stored(
         status=response.status,
         fields=without(end_to_end(response.fields), withheld(directives)),
@@ -74,8 +75,8 @@ def stored_response(
         response_mono=times.response_mono,
         response_delay_s=times.response_delay_s,
         lifetime_s=lifetime_s(response, directives, date_wall, policy),
-        no_cache=directives.wholly(b"no-cache"),
-        must_revalidate=any(name in directives for name in NEVER_STALE),
+        no_cache=unsure or directives.wholly(b"no-cache"),
+        must_revalidate=unsure or any(name in directives for name in NEVER_STALE),
         immutable=b"immutable" in directives,
         swr_s=stale_while_revalidate_s(directives, policy),
         sie_s=stale_if_error_s(directives, policy),

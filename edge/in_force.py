@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cache_policies.policies import Policies
+from cache_policies.policies import UNSYNCED, Policies
 
 
 class InForce:
@@ -28,11 +28,17 @@ class InForce:
         return self._prepared.epoch
 
     def switch(self, epoch: int) -> bool:
-        """Follow what was prepared under `epoch`; False when that was not."""
+        """Follow what was prepared under `epoch`, or what is in force; False for all others.
+
+        The epoch also says whether purges may be missed.
+        """
+        own, is_unsynced = epoch & ~UNSYNCED, bool(epoch & UNSYNCED)
         prepared = self._prepared
-        if prepared is None or prepared.epoch != epoch:
+        if prepared is not None and prepared.epoch == own:
+            self.policies, self._prepared = prepared, None
+        elif self.policies.epoch & ~UNSYNCED != own:
             return False
-        self.policies, self._prepared = prepared, None
+        self.policies = self.policies.unsynced(is_unsynced=is_unsynced)
         return True
 
 

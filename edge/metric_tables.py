@@ -33,6 +33,22 @@ NODE_GAUGES: Final[dict[str, Row]] = {
     "disk_used_bytes": ("amaro_edge_disk_bytes", {}, "Bytes that cache files take on disk"),
     "disk_budget_bytes": ("amaro_edge_disk_budget_bytes", {}, "What they may take"),
     "disk_objects": ("amaro_edge_disk_files", {}, "Cache files on disk"),
+    "purge_number": (
+        *("amaro_edge_purge_number", {}),
+        "Purges of the region's log are carried out up to here",
+    ),
+    "purge_unsynced_s": (
+        *("amaro_edge_purge_unsynced_seconds", {}),
+        "Since all that was in the region's log was known to be carried out",
+    ),
+    "purge_cut_off": (
+        *("amaro_edge_purge_cut_off", {}),
+        "1 while only what is immutable is reused, because purges may be missed",
+    ),
+    "purge_carrier_up": (
+        *("amaro_edge_purge_carrier_up", {}),
+        "1 while Valkey tells of purges",
+    ),
     "draining": ("amaro_edge_draining", {}, "1 while the node drains"),
 }
 

@@ -65,11 +65,13 @@ class Node:
             patience_s=settings.limits.purge_ack_s,
             followed=self._followed,
         )
+        shares = bool(settings.purge_log and (settings.redis or settings.region_token))
         self._publishing = Publishing(
             page=self.page,
             disk=disk,
             reached=lambda order: reached(order, self.policies.policies),
             followed=self._followed,
+            forgets=disk is None and shares,
         )
         self.region = Region(settings, self._publishing)
         self._reread = asyncio.Event()
@@ -208,6 +210,7 @@ class Node:
         }
         if self._disk is not None:
             own |= self._disk.gauges()
+        own |= self.region.gauges()
         for hub in self._hubs:
             own |= await hub.metrics()
         return exposition(NODE_TABLES, sums | own)
@@ -239,6 +242,7 @@ class Node:
             "pid": os.getpid(),
             "memory_bytes": settings.memory_bytes,
             "sequence": self.page.epoch(),
+            "purge_log": self.region.status(),
             "policies": self.policies.policies.name or None,
             "policy_epoch": self.policies.policies.epoch,
             "access": self.access.status(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -40,6 +40,15 @@ class Opened:
         """Those that there are, nearest first."""
         return tuple(tier for tier in (self.disk, self.valkey) if tier is not None)
 
+    def remember(self, history: Sequence[Purge], applied: int) -> None:
+        """Begin with what the node has published lately, up to the last purge that is `applied`."""
+        if self.disk is None:  # nobody knows any more what was purged before
+            self.purged.forget_before(history[0].sequence - 1 if history else applied)
+        for purge in history:  # when they came nobody knows: what they made stale is so for long
+            if self.tiers or self.shares:
+                self.purged.apply(Dated(purge, 0.0))
+            self.note(purge)
+
     def wrote(self) -> dict[str, int]:
         """The bytes that went to disk since this was last asked, by shard."""
         return {} if self.disk is None else self.disk.writer.reported()
@@ -66,9 +75,6 @@ def open_tiers(
         disk = open_tier(settings, memory=memory, counters=counters, tasks=tasks)
         if disk is not None:
             opened.disk, opened.purged, opened.region = disk
-    history = given.page.history()
-    if opened.disk is None:  # nobody knows any more what was purged before
-        opened.purged.forget_before(history[0].sequence - 1 if history else applied)
     if settings.redis is not None:
         from edge import valkey_tier  # noqa: PLC0415 its client takes 0.1 s to import
 
@@ -78,8 +84,5 @@ def open_tiers(
             memory=memory,
             counters=counters,
         )
-    for purge in history:  # when they came nobody knows: what they made stale is so for long
-        if opened.tiers or opened.shares:
-            opened.purged.apply(Dated(purge, 0.0))
-        opened.note(purge)
+    opened.remember(given.page.history(), applied)
     return opened

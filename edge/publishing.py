@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
+from cache_policies.policies import UNSYNCED
 from edge.disk_keeper import DiskKeeper
 from edge.log_page import Numbered, Place
 from edge.orders import PurgeOrder
@@ -25,6 +26,7 @@ class Publishing:
     disk: DiskKeeper | None
     reached: Callable[[PurgeOrder], PurgeOrder]  # with all the names that it has here
     followed: Callable[[Sequence[int]], Awaitable[None]]  # these workers have, or took too long
+    forgets: bool = False  # orders of its own at its end, while others keep what these have purged
     counting: Counting = field(default_factory=Counting)
     _publishing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -41,10 +43,15 @@ class Publishing:
                 purges += self._purges(self.reached(order), self.page.epoch() + len(purges))
             lost = await self._publish(purges, None)
             self.counting.local(self.page.epoch())
+        if self.forgets:
+            lost = "only until this edge ends: it has no disk, and shares what others hold"
         return await self.receipt(began_mono, lost)
 
-    async def numbered(self, place: Place, purges: Sequence[Numbered]) -> Receipt:
-        """Carry out purges of a region's log, which lead up to a place in it."""
+    async def numbered(self, place: Place, purges: Sequence[Numbered], until: int) -> Receipt:
+        """Carry out purges of a region's log, which lead up to a place in it.
+
+        Others' entries are of no use before the number `until` which the log goes already.
+        """
         began_mono, log_id = time.monotonic(), log_id_of(place.log)
         published: list[Purge] = []
         async with self._publishing:
@@ -53,7 +60,8 @@ class Publishing:
                 published += self._purges(self.reached(order), sequence)
                 last = published.pop()
                 sequence = last.sequence
-                point = RegionPoint(log_id, number, self.counting.count(sequence, number))
+                counts_as = self.counting.count(sequence, number)
+                point = RegionPoint(log_id, number, counts_as, until)
                 published.append(replace(last, point=point))
             lost = await self._publish(published, place)
         return await self.receipt(began_mono, lost)
@@ -70,6 +78,16 @@ class Publishing:
             lost=lost,
             took_ms=(time.monotonic() - began_mono) * 1000.0,
         )
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether all but what is immutable is validated now, since purges may be missed."""
+        return bool(self.page.policy_epoch() & UNSYNCED)
+
+    def cut_off(self, *, is_cut_off: bool) -> None:
+        """Have the workers reuse nothing but what is immutable, or be as always again."""
+        if self.is_cut_off is not is_cut_off:
+            self.page.switch(self.page.policy_epoch() ^ UNSYNCED)
 
     @staticmethod
     def _purges(order: PurgeOrder, after: int) -> Iterator[Purge]:

@@ -178,8 +178,8 @@ def _mapping(dated: Dated) -> dict[str, Any]:
 def _dated(said: dict[str, Any]) -> Dated:
     point = None
     if said.get("point") is not None:
-        log_id, number, counts_as = said["point"]
-        point = RegionPoint(bytes.fromhex(log_id), int(number), int(counts_as))
+        log_id, *numbers = said["point"]
+        point = RegionPoint(bytes.fromhex(log_id), *map(int, numbers))
     purge = Purge(
         sequence=said["sequence"],
         kind=PurgeKind[said["kind"].upper()],

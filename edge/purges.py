@@ -30,9 +30,9 @@ DETACHED: Final = 2**64 - 1  # a slot's word while no worker holds it: it waits 
 _MAGIC: Final = 0x416D61726F500002  # "AmaroP", layout 2
 _POLICY, _EPOCH, _SLOTS = 4, 8, 16  # indices of words: slots lie 8 words, a cache line, apart
 _SLOT_WORDS: Final = 8
-# sequence, start in the ring, number and what it counts as, log, length, kind, soft
-_RECORD_BODY = struct.Struct("=QQQQ8sIBB")
-_RECORD = struct.Struct("=QQQQ8sIBBxxI4x")  # and a checksum
+# sequence, start in the ring, a point (number, counts_as, until, log), length, kind, soft
+_RECORD_BODY = struct.Struct("=QQQQQ8sIBB")
+_RECORD = struct.Struct("=QQQQQ8sIBBxxI4x")  # and a checksum
 _NO_LOG: Final = bytes(LOG_ID_BYTES)
 _SEQUENCE_BITS: Final = 48  # of the epoch word; those above count switches of policies
 _SEQUENCE: Final = (1 << _SEQUENCE_BITS) - 1
@@ -185,8 +185,8 @@ class PurgePage:
         start = self._ring_next
         self._ring_next += len(value)
         self._copy_in(start % self._ring_bytes, value)
-        log_id, number, counts_as = point or (_NO_LOG, 0, 0)
-        facts = (sequence, start, number, counts_as, log_id, len(value), kind, soft)
+        log_id, number, counts_as, until = point or (_NO_LOG, 0, 0, 0)
+        facts = (sequence, start, number, counts_as, until, log_id, len(value), kind, soft)
         checksum = zlib.crc32(value, zlib.crc32(_RECORD_BODY.pack(*facts)))
         record = _RECORD.pack(*facts, checksum)
         at = self._record_at(sequence)
@@ -231,19 +231,20 @@ class PurgePage:
         for _ in range(_ATTEMPTS):
             record = self._map[at : at + _RECORD.size]
             *facts, checksum = _RECORD.unpack(record)
-            sequence, start, number, counts_as, log_id, length, kind, soft = facts
+            sequence, start, number, counts_as, until, log_id, length, kind, soft = facts
             if sequence > wanted:
                 return None
             if sequence < wanted or length > VALUE_MAX_BYTES:
                 continue
             value = self._copy_out(start % self._ring_bytes, length)
             if zlib.crc32(value, zlib.crc32(_RECORD_BODY.pack(*facts))) == checksum:
+                point = RegionPoint(log_id, number, counts_as, until)
                 return Purge(
                     sequence=wanted,
                     kind=PurgeKind(kind),
                     value=value,
                     soft=bool(soft),
-                    point=RegionPoint(log_id, number, counts_as) if log_id != _NO_LOG else None,
+                    point=None if log_id == _NO_LOG else point,
                 )
         return None
 

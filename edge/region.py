@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from edge.log_page import Carried, FeedError
@@ -11,6 +12,7 @@ from edge.region_follower import RegionFollower
 from edge.settings import EdgeSettings
 
 if TYPE_CHECKING:
+    from edge.purge_carrier import PurgeCarrier
     from edge.purge_feed import PurgeFeed
 
 
@@ -22,6 +24,7 @@ class Region:
         self._publishing = publishing
         self._feed: PurgeFeed | None = None
         self._follower: RegionFollower | None = None
+        self._carrier: PurgeCarrier | None = None
 
     async def begin(self) -> None:
         """Know what was purged before anything is served."""
@@ -32,11 +35,19 @@ class Region:
         self._feed = PurgeFeed(self._settings.purge_log, self._settings.token)
         self._follower = RegionFollower(self._feed, self._publishing, self._settings.limits)
         await self._follower.begin()
+        if self._settings.redis is not None:
+            from edge.purge_carrier import PurgeCarrier  # noqa: PLC0415 as above
+
+            self._carrier = PurgeCarrier(self._settings, hear=self.hear, name=self.name)
 
     async def run(self) -> None:
-        """Follow the log, for ever."""
-        if self._follower is not None:
-            await self._follower.run()
+        """Follow the log, and who tells of its end, for ever."""
+        if self._follower is None:
+            return
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follower.run())
+            if self._carrier is not None:
+                tasks.create_task(self._carrier.run(self._follower.read_soon))
 
     async def hear(self, carried: Carried) -> tuple[Receipt, dict[str, Any]]:
         """Carry out what was pushed here; the answer beside the receipt. Raises FeedError."""
@@ -63,7 +74,9 @@ class Region:
     def name(self) -> dict[str, Any]:
         """Which edge this is, for receipts."""
         settings = self._settings
-        return {"edge": settings.region or str(settings.listen), "region": settings.region}
+        admin = None if settings.admin is None else f"http://{settings.admin}"
+        name = settings.region or str(settings.listen)
+        return {"edge": name, "region": settings.region, "admin": admin}
 
     def status(self) -> dict[str, Any] | None:
         """What `/status` says of the log."""
@@ -73,9 +86,26 @@ class Region:
         return {
             "log": None if place is None else place.log,
             "number": 0 if place is None else place.number,
+            "unsynced_s": round(self._follower.unsynced_s(), 1),
+            "cut_off": self._publishing.is_cut_off,
+            "carrier": self._carrier is not None and self._carrier.is_listening,
+        }
+
+    def gauges(self) -> dict[str, float]:
+        """What the metrics say of the log, by name."""
+        if self._follower is None:
+            return {}
+        place = self._follower.place
+        return {
+            "purge_number": 0 if place is None else place.number,
+            "purge_unsynced_s": self._follower.unsynced_s(),
+            "purge_cut_off": self._publishing.is_cut_off,
+            "purge_carrier_up": self._carrier is not None and self._carrier.is_listening,
         }
 
     async def close(self) -> None:
         """Give connections back."""
+        if self._carrier is not None:
+            await self._carrier.close()
         if self._feed is not None:
             await self._feed.close()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LOOK_BACK: Final = 2_000  # purges that are read at first: what others hold from then on is of use
 RETRY_EVERY_S: Final = 0.2  # while the log does not answer, at the start
+RETRY_CUT_OFF_S: Final = 1.0  # later, once it has not for long
 
 log = logging.getLogger("edge.purges")
 
@@ -42,9 +43,10 @@ class RegionFollower:
         self._taking = asyncio.Lock()
         self._wanted = asyncio.Event()
         self._has_begun = False
+        self._until = 0  # the log's last number when its beginning here was read
         disk = publishing.disk
         self.place: Place | None = None if disk is None else disk.read_to
-        self.synced_mono = time.monotonic()  # all that was in the log then is published
+        self._synced_mono = time.monotonic()
         if disk is not None:  # of orders before, nobody knows any more which were this edge's own
             publishing.counting.counts_as = disk.places.counts_as
             publishing.counting.last_local = disk.sequence
@@ -72,13 +74,36 @@ class RegionFollower:
         """Read the log now and then, and when a carrier gives reason to, for ever."""
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._limits.purge_log_every_s):
+                async with asyncio.timeout(self._pause_s()):
                     await self._wanted.wait()
             self._wanted.clear()
             try:
                 await self.read()
             except FeedError as error:
                 log.info("the purge log could not be read: %s", error)
+                self._note_silence()
+
+    def unsynced_s(self) -> float:
+        """For how long purges may have been missed."""
+        return max(0.0, time.monotonic() - self._synced_mono)
+
+    def _pause_s(self) -> float:
+        """Until the log is read again."""
+        every_s, max_s = self._limits.purge_log_every_s, self._limits.unsynced_max_s
+        left_s = max_s - self.unsynced_s()
+        return min(every_s, left_s) if left_s > 0.0 else min(every_s, RETRY_CUT_OFF_S)
+
+    def _note_silence(self) -> None:
+        if self.unsynced_s() >= self._limits.unsynced_max_s and not self._publishing.is_cut_off:
+            log.warning("cut off from the purge log: only what is immutable is reused")
+            self._publishing.cut_off(is_cut_off=True)
+
+    def _note_synced(self, since_mono: float) -> None:
+        """All that was in the log at this time is published."""
+        self._synced_mono = max(self._synced_mono, since_mono)
+        if self._publishing.is_cut_off:
+            log.warning("the purge log is followed again")
+            self._publishing.cut_off(is_cut_off=False)
 
     def read_soon(self) -> None:
         """Something may have been missed."""
@@ -94,7 +119,7 @@ class RegionFollower:
                 page = await self._feed.page(NUMBER_MAX if asked is None else asked.number)
                 async with self._taking:
                     is_last = await self._take(page, asked, began_at)
-            self.synced_mono = max(self.synced_mono, began_mono)
+            self._note_synced(began_mono)
 
     async def hear(self, carried: Carried) -> Receipt:
         """Publish what a carrier brings, and what it does not. Raises FeedError."""
@@ -117,7 +142,7 @@ class RegionFollower:
                 return False
             heard_mono = time.monotonic()
             await self._publish(Place(carried.log, carried.number), carried.purges)
-            self.synced_mono = max(self.synced_mono, heard_mono)
+            self._note_synced(heard_mono)
             return True
 
     async def _take(self, page: LogPage, asked: Place | None, began_at: int) -> bool:
@@ -141,13 +166,13 @@ class RegionFollower:
             log.warning("purges may have been missed: this edge starts empty")
             first = PurgeOrder(kind=PurgeKind.ALL, values=(b"",))
         self._publishing.counting.begin()
-        self.place = None
+        self.place, self._until = None, page.last
         await self._publish(start, [Numbered(start.number, first)])
 
     async def _publish(self, place: Place, purges: Sequence[Numbered]) -> None:
         known = -1 if self.place is None else self.place.number
         news = [each for each in purges if each.number > known]
-        receipt = await self._publishing.numbered(place, news)
+        receipt = await self._publishing.numbered(place, news, self._until)
         if receipt.lost:  # after a restart nobody would know of it: it is published again
             raise FeedError(receipt.lost)
         self.place = place

@@ -21,6 +21,7 @@ class RegionPoint(NamedTuple):
     log_id: bytes
     number: int
     counts_as: int  # the local sequence that another's entry of this number is as old as, at least
+    until: int = 0  # nothing can be told before this number is reached: there was more in the log
 
 
 class Places(Protocol):
@@ -60,14 +61,20 @@ class RegionPlaces:
     A number that is not known yet counts as the last one that is.
     """
 
-    __slots__ = ("_counts_as", "_numbers", "_points_max", "_sequences", "log_id")
+    __slots__ = ("_counts_as", "_known_id", "_numbers", "_points_max", "_sequences", "_until")
 
     def __init__(self, points_max: int = POINTS_MAX) -> None:
-        self.log_id: bytes | None = None
+        self._known_id: bytes | None = None
+        self._until = 0
         self._points_max = points_max
         self._sequences: list[int] = []
         self._numbers: list[int] = []
         self._counts_as: list[int] = []
+
+    @property
+    def log_id(self) -> bytes | None:
+        """The log that numbers count in; None while not all of it is known that once was."""
+        return self._known_id if self.number >= self._until else None
 
     @property
     def number(self) -> int:
@@ -86,9 +93,10 @@ class RegionPlaces:
         """
         if self._sequences and sequence <= self._sequences[-1]:
             return
-        if point.log_id != self.log_id or point.number <= self.number:
+        if point.log_id != self._known_id or point.number <= self.number:
             self.forget()
-            self.log_id = point.log_id
+            self._known_id = point.log_id
+        self._until = point.until
         counts_as = min(point.counts_as, sequence)
         self._counts_as.append(max([counts_as, *self._counts_as[-1:]]))
         self._sequences.append(sequence)
@@ -99,18 +107,18 @@ class RegionPlaces:
 
     def forget(self) -> None:
         """Know nothing any more, not even of which log."""
-        self.log_id = None
+        self._known_id = None
         self._sequences, self._numbers, self._counts_as = [], [], []
 
     def number_of(self, sequence: int) -> int | None:
         """The number that was reached by a local sequence."""
         at = bisect_right(self._sequences, sequence) - 1
-        return None if at < 0 else self._numbers[at]
+        return None if at < 0 or self.log_id is None else self._numbers[at]
 
     def sequence_of(self, number: int) -> int | None:
         """The local sequence that a number counts as."""
         at = bisect_right(self._numbers, number) - 1
-        return None if at < 0 else self._counts_as[at]
+        return None if at < 0 or self.log_id is None else self._counts_as[at]
 
 
 def log_id_of(name: str) -> bytes:

@@ -77,6 +77,7 @@ class Limits:
     # disk
     purge_log_s: float = 10.0  # another's log must be read within this, else the disk starts empty
     purge_log_every_s: float = 10.0  # between two readings of it while players are served
+    unsynced_max_s: float = 300.0  # without news of it, all is served; then what is immutable only
     disk_wait_s: float = 0.05  # for a look-up with a slice, or for a write; then it is skipped
 
     # Valkey

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cache_policies.policies import Policies
+from cache_policies.policies import UNSYNCED, Policies
 from edge.keeper import Keeper
 from edge.purges import PurgePage
 
@@ -139,7 +139,7 @@ class PolicySwitch:
         # that has not been told its work yet will be told these
         for keeper in keepers:
             keeper.give_policies(rules)
-        self._page.switch(file.epoch)
+        self._page.switch(file.epoch | self._page.policy_epoch() & UNSYNCED)
         self.file, self.policies = file, policies
         self.switched += 1
 

@@ -108,6 +108,7 @@ class Worker:
             connections=self.connections,
         )
         self.follower = PurgeFollower(given.page, given.worker_no, self.apply, self.policies.switch)
+        self.in_force.switch(given.page.policy_epoch())  # of these rules, when purges are missed
         self.certificates = Certificates(given.pems) if given.pems else None
         self.is_draining = False
         self.origins = upstreams.origins

@@ -1,6 +1,7 @@
 """Compiled rules: the cascade, what a key becomes, and who shares a policy object."""
 
 import re
+from dataclasses import replace
 from urllib.parse import unquote
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from cache_policies.load import PolicyFile, load_policies
 from cache_policies.message import RequestHead, ResponseHead
-from cache_policies.policies import FLYWEIGHTS_MAX, Policies, compile_policies
+from cache_policies.policies import FLYWEIGHTS_MAX, UNSYNCED, Policies, compile_policies
 from cache_policies.policy import CachePolicy
 from tests.support.responses import request, response
 from tests.support.table import table
@@ -272,3 +273,18 @@ def test_without_such_rules_nothing_needs_a_token():
     for policies in (Policies.bare(), POLICIES, open_):
         assert not policies.guards
         assert not policies.is_guarded(b"http", b"h", b"/v/a")
+
+
+def test_rules_while_purges_may_be_missed():
+    unsure = POLICIES.unsynced(is_unsynced=True)
+    assert unsure.unsynced(is_unsynced=True) is unsure
+    assert (unsure.epoch, unsure.name) == (POLICIES.epoch | UNSYNCED, POLICIES.name)
+    assert unsure.rules == POLICIES.rules
+    again = unsure.unsynced(is_unsynced=False)
+    assert again.epoch == POLICIES.epoch
+    assert POLICIES.unsynced(is_unsynced=False) is POLICIES
+    for asked in (request(), request(target="/vod/x")):
+        policy = POLICIES.for_response(asked, response())
+        assert unsure.for_response(asked, response()) == replace(
+            policy, unsynced=True, epoch=unsure.epoch
+        )

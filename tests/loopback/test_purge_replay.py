@@ -66,13 +66,13 @@ async def at_once(_behind: object) -> None:
 
 @asynccontextmanager
 async def supervisor(
-    log: ServedLog, root: Path | None = None, limit_s: float = 20.0
+    log: ServedLog, root: Path | None = None, limit_s: float = 20.0, **limits: float
 ) -> AsyncIterator[Supervisor]:
     keeper = None if root is None else DiskKeeper(root, 1 << 30)
     page = PurgePage.create(workers=1, sequence=0 if keeper is None else keeper.sequence)
     publishing = Publishing(page=page, disk=keeper, reached=lambda order: order, followed=at_once)
     feed = PurgeFeed(log.url, TOKEN)
-    limits = Limits(purge_log_s=limit_s, purge_log_every_s=0.01)
+    limits = Limits(purge_log_s=limit_s, purge_log_every_s=0.01, **limits)
     follower = RegionFollower(feed, publishing, limits)
     await follower.begin()
     try:

@@ -1,0 +1,134 @@
+"""Hears in Valkey what a region's origin purges, and notes there that this edge has done so."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, Final
+
+from redis.asyncio.client import PubSub
+from redis.exceptions import RedisError
+
+from edge.log_page import Carried, FeedError, parse_carried
+from edge.receipts import Receipt
+from edge.settings import EdgeSettings
+from edge.tasks import Tasks
+from edge.valkey_address import parse_address
+from edge.valkey_link import LinkError, ValkeyLink
+from edge.valkey_names import BUCKETS, PREFIX
+from edge.valkey_servers import client_of, find_servers, known_servers
+
+CHANNEL: Final = f"{PREFIX}:purges"
+ACK_S: Final = 60  # for which a list of those that have carried out an order is kept
+RETRY_EVERY_S: Final = 0.5
+PING_EVERY_S: Final = 2.0  # while nothing is heard; after three of them the connection is given up
+_PINGS: Final = 3
+_CONNECT_S: Final = 1.0
+_ACK_NAME: Final = re.compile(rf"{PREFIX}:\{{b(\d\d)\}}:acks:[\w-]{{1,64}}", re.ASCII)
+_NOTE: Final = """#!lua
+redis.call('RPUSH', KEYS[1], ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+"""
+
+log = logging.getLogger("edge.purges")
+
+
+class PurgeCarrier:
+    """A supervisor's; whatever it misses is read in the log."""
+
+    def __init__(
+        self,
+        settings: EdgeSettings,
+        *,
+        hear: Callable[[Carried], Awaitable[tuple[Receipt, dict[str, Any]]]],
+        name: Callable[[], dict[str, Any]],
+    ) -> None:
+        """`hear` carries out what is told, or raises FeedError."""
+        assert settings.redis is not None
+        self._address = parse_address(settings.redis)
+        self._servers = known_servers(self._address)
+        self._tasks = Tasks()
+        self._link = ValkeyLink(self._address, limits=settings.limits, tasks=self._tasks)
+        self._hear = hear
+        self._name = name
+        self.is_listening = False
+
+    async def run(self, missed: Callable[[], None]) -> None:
+        """Listen, for ever; say each time when something may have been `missed`."""
+        while True:
+            try:
+                await self._listen(missed)
+            except (RedisError, OSError, TimeoutError) as error:
+                if self.is_listening:
+                    log.info("valkey no longer tells of purges: %s", error)
+            finally:
+                self.is_listening = False
+            await asyncio.sleep(RETRY_EVERY_S)
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._tasks.close()
+        await self._link.close()
+
+    async def _listen(self, missed: Callable[[], None]) -> None:
+        """Hear one server until it is gone. Raises RedisError, OSError, TimeoutError."""
+        self._servers = await find_servers(self._address, self._servers) or self._servers
+        server = next(filter(None, self._servers), None)
+        if server is None:
+            return
+        client = client_of(
+            self._address, server, connect_s=_CONNECT_S, reply_s=_CONNECT_S, connections=1
+        )
+        try:
+            async with client.pubsub() as channel:
+                await channel.subscribe(CHANNEL)
+                await self._hear_all(channel, missed)
+        finally:
+            with suppress(RedisError, OSError):
+                await client.aclose()
+
+    async def _hear_all(self, channel: PubSub, missed: Callable[[], None]) -> None:
+        silent = 0
+        while True:
+            said = await channel.get_message(timeout=PING_EVERY_S)
+            if said is None:
+                silent += 1
+                if silent > _PINGS:
+                    raise TimeoutError("no answer")
+                await channel.ping()
+                continue
+            silent = 0
+            if said["type"] == "subscribe":  # what was said until now nobody heard
+                self.is_listening = True
+                missed()
+            elif said["type"] == "message":
+                await self._take(said["data"], missed)
+
+    async def _take(self, data: bytes, missed: Callable[[], None]) -> None:
+        began_mono = time.monotonic()
+        try:
+            carried = parse_carried(data)
+        except FeedError as error:
+            log.warning("%s: %s", CHANNEL, error)
+            return
+        try:
+            receipt, told = await self._hear(carried)
+        except FeedError as error:
+            missed()
+            told = {"log": carried.log, "number": 0, "error": str(error), **self._name()}
+        else:
+            told |= {name: text for name, text in receipt.to_mapping().items() if name == "error"}
+        told["ms"] = round((time.monotonic() - began_mono) * 1000.0, 3)
+        if found := _ACK_NAME.fullmatch(carried.ack):
+            bucket = int(found[1])
+            if bucket < BUCKETS:
+                await self._note(bucket, carried.ack, told)
+
+    async def _note(self, bucket: int, name: str, told: dict[str, Any]) -> None:
+        with suppress(LinkError):  # who asked hears of it on another way, or names this edge
+            await self._link.run(bucket, _NOTE, [name], [json.dumps(told), ACK_S])
