@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,13 @@ from typing import Any
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.rig.asking import ask
 from tests.rig.network import Host
 from tests.support.edge_node import TOKEN, await_end
-from tests.support.edges import Client
-from tests.support.soak_node import BAD_LINE, EXPECTED_LINE
 from tests.support.soak_player import LOST, Streams, Target
 
 PORT, ADMIN_PORT = 8080, 9080
 READY_S = 120.0  # on a busy machine
-ASKING_S = 30.0
 
 
 @dataclass
@@ -84,7 +82,7 @@ class RigEdge:
 
     async def _is_ready(self) -> bool:
         try:
-            return (await self.admin("GET", "/.amaro/ready"))[0] == 200
+            return (await self.admin("/.amaro/ready"))[0] == 200
         except LOST:
             return False
 
@@ -103,6 +101,19 @@ class RigEdge:
         self.way.port = 0
         await asyncio.to_thread(await_end, children)
 
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Let none of its processes do anything for a while."""
+        supervisor = psutil.Process(self.process.pid)
+        stopped = [supervisor, *supervisor.children(recursive=True)]
+        for process in stopped:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in stopped:
+                process.resume()
+
     def destroy(self) -> None:
         """Leave no process behind, whatever happened."""
         if self._process is not None:
@@ -111,32 +122,14 @@ class RigEdge:
 
     # the admin listener
 
-    async def admin(
-        self, method: str, path: str, order: dict[str, Any] | None = None
-    ) -> tuple[int, bytes]:
+    async def admin(self, target: str, order: dict[str, Any] | None = None) -> tuple[int, bytes]:
         """Ask the admin listener; raises what `LOST` lists when that is not to be had."""
-        body = b"" if order is None else json.dumps(order).encode()
-        head = f"{method} {path} HTTP/1.1\r\nHost: {self.name}\r\nContent-Length: {len(body)}\r\n"
-        head += f"Authorization: Bearer {TOKEN}\r\nConnection: close\r\n\r\n"
-        async with asyncio.timeout(ASKING_S):
-            client = Client(*await self.operator.connect(self.host, ADMIN_PORT, limit=1 << 20))
-            try:
-                client.send(head.encode() + body)
-                got = await client.read()
-            finally:
-                await client.close()
-        return got.status, got.body
+        return await ask(self.operator, self.host, ADMIN_PORT, target, order)
 
     async def metrics(self) -> dict[tuple[str, ...], float]:
-        text = (await self.admin("GET", "/metrics"))[1].decode()
+        text = (await self.admin("/metrics"))[1].decode()
         return {
             (sample.name.removeprefix("amaro_edge_"), *sample.labels.values()): sample.value
             for family in text_string_to_metric_families(text)
             for sample in family.samples
         }
-
-    def bad_lines(self) -> list[str]:
-        """What the log should not have."""
-        lines = self.log.read_text().splitlines()
-        bad = [line for line in lines if BAD_LINE.search(line)]
-        return [f"{self.name}: {line}" for line in bad if not EXPECTED_LINE.search(line)]

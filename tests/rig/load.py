@@ -30,6 +30,7 @@ class EdgeCrowd(Crowd):
     name: str = ""
     meter: Meter = field(default_factory=Meter)
     began_mono: float = 0.0
+    asked_for: tuple[str, ...] = ()  # if it is not the usual
     _cold: list[str] = field(default_factory=list)
     _asked: int = 0  # of them
 
@@ -38,6 +39,8 @@ class EdgeCrowd(Crowd):
 
     def choose(self, draw: random.Random) -> str:
         """Most often something hot; sometimes what nobody had asked for, or only once."""
+        if self.asked_for:
+            return draw.choice(self.asked_for)
         chance = draw.random()
         if chance < 0.65:
             return draw.choice(HOT)
@@ -66,3 +69,4 @@ class PacedPlayer(Http1Player):
     """Asks about five times a second."""
 
     pauses_s = (0.1, 0.15, 0.2, 0.25, 0.3)
+    at_once = (1,)

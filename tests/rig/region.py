@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -12,10 +12,13 @@ from pathlib import Path
 
 from tests.rig.edges import RigEdge
 from tests.rig.load import COLD, EdgeCrowd, PacedPlayer
+from tests.rig.log_host import LogHost
 from tests.rig.meter import Meter
 from tests.rig.network import Host, Network
 from tests.support.soak_judge import Judge
+from tests.support.soak_node import bad_lines
 from tests.support.soak_origin import Mood, SoakOrigin
+from tests.support.soak_player import Http1Player
 from tests.support.soak_world import PATHS, World
 from tests.support.valkeys import (
     RunningValkey,
@@ -25,10 +28,10 @@ from tests.support.valkeys import (
     valkey_with_sentinels,
 )
 
-ORIGIN, PLAYERS = "origin", "players"
+ORIGIN, PLAYERS, LOG = "origin", "players", "log"
 EDGES = ("north", "south", "west")
 VALKEY_PORT, VALKEY_BUS = 6379, 16379
-MEMORY, REDIS_SIZE = "24MiB", "256MiB"
+MEMORY, REDIS_SIZE, DISK_SIZE = "24MiB", "256MiB", "128MiB"
 CALM_MOOD = Mood(slow=0.0)
 PLAYERS_PER_EDGE = 8
 
@@ -45,6 +48,7 @@ class Region:
     valkeys: list[RunningValkey] = field(default_factory=list)
     sentinels: list[RunningValkey] = field(default_factory=list)
     meter: Meter = field(default_factory=Meter)
+    log: LogHost | None = None
 
     @property
     def valkey_hosts(self) -> list[str]:
@@ -58,7 +62,8 @@ class Region:
             for name, crowd in self.crowds.items()
             for said in crowd.judge.complaints
         ]
-        return judged + [line for edge in self.edges.values() for line in edge.bad_lines()]
+        said = [(edge.name, "\n".join(bad_lines(edge.log))) for edge in self.edges.values()]
+        return judged + [f"the log of {name} says:\n{lines}" for name, lines in said if lines]
 
     @property
     def judged(self) -> int:
@@ -69,14 +74,20 @@ class Region:
         for name in names or self.crowds:
             self.crowds[name].world.upset(until_mono)
 
-    async def play(self, until: Callable[[], Awaitable[object]]) -> None:
+    async def play(
+        self,
+        until: Callable[[], Awaitable[object]],
+        *,
+        player: type[Http1Player] = PacedPlayer,
+        players: int = PLAYERS_PER_EDGE,
+    ) -> None:
         """Let all players play while `until` runs."""
         for crowd in self.crowds.values():
             crowd.begin()
         async with asyncio.TaskGroup() as tasks:
             for crowd in self.crowds.values():
-                for number in range(PLAYERS_PER_EDGE):
-                    tasks.create_task(PacedPlayer(crowd, number).play())
+                for number in range(players):
+                    tasks.create_task(player(crowd, number).play())
             try:
                 await until()
             finally:
@@ -128,31 +139,43 @@ async def region(
     servers: str = "one",
     *,
     edges: Sequence[str] = EDGES,
-    options: Sequence[str] = (),
+    with_log: bool = False,
+    with_disk: Container[str] = (),
 ) -> AsyncIterator[Region]:
     """Hosts with everything on them running, all reachable."""
     kind = SERVERS[servers]
     names = [f"valkey-{number}" for number in range(kind.hosts)]
     with ExitStack() as opened:
-        net = opened.enter_context(Network([ORIGIN, PLAYERS, *edges, *names]))
-        logs = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="amaro-rig-")))
+        net = opened.enter_context(Network([ORIGIN, PLAYERS, LOG, *edges, *names]))
+        root = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="amaro-rig-")))
         sites = [site_on(net[name]) for name in names]
         found = await asyncio.to_thread(opened.enter_context, serving(servers, sites))
         places = [f"{site.address}:{site.port}" for site in sites]
-        redis = ["--redis", kind.url.format(*places), "--redis-size", REDIS_SIZE]
+        redis = ["--redis", kind.url.format(*places)] if kind.url else []
+        options = ["--memory", MEMORY, *redis, *(["--redis-size", REDIS_SIZE] if redis else [])]
         world, numbers = World((*PATHS, *COLD)), count(1)
         host = net[ORIGIN]
         origin = SoakOrigin(world, seed, address=host.address, new_socket=host.socket)
         origin.mood = CALM_MOOD
         await origin.rise()
         stage = Region(seed, net, origin, valkeys=found[0], sentinels=found[1])
+        if with_log:
+            folder = root / "log"
+            folder.mkdir()
+            told = [net[name] for name in edges]
+            carrier = redis if servers == "one" else []  # what the log's carrier understands
+            stage.log = LogHost(net[LOG], net[PLAYERS], told, folder, carrier)
+            opened.callback(stage.log.destroy)
+            options += ["--purge-log", stage.log.url]
+            await stage.log.start()
         for name in edges:
+            disk = ["--disk", str(root / f"{name}.disk"), "--disk-size", DISK_SIZE]
             edge = RigEdge(
                 net[name],
                 net[PLAYERS],
                 f"http://{host.address}:{origin.port}",
-                logs / f"{name}.log",
-                ["--memory", MEMORY, *(redis if kind.url else []), *options],
+                root / f"{name}.log",
+                [*options, *(disk if name in with_disk else [])],
             )
             opened.callback(edge.destroy)
             seen = world.of_another_edge()

@@ -179,11 +179,15 @@ class SoakNode:
         }
 
     def bad_lines(self) -> list[str]:
-        """What the log should not have."""
-        lines = self.log.read_text().splitlines()
-        return [
-            line
-            for number, line in enumerate(lines)
-            if BAD_LINE.search(line) and not EXPECTED_LINE.search(line)
-            for line in lines[number : number + 30]
-        ]
+        return bad_lines(self.log)
+
+
+def bad_lines(log: Path) -> list[str]:
+    """What a log should not have, and what follows it."""
+    lines = log.read_text().splitlines()
+    return [
+        line
+        for number, line in enumerate(lines)
+        if BAD_LINE.search(line) and not EXPECTED_LINE.search(line)
+        for line in lines[number : number + 30]
+    ]

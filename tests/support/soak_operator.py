@@ -93,7 +93,7 @@ class Operator:
 
     async def purge(self) -> None:
         """Purge some of it, most often because there is something new."""
-        order, paths, schemes = self._order()
+        order, paths, schemes = drawn_order(self.draw)
         soft = self.draw.random() < 0.3
         if self.draw.random() < 0.7:
             self.world.change(paths)
@@ -113,24 +113,6 @@ class Operator:
         async with asyncio.TaskGroup() as tasks:
             for _ in range(8):
                 tasks.create_task(self.purge())
-
-    def _order(self) -> tuple[dict[str, object], list[str], tuple[str, ...]]:
-        """An order, the paths that it is about, and of which schemes."""
-        draw = self.draw
-        path, group, scheme = draw.choice(PATHS), draw.choice(GROUPS), draw.choice(SCHEMES)
-        name = draw.choice(list(KINDS))
-        below = [each for each in PATHS if each.startswith(f"/{name}/{group}/")]
-        tag = draw.choice(tags_of(path)[:2])
-        tagged = [each for each in PATHS if tag in tags_of(each)]
-        orders: list[tuple[dict[str, object], list[str], tuple[str, ...]]] = [
-            ({"url": path}, [path], SCHEMES),
-            ({"url": f"{scheme}://edge.test{path}"}, [path], (scheme,)),
-            ({"prefix": f"/{name}/{group}/"}, below, SCHEMES),
-            ({"prefix": f"{scheme}://edge.test/{name}/{group}/"}, below, (scheme,)),
-            ({"tag": tag}, tagged, SCHEMES),
-            ({"all": True}, list(PATHS), SCHEMES),
-        ]
-        return draw.choices(orders, [5, 5, 3, 3, 3, 1])[0]
 
     # rules
 
@@ -231,3 +213,21 @@ class Operator:
                     (byte,) = opened.read(1) or b"\0"
                     opened.seek(at)
                     opened.write(bytes([byte ^ self.draw.randrange(1, 256)]))
+
+
+def drawn_order(draw: random.Random) -> tuple[dict[str, object], list[str], tuple[str, ...]]:
+    """An order, the paths that it is about, and of which schemes."""
+    path, group, scheme = draw.choice(PATHS), draw.choice(GROUPS), draw.choice(SCHEMES)
+    name = draw.choice(list(KINDS))
+    below = [each for each in PATHS if each.startswith(f"/{name}/{group}/")]
+    tag = draw.choice(tags_of(path)[:2])
+    tagged = [each for each in PATHS if tag in tags_of(each)]
+    orders: list[tuple[dict[str, object], list[str], tuple[str, ...]]] = [
+        ({"url": path}, [path], SCHEMES),
+        ({"url": f"{scheme}://edge.test{path}"}, [path], (scheme,)),
+        ({"prefix": f"/{name}/{group}/"}, below, SCHEMES),
+        ({"prefix": f"{scheme}://edge.test/{name}/{group}/"}, below, (scheme,)),
+        ({"tag": tag}, tagged, SCHEMES),
+        ({"all": True}, list(PATHS), SCHEMES),
+    ]
+    return draw.choices(orders, [5, 5, 3, 3, 3, 1])[0]

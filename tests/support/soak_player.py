@@ -128,6 +128,7 @@ class Http1Player:
     """One connection at a time; a part of it reads slowly, or leaves."""
 
     pauses_s: tuple[float, ...] = (0, 0, 0, 0.02, 0.1)
+    at_once: tuple[int, ...] = (1, 1, 1, 1, 1, 1, 1, 1, 1, 3)  # requests without waiting between
 
     def __init__(self, crowd: Crowd, number: int) -> None:
         self.crowd = crowd
@@ -155,7 +156,7 @@ class Http1Player:
         draw, crowd = self.draw, self.crowd
         if draw.random() < 0.05:
             self._drop()
-        wanted = draw.choices([1, 3], [9, 1])[0]
+        wanted = draw.choice(self.at_once)
         asks = [crowd.ask(draw, self.user, self.etags) for _ in range(wanted)]
         leaves = draw.random() < 0.03
         for ask in asks:

@@ -27,7 +27,7 @@ async def complaints_of(node: SoakNode, crowd: Crowd) -> list[str]:
     wrong: list[str] = []
     await asyncio.sleep(max(0.0, crowd.world.upset_mono + CALM_S - time.monotonic()))
     before = await _at_rest(node, wrong)
-    asked, got_bytes = await _everything(crowd)
+    asked, got_bytes = await ask_everything(crowd)
     after = await _at_rest(node, wrong)
     counted = _sum(after, "requests_total") - _sum(before, "requests_total")
     if counted != asked:
@@ -56,7 +56,7 @@ async def _at_rest(node: SoakNode, wrong: list[str]) -> Counted:
         await asyncio.sleep(0.1)
 
 
-async def _everything(crowd: Crowd) -> tuple[int, int]:
+async def ask_everything(crowd: Crowd) -> tuple[int, int]:
     """Ask for everything over new connections; return how many requests and bytes of bodies."""
     asked, got_bytes = 0, 0
     draw = random.Random(crowd.seed)
