@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -200,7 +200,10 @@ def _guarded(handler: Handler, token: str) -> Handler:
         if not token or not hmac.compare_digest(given, expected):
             why = "want the admin token: Authorization: Bearer TOKEN"
             return JSONResponse({"error": why}, 401, headers=UNAUTHORISED)
-        return await handler(request)
+        try:
+            return await handler(request)
+        except ClientDisconnect:  # as an origin that dies while it carries a purge
+            return Response(status_code=400)  # to nobody
 
     return guarded
 

@@ -151,6 +151,22 @@ async def test_a_head_is_bounded(large: Large) -> None:
         assert await admin.status(PURGE) == b"200"
 
 
+async def test_who_leaves_in_mid_order_is_no_error_of_ours(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """An origin that dies while it carries a purge."""
+    async with listening() as listener:
+        _, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        writer.write(PURGE[:-4])
+        await writer.drain()
+        await until(lambda: listener.open_connections() == 1)
+        writer.transport.abort()
+        await until(lambda: listener.open_connections() == 0)
+        assert await listener.status(PURGE) == b"200"
+    assert not caplog.records
+    assert len(listener.node.purged) == 1
+
+
 async def test_a_body_is_bounded() -> None:
     head = PURGE.partition(b"\r\n\r\n")[0].replace(b"12", b"%d" % (2 * BODY_MAX_BYTES))
     async with listening() as admin:
