@@ -15,6 +15,7 @@ BENCHMARKS = {
     "providers": "hits of 1 000 viewers at a CDN in front, with signed URLs and without",
     "purge": "from an order to the last of eight edges that acknowledges it",
     "realtime": "one message to 10 000 pages, memory of idle ones, a stuck one, hits meanwhile",
+    "region": "what eight edges ask of their origin when a crowd comes to a new video",
     "upload_to_play": "from an upload's last bytes to a decoded frame through an edge",
 }
 

@@ -34,10 +34,18 @@ class Fleet:
 
 
 @contextmanager
-def fleet(edges: int, *, memory: str, with_valkey: bool) -> Iterator[Fleet]:
-    """Run a region until the end of the block."""
+def fleet(
+    edges: int,
+    *,
+    memory: str,
+    with_valkey: bool,
+    content: str = "benchmarks.tagged_origin",
+    with_shield: bool = False,
+) -> Iterator[Fleet]:
+    """Run a region until the end of the block; `content` is the module of its origin."""
     token = secrets.token_hex(16)
     os.environ["AMARO_ADMIN_TOKEN"] = token
+    os.environ["AMARO_REGION_TOKEN"] = secrets.token_hex(16)
     with ExitStack() as opened:
         root = Path(opened.enter_context(tempfile.TemporaryDirectory(dir="/var/tmp")))
         redis: tuple[str, ...] = ()
@@ -45,10 +53,10 @@ def fleet(edges: int, *, memory: str, with_valkey: bool) -> Iterator[Fleet]:
         if with_valkey:
             valkey = opened.enter_context(_valkey(root))
             redis = ("--redis", f"unix://{root}/valkey.sock")
-        content = free_port()
-        command: tuple[str, ...] = (sys.executable, "-m", "benchmarks.tagged_origin", str(content))
+        port = free_port()
+        command: tuple[str, ...] = (sys.executable, "-m", content, str(port))
         origin = opened.enter_context(
-            running("content", command, port=content, cores=ANY_CORE, log=root / "content.log")
+            running("content", command, port=port, cores=ANY_CORE, log=root / "content.log")
         )
         admins = [free_port() for _ in range(edges)]
         listening = free_port()
@@ -61,12 +69,18 @@ def fleet(edges: int, *, memory: str, with_valkey: bool) -> Iterator[Fleet]:
             running("origin", command, port=listening, cores=ANY_CORE, log=root / "origin.log")
         )
         edges_to_be = []
+        peers = [free_port() for _ in range(edges)] if with_shield else []
+        members = ",".join(f"http://127.0.0.1:{peer}" for peer in peers)
         for number, admin in enumerate(admins):
             port = free_port()
+            group: tuple[str, ...] = ()
+            if with_shield:
+                group = ("--peer", f"127.0.0.1:{peers[number]}", "--shield", members)
             command = (
                 *(*AMARO, "edge", "serve", "--listen", f"127.0.0.1:{port}", *redis),
                 *("--origin", origin.url, "--admin", f"127.0.0.1:{admin}", "--workers", "1"),
                 *("--memory", memory, "--region", f"r{number}", "--purge-log", f"{log.url}/purges"),
+                *group,
             )
             name = f"edge-{number}"
             edges_to_be.append(
