@@ -9,6 +9,7 @@ from amaro.shipped import shipped
 from amaro.stack import write_secret
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from amaro.stack import DataDir
@@ -21,13 +22,21 @@ _SIGNED: Final = """
 """
 
 
-def edge_rules(data: DataDir, *, signed: bool) -> Path:
-    """Return the policy file of the edges: the shipped one, or one that demands tokens, too."""
+def edge_rules(data: DataDir, *, signed: bool, hosts: Sequence[str] = ()) -> Path:
+    """Return the policy file of the edges: the shipped one, or one that says more.
+
+    It demands tokens, too, where paths are signed. Several `hosts`, as players call the edges, are
+    names of one site: what one edge has is what another is asked for.
+    """
     rules = shipped("policies/amaro.yaml")
-    if not signed:
+    if not signed and len(hosts) < 2:
         return rules
+    text = rules.read_text().rstrip() + "\n" + (_SIGNED if signed else "")
+    if len(hosts) > 1:
+        first, *others = (f'"{host}"' for host in hosts)
+        text += f"\n# added by `amaro up`\nhosts:\n  {first}: [{', '.join(others)}]\n"
     ours = data.run / "policies.yaml"
-    write_secret(ours, (rules.read_text().rstrip() + "\n" + _SIGNED).encode())
+    write_secret(ours, text.encode())
     return ours
 
 

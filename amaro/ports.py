@@ -13,11 +13,12 @@ PORT_MAX: Final = 65_535
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgePorts:
-    """The two listeners of one edge."""
+    """The listeners of one edge."""
 
     region: str
     public: int
     admin: int
+    peer: int  # for other edges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,16 +37,24 @@ class PortPlan:
 
     def private(self) -> dict[str, int]:
         """Return {who listens for this machine only: port}."""
-        return {f"edge-{edge.region} admin": edge.admin for edge in self.edges} | {
-            "segmenter": self.worker
-        }
+        admins = {f"edge-{edge.region} admin": edge.admin for edge in self.edges}
+        peers = {f"edge-{edge.region} peer": edge.peer for edge in self.edges}
+        return admins | peers | {"segmenter": self.worker}
 
 
 def plan_ports(base: int, edges: int) -> PortPlan:
-    """Return the ports of a stack: public edges first, their admin listeners, then the others."""
+    """Return the ports of a stack: public edges first, their admin listeners, then the others.
+
+    Last come those at which edges ask each other.
+    """
     return PortPlan(
         edges=tuple(
-            EdgePorts(region=region_of(number), public=base + number, admin=base + edges + number)
+            EdgePorts(
+                region=region_of(number),
+                public=base + number,
+                admin=base + edges + number,
+                peer=base + 2 * edges + 3 + number,
+            )
             for number in range(edges)
         ),
         origin=base + 2 * edges,
@@ -84,7 +93,7 @@ def taken(host: str, plan: PortPlan) -> dict[str, int]:
 
 def free_base(host: str, edges: int, *, above: int) -> int | None:
     """Return the next base (a multiple of 20) whose ports are all free, or None."""
-    width = 2 * edges + 3
+    width = 3 * edges + 3
     for base in range(above - above % 20 + 20, min(above + 4_000, PORT_MAX - width), 20):
         if not taken(host, plan_ports(base, edges)):
             return base

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from amaro.edge_disk import edge_disk
 from amaro.ports import LOOPBACK
 from amaro.processes import Command
+from amaro.region_options import REGION_VARIABLE
 from amaro.target import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Site:
     edge_disk_bytes: int  # of each edge
     edge_rules: Path  # what they cache by
     access_keys: Path | None = None  # of signed paths
+    region_token: str = ""  # by which edges know each other; without it each asks the origin itself
 
     def url(self, port: int) -> str:
         """Return the URL by which a browser reaches a public port."""
@@ -58,6 +60,13 @@ class Site:
     def keys(self) -> tuple[str, ...]:
         """Return the option that names the keys of signed paths, if they are signed."""
         return () if self.access_keys is None else ("--access-keys", str(self.access_keys))
+
+    def neighbours(self, ports: EdgePorts) -> tuple[str, ...]:
+        """Return the options that make an edge one of a group, if there are several."""
+        if not self.region_token or len(self.ports.edges) == 1:
+            return ()
+        members = ",".join(loopback_url(each.peer) for each in self.ports.edges)
+        return ("--peer", f"{LOOPBACK}:{ports.peer}", "--shield", members)
 
     def edge_admins(self) -> tuple[str, ...]:
         """Return the options that name every edge whose caches must be purged."""
@@ -153,6 +162,7 @@ def edge(site: Site, ports: EdgePorts) -> ServicePlan:
             *("--disk-size", f"{site.edge_disk_bytes}B"),
             *("--purge-log", f"{site.inner_url(site.ports.origin)}/purges"),
             *("--redis-size", EDGE_REDIS_SIZE),
+            *site.neighbours(ports),
             *("--realtime", f"{LOOPBACK}:0"),  # pages come by the public port
             *chain.from_iterable(("--realtime-origin", url) for url in page_origins(site)),
         ),
@@ -192,8 +202,20 @@ def console(site: Site) -> ServicePlan:
 
 def command(site: Site, name: str, *argv: str) -> Command:
     """Return `amaro ARGV…` with the secrets in its environment, where `ps` does not show them."""
-    secrets = {TOKEN_VARIABLE: site.token, REDIS_VARIABLE: site.valkey.url}
+    secrets = {
+        TOKEN_VARIABLE: site.token,
+        REDIS_VARIABLE: site.valkey.url,
+        REGION_VARIABLE: site.region_token,
+    }
     return Command(argv=(*AMARO, *argv), environment=secrets, log=site.data.logs / f"{name}.log")
+
+
+def edge_hosts(host: str, ports: PortPlan) -> tuple[str, ...]:
+    """Return `host:port` of the edges as players may call them, the first edge's first."""
+    names = [bracketed(public_host(host))]
+    if host in WILDCARDS or host == LOOPBACK:
+        names += [LOOPBACK, "localhost"]
+    return tuple(f"{name}:{each.public}" for name in dict.fromkeys(names) for each in ports.edges)
 
 
 def loopback_url(port: int) -> str:

@@ -17,7 +17,7 @@ from amaro.edge_disk import edge_disk_bytes
 from amaro.edge_rules import access_keys, edge_rules
 from amaro.ports import PORT_MAX, PortPlan, free_base, is_ours, plan_ports, taken
 from amaro.progress import Narrator, show_demo_url, welcome
-from amaro.services import Site, plan_services
+from amaro.services import Site, edge_hosts, plan_services
 from amaro.stack import DEFAULT_DATA, StackError, data_dir
 from amaro.supervisor import Supervisor, stack_of
 from amaro.terminal import err, give_up
@@ -66,12 +66,17 @@ def up(
             check_ports(host, ports, port_base, edges)
             site = Site(
                 edge_disk_bytes=edge_disk_bytes(disk_size, directory, edges),
-                edge_rules=edge_rules(directory, signed=signed),
+                edge_rules=edge_rules(
+                    directory,
+                    signed=signed,
+                    hosts=edge_hosts(host, ports) if edges > 1 else (),
+                ),
                 access_keys=access_keys(directory) if signed else None,
                 data=directory,
                 host=host,
                 ports=ports,
                 token=directory.secret("token"),
+                region_token=directory.secret("region-token"),
                 valkey=valkey.configure(directory),
             )
             try:

@@ -24,6 +24,8 @@ def test_two_edges() -> None:
     assert plan.private() == {
         "edge-north admin": 8082,
         "edge-south admin": 8083,
+        "edge-north peer": 8087,
+        "edge-south peer": 8088,
         "segmenter": 8086,
     }
 
@@ -32,7 +34,7 @@ def test_two_edges() -> None:
 def test_no_port_is_given_twice(edges: int) -> None:
     plan = plan_ports(9000, edges)
     ports = [*plan.public().values(), *plan.private().values()]
-    assert sorted(ports) == list(range(9000, 9000 + 2 * edges + 3))
+    assert sorted(ports) == list(range(9000, 9000 + 3 * edges + 3))
 
 
 def test_regions_have_names() -> None:
@@ -51,7 +53,7 @@ def test_a_taken_port_is_found_and_stepped_over() -> None:
 @pytest.mark.parametrize(
     ("host", "base", "named"),
     [
-        (HOST, 65_530, "--port-base 65530 is too high.*Choose 65529 or less"),
+        (HOST, 65_530, "--port-base 65530 is too high.*Choose 65527 or less"),
         ("999.1.1.1", 8080, "--host 999.1.1.1 is not an address of this machine"),
         ("192.0.2.1", 8080, "--host 192.0.2.1 is not an address of this machine"),
     ],

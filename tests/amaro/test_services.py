@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from amaro.ports import plan_ports
+from amaro.region_options import REGION_VARIABLE
 from amaro.services import REDIS_VARIABLE, Site, plan_services, public_host
 from amaro.stack import DataDir
 from amaro.valkey import Valkey
@@ -18,6 +19,7 @@ def site(host: str = "127.0.0.1", edges: int = 2, *, signed: bool = False) -> Si
         host=host,
         ports=plan_ports(8080, edges),
         token="the-token",
+        region_token="the-region",
         valkey=Valkey(argv=("valkey",), socket=Path("/run/v.sock"), password="the-password"),
         edge_disk_bytes=1 << 30,
         edge_rules=Path("/rules.yaml"),
@@ -29,6 +31,7 @@ def test_no_command_line_tells_a_secret() -> None:
     for plan in plan_services(site()):
         line = " ".join(plan.command.argv)
         assert "the-token" not in line
+        assert "the-region" not in line
         assert "the-password" not in line
         assert "the-password" not in plan.url
 
@@ -64,6 +67,16 @@ def test_every_edge_keeps_a_disk_of_its_own_and_replays_purges() -> None:
     assert {each["--disk-size"] for each in options} == {f"{1 << 30}B"}
     assert {each["--purge-log"] for each in options} == {"http://127.0.0.1:8086/purges"}
     assert all(plan.after == ("origin",) for plan in plans)
+
+
+def test_several_edges_are_one_group() -> None:
+    plans = [plan for plan in plan_services(site(edges=3)) if plan.kind == "edge"]
+    options = [dict(zip(plan.command.argv, plan.command.argv[1:], strict=False)) for plan in plans]
+    (members,) = {each["--shield"] for each in options}
+    assert members.split(",") == [f"http://{each['--peer']}" for each in options]
+    assert {plan.command.environment[REGION_VARIABLE] for plan in plans} == {"the-region"}
+    (alone,) = [plan for plan in plan_services(site(edges=1)) if plan.kind == "edge"]
+    assert "--peer" not in alone.command.argv
 
 
 @pytest.mark.parametrize("signed", [False, True])

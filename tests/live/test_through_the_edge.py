@@ -7,7 +7,7 @@ import json
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 import imageio_ffmpeg
@@ -131,6 +131,24 @@ def test_segment_boundaries_and_durations_are_those_of_every_rendition(
     first, *others = starts.values()
     for other in others:
         assert other == pytest.approx(first, abs=frame_s)
+
+
+def test_what_one_edge_has_another_gets_from_there(
+    stack: RunningStack, published: Published
+) -> None:
+    """Each object has an owner; what it has not given to Valkey yet it is asked for."""
+    parts = [part for url in published.video for part in segments(url)]
+    own, other = stack.url("edge-north"), stack.url("edge-south")
+    for edge in (own, other):
+        for part in parts:
+            assert get(edge + urlsplit(part).path).status_code == 200
+    asked = [
+        line
+        for name in ("edge-north", "edge-south")
+        for line in get(f"{stack.service(name).admin_url}/metrics").text.splitlines()
+        if line.startswith("amaro_edge_region_asked_total{") and 'result="answered"' in line
+    ]
+    assert asked
 
 
 def test_a_second_pass_is_all_hits(published: Published) -> None:
