@@ -132,10 +132,12 @@ def show(outcome: Outcome, wish: Wish) -> None:
     if not outcome.edges:
         out.print("No edge is known to the origin: start it with --edge-admin URL.")
     elif missing:
-        out.print(summary(len(missing), len(outcome.edges), outcome.number), style="bold")
+        told = summary(len(missing), len(outcome.edges), outcome.number)
+        out.print(told, style="bold", soft_wrap=not out.is_terminal)
     for row in missing:
         where = row.address if row.name == row.address else f"{row.name}, {row.address}"
-        out.print(Text(f"  {where}: {row.error}. {advice(row)}".rstrip()), soft_wrap=True)
+        cause = Text(f"  {where}: {row.error}. {advice(row)}".rstrip())
+        out.print(cause, soft_wrap=not out.is_terminal)
 
 
 def heading(outcome: Outcome, wish: Wish) -> Text:

@@ -24,9 +24,8 @@ from tests.support.edge_node import TOKEN, RunningNode, eventually, settings_for
 from tests.support.origin import origin_process
 
 
-def amaro(*argv: str, token: str | None = None, columns: int = 200) -> Result:
-    environment = {"AMARO_ADMIN_TOKEN": token, "COLUMNS": str(columns)}
-    return CliRunner().invoke(app, argv, env=environment)
+def amaro(*argv: str, token: str | None = None) -> Result:
+    return CliRunner().invoke(app, argv, env={"AMARO_ADMIN_TOKEN": token})
 
 
 @pytest.mark.parametrize("argv", [(), ("/a", "--all"), ("--tag", "a", "--prefix", "/b")])
@@ -197,15 +196,14 @@ RECEIPT = {"log": "l", "number": 42, "purges": 1, "acknowledged": True, "took_ms
 PENDING = {"address": "cloudflare", "acknowledged": False, "error": "pending"}
 
 
-@pytest.mark.parametrize("columns", [80, 200])
-def test_a_receipt_is_a_table_for_people(tmp_path: Path, columns: int) -> None:
+def test_a_receipt_is_a_table_for_people(tmp_path: Path) -> None:
     refused = edge_row(2, acknowledged=False, error="[Errno 111] Connection refused")
     no_prefix = {"address": "fastly", "acknowledged": False, "error": "unsupported: no prefix"}
     said = RECEIPT | {"edges": [edge_row(1), refused], "providers": [PENDING, no_prefix]}
     with answering(Origin(said=said)) as origin:
         write_stack(tmp_path, origin.url, ["http://10.0.0.1:9081"])
         tags = [word for n in range(5) for word in ("--tag", f"t{n}")]
-        done = amaro("purge", *tags, "--soft", "--data", str(tmp_path), columns=columns)
+        done = amaro("purge", *tags, "--soft", "--data", str(tmp_path))
     assert done.exit_code == 1
     lines = done.stdout.splitlines()
     assert lines[0] == "Purge 42: tag t0, t1, t2 and 2 more, made stale"
