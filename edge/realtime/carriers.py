@@ -2,7 +2,7 @@
 
 What lasts goes through one stream, whose ids are its marks on every edge: so a page that changes
 edges comes back with a mark that means the same there. What is fleeting is published, and lost when
-nobody listens.
+nobody listens. Both belong to one bucket, so one server has them, also of a cluster.
 """
 
 from __future__ import annotations
@@ -12,20 +12,22 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
-import redis.asyncio
-from redis.backoff import NoBackoff
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from edge.realtime.abroad import Here, Said, read_abroad, written_abroad
 from edge.realtime.hub import Hub
 from edge.realtime.marks import ZERO, Mark
 from edge.realtime.messages import Lasting, parse_lasting
+from edge.valkey_address import Address, Server
+from edge.valkey_names import PREFIX, hash_tag
+from edge.valkey_servers import client_of, find_servers, known_servers
 
-STREAM: Final = "amaro:1:signals"
-CHANNEL: Final = "amaro:1:fleeting"
+BUCKET: Final = 0
+STREAM: Final = f"{PREFIX}:{hash_tag(BUCKET)}:signals"
+CHANNEL: Final = f"{PREFIX}:{hash_tag(BUCKET)}:fleeting"
 STREAM_MAX: Final = 20_000  # about; the oldest go
 LOADED_MAX: Final = 10_000  # of these an edge reads when it begins
 TIMEOUT_S: Final = 1.0  # of anything that should be there at once
@@ -33,6 +35,7 @@ SAID_MAX: Final = 4_096  # that wait to be said; fleeting as they are, later one
 HUSH_S: Final = 2.0  # after which it is seen whether the channel is still there
 BLOCK_MS: Final = 2_000
 AGAIN_S: Final = 0.5
+CONNECTIONS: Final = 64  # at most, to publish what comes at once
 TROUBLE: Final = (RedisError, OSError, TimeoutError)
 
 log = logging.getLogger("edge.realtime")
@@ -73,22 +76,24 @@ class Alone:
         """There is nothing to carry."""
 
 
+class _Way(NamedTuple):
+    """The server that has our bucket."""
+
+    server: Server
+    client: Redis
+    waiting: Redis  # for what may take a while
+
+
 class Valkey:
     """The edges of a region. `name` tells our own messages from those of others."""
 
-    def __init__(self, hub: Hub, stir: Callable[[], None], url: str, name: str) -> None:
+    def __init__(self, hub: Hub, stir: Callable[[], None], address: Address, name: str) -> None:
         self._hub, self._stir, self._name = hub, stir, name
         self._speaking = asyncio.Event()
         self._to_say: list[Said | Here] = []
-        once: dict[str, Any] = {"retry": Retry(NoBackoff(), 0), "protocol": 2}
-        from_url = redis.asyncio.Redis.from_url
-        self._client = from_url(
-            url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, **once
-        )
-        wait_s = TIMEOUT_S + BLOCK_MS / 1000.0
-        self._waiting = from_url(
-            url, socket_timeout=wait_s, socket_connect_timeout=TIMEOUT_S, **once
-        )
+        self._address = address
+        self._servers = known_servers(address)
+        self._way: _Way | None = None
         self._heard = ZERO  # of the stream
         self._is_well = True
 
@@ -101,7 +106,8 @@ class Valkey:
             "value": json.dumps(signal.value),
         }
         try:
-            await self._client.xadd(STREAM, fields, maxlen=STREAM_MAX)  # type: ignore[arg-type]
+            client = self._there().client
+            await client.xadd(STREAM, fields, maxlen=STREAM_MAX)  # type: ignore[arg-type]
         except TROUBLE as error:
             self._complain(error)
             self._hub.tell_at_once(signal)
@@ -121,27 +127,54 @@ class Valkey:
                 for carry in (self._read, self._listen, self._speak):
                     tasks.create_task(self._again_and_again(carry))
         finally:
-            await self._client.aclose()
-            await self._waiting.aclose()
+            await self._leave(self._way)
 
     async def _again_and_again(self, carry: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
+                await self._find()
                 await carry()
             except TROUBLE as error:
                 self._complain(error)
             await asyncio.sleep(AGAIN_S)
 
+    async def _find(self) -> None:
+        """Go to the server that has our bucket now, if that is known."""
+        found = await find_servers(self._address, self._servers)
+        self._servers = found or self._servers
+        server, before = self._servers[BUCKET], self._way
+        if server is None or (before is not None and before.server == server):
+            return
+        wait_s = TIMEOUT_S + BLOCK_MS / 1000.0
+        self._way = _Way(server, self._client(server, TIMEOUT_S), self._client(server, wait_s))
+        await self._leave(before)
+
+    def _client(self, server: Server, reply_s: float) -> Redis:
+        return client_of(
+            self._address, server, connect_s=TIMEOUT_S, reply_s=reply_s, connections=CONNECTIONS
+        )
+
+    def _there(self) -> _Way:
+        if self._way is None:
+            raise ConnectionError("no server is known that has the signals")
+        return self._way
+
+    async def _leave(self, way: _Way | None) -> None:
+        if way is not None:
+            await way.client.aclose()
+            await way.waiting.aclose()
+
     async def _read(self) -> None:
         """Follow the stream, from what it still holds."""
         if self._heard == ZERO:
-            found: Any = await self._client.xrevrange(STREAM, count=LOADED_MAX)
+            found: Any = await self._there().client.xrevrange(STREAM, count=LOADED_MAX)
             if found:
                 self._heard = _mark(found[-1][0])
                 self._hub.history.begin(self._heard.before())
                 self._take(reversed(found))
         while True:
-            said: Any = await self._waiting.xread({STREAM: str(self._heard)}, block=BLOCK_MS)
+            waiting = self._there().waiting
+            said: Any = await waiting.xread({STREAM: str(self._heard)}, block=BLOCK_MS)
             self._recover()
             for _, entries in said:
                 self._take(entries)
@@ -159,7 +192,7 @@ class Valkey:
         self._stir()
 
     async def _listen(self) -> None:
-        async with self._waiting.pubsub() as channel:
+        async with self._there().waiting.pubsub() as channel:
             await channel.subscribe(CHANNEL)
             while True:
                 said = await channel.get_message(ignore_subscribe_messages=True, timeout=HUSH_S)
@@ -182,7 +215,7 @@ class Valkey:
             await self._speaking.wait()
             self._speaking.clear()
             said, self._to_say = self._to_say, []
-            await self._client.publish(CHANNEL, written_abroad(self._name, said))
+            await self._there().client.publish(CHANNEL, written_abroad(self._name, said))
 
     def _complain(self, error: Exception) -> None:
         if self._is_well:

@@ -32,6 +32,7 @@ from edge.realtime.passage import HUB_HANDOVER_MAX, take_over
 from edge.realtime.secure import secure_factory
 from edge.realtime.visitors import Visitors
 from edge.tls import Certificates, Pem
+from edge.valkey_address import parse_address
 
 HTTP_1_ONLY: Final = ("http/1.1",)
 BACKLOG: Final = 4096
@@ -57,7 +58,7 @@ class Service:
         )
         stir = self.shared.fanning.set
         self.carrier: Carrier = (
-            Valkey(hub, stir, settings.redis, secrets.token_hex(8))
+            Valkey(hub, stir, parse_address(settings.redis), secrets.token_hex(8))
             if settings.redis
             else Alone(hub, stir)
         )

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-import redis
 
+from edge.realtime.carriers import CHANNEL, STREAM
 from tests.loopback.test_realtime import REALTIME, page, publish, worker_url
 from tests.support.counting_origin import counting_origin
 from tests.support.edge_node import RunningNode, edge_node, eventually
-from tests.support.valkey import RunningValkey, running_valkey
+from tests.support.valkeys import RunningValkey, valkey, valkey_cluster
 
 
 @pytest.fixture(scope="module")
-def valkey() -> Iterator[RunningValkey]:
-    with TemporaryDirectory() as directory, running_valkey(Path(directory)) as running:
+def server() -> Iterator[RunningValkey]:
+    with valkey() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def edges(valkey: RunningValkey) -> Iterator[tuple[RunningNode, RunningNode]]:
-    options = (*REALTIME, "--redis", valkey.url)
+def edges(server: RunningValkey) -> Iterator[tuple[RunningNode, RunningNode]]:
+    options = (*REALTIME, "--redis", server.url)
     with (
         counting_origin() as origin,
         edge_node(origin.url, *options) as north,
@@ -59,14 +57,13 @@ def test_a_mark_means_the_same_on_all_edges(edges: tuple[RunningNode, RunningNod
 
 
 def test_what_is_no_signal_harms_nobody(
-    valkey: RunningValkey, edges: tuple[RunningNode, RunningNode]
+    server: RunningValkey, edges: tuple[RunningNode, RunningNode]
 ) -> None:
     north, south = edges
     pids = [edge.status()["realtime"]["pid"] for edge in edges]
-    with redis.Redis.from_url(valkey.url) as client:
-        client.xadd("amaro:1:signals", {b"\xff": b"\xff"})
-        client.xadd("amaro:1:signals", {"topic": "story:d", "value": "7"})
-        client.publish("amaro:1:fleeting", b"\xff")
+    server.ask("XADD", STREAM, "*", b"\xff", b"\xff")
+    server.ask("XADD", STREAM, "*", "topic", "story:d", "value", "7")
+    server.ask("PUBLISH", CHANNEL, b"\xff")
     with page(worker_url(south)) as ada:
         ada.join("story:d")
         publish(north, "d-1", "story:d")
@@ -75,7 +72,7 @@ def test_what_is_no_signal_harms_nobody(
 
 
 def test_without_valkey_an_edges_own_pages_are_told_and_later_all(
-    valkey: RunningValkey, edges: tuple[RunningNode, RunningNode]
+    server: RunningValkey, edges: tuple[RunningNode, RunningNode]
 ) -> None:
     north, south = edges
     signal = {"topic": "story:c", "kind": "watchable", "key": "c-1", "value": {}}
@@ -86,13 +83,33 @@ def test_without_valkey_an_edges_own_pages_are_told_and_later_all(
     with page(worker_url(north)) as ada, page(worker_url(south)) as ben:
         ada.join("story:c")
         ben.join("story:c", "ben")
-        valkey.kill()
+        server.kill()
         assert not says(north)
         early = ada.hear("signal")
         assert (early["key"], "mark" in early) == ("c-1", False)
-        valkey.start()
+        server.start_again()
         assert eventually(lambda: says(north))  # as the origin repeats it
         assert ben.hear("signal")["key"] == "c-1"
         while "mark" not in (again := ada.hear("signal")):
             pass
         assert again["key"] == "c-1"
+
+
+def test_a_cluster_carries_signals_by_the_server_that_has_them() -> None:
+    with valkey_cluster(servers=4) as nodes, counting_origin() as origin:
+        names = ",".join(node.place for node in nodes[:2])
+        options = (*REALTIME, "--redis", f"redis+cluster://{names}")
+        with (
+            edge_node(origin.url, *options) as north,
+            edge_node(origin.url, *options) as south,
+            page(worker_url(north)) as ada,
+            page(worker_url(south)) as ben,
+        ):
+            ada.join("story:a")
+            ben.join("story:a", "ben")
+            while ada.hear("presence")["here"] != 2:
+                pass
+            ben.say(t="say", topic="story:a", kind="typing")
+            assert ada.hear("signal")["kind"] == "typing"
+            publish(north, "a-1", "story:a")
+            assert [ben.hear("signal")["kind"] for _ in range(2)] == ["typing", "watchable"]
