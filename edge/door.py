@@ -19,6 +19,9 @@ from edge.clients import TrustedProxies
 from edge.heads import Facts
 
 MARK: Final = b"/~"  # what a target with a token begins with
+_NAME: Final = slice(2, 24)
+"""Where a target has its token's first 22 characters: they are its signature, so nobody can make
+another token that has them. To hash these takes 0.1 us less than to find and hash it all."""
 
 
 @dataclass(slots=True)
@@ -51,7 +54,8 @@ class Door:
         self.ring: Ring | None = None  # without one, nothing that is shut opens
         self._region = region.encode()
         self._proxies = proxies
-        self._known: dict[bytes, Known] = {}
+        self._known: dict[bytes, Known] = {}  # all by the ring of now
+        self._recall = self._known.get
         self._known_max = known_max
 
     def __len__(self) -> int:
@@ -74,20 +78,23 @@ class Door:
         at, because nothing that is shut is stored under any other.
         """
         known = holder.known
-        # 0.2 us; 0.6 where a connection's requests have several tokens in turn
-        if known is None or not target.startswith(known.lead):
-            known = self._known.get(target[2 : target.find(b"/", 2)])
-            if known is not None and not known.network and target.startswith(known.lead):
+        if known is not None and target.startswith(known.lead):  # 0.2 us
+            if (
+                now_mono < known.until_mono
+                and known.ring is self.ring
+                and (not known.network or holder.known_facts is facts)
+            ):
+                return target[known.cut :]
+        else:  # 0.35 us: a connection's requests have several tokens in turn
+            known = self._recall(target[_NAME])
+            if (
+                known is not None
+                and target.startswith(known.lead)
+                and now_mono < known.until_mono
+                and not known.network
+            ):
                 holder.known = known
-            else:
-                known = None
-        if (
-            known is not None
-            and now_mono < known.until_mono
-            and known.ring is self.ring
-            and (not known.network or holder.known_facts is facts)
-        ):
-            return target[known.cut :]
+                return target[known.cut :]
         found = self.look(target, facts, holder.address, now_mono)
         if found is None:
             return None
@@ -102,7 +109,7 @@ class Door:
 
         Without keys nothing opens.
         """
-        known = self._known.get(target[2 : target.find(b"/", 2)])
+        known = self._known.get(target[_NAME])
         if known is None or now_mono >= known.until_mono:
             token, bare = split_token(target)
             if not token or self.ring is None:
@@ -144,8 +151,9 @@ class Door:
             return None
         if len(self._known) >= self._known_max:
             self._known.clear()  # those in use are back within a request
-        known = self._known[token] = Known(
-            lead=MARK + token + grant.prefix,
+        lead = MARK + token + grant.prefix
+        known = self._known[lead[_NAME]] = Known(
+            lead=lead,
             cut=len(MARK) + len(token),
             network=grant.network,
             until_mono=now_mono + grant.expires_wall + ring.grace_s - now_wall,

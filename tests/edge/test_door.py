@@ -182,6 +182,16 @@ def test_requests_of_one_connection_may_have_several_tokens(clock):
     assert [enter(to, each, facts(), player) for each in several] == [None] * 4
 
 
+def test_a_signature_of_another_token_opens_nothing(clock):
+    to, player = door(), Player()
+    real, other = signed(), signed(b"/v/xyz/1.m4s", prefix=b"/v/xyz/")
+    forged = real[:24] + other[24:]
+    assert enter(to, real, facts(), player) == TARGET
+    assert enter(to, forged, facts(), player) is None
+    assert admit(to, forged) in (Denial.FORGED, Denial.MALFORMED)
+    assert enter(to, other, facts(), player) == b"/v/xyz/1.m4s"
+
+
 def test_only_so_many_tokens_are_remembered_and_none_that_is_wrong(clock):
     to = door(known_max=3)
     for number in range(20):
