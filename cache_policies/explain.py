@@ -30,6 +30,7 @@ class Explanation:
     tags: tuple[bytes, ...] = ()
     vary: tuple[bytes, ...] = ()
     origin: str = ""
+    limits: tuple[str, ...] = ()  # names of those that it counts in
 
     def to_mapping(self, policies: Policies) -> dict[str, Any]:
         """Return what `--json` prints; scripts depend on its shape."""
@@ -56,6 +57,7 @@ class Explanation:
             "tags": [tag.decode("latin-1") for tag in self.tags],
             "vary": [name.decode("latin-1") for name in self.vary],
             "origin": self.origin,
+            "limits": list(self.limits),
         }
 
 
@@ -96,6 +98,13 @@ def explain(
         "choices": policies.choices(matched),
         "forwarded": forwarded,
         "origin": governing.origin,
+        "limits": tuple(
+            limit.name
+            for limit in policies.limits
+            if limit.holds_of(
+                request.method, policies.host(request.scheme, request.host), request.target
+            )
+        ),
     }
     if isinstance(judged, NoStore):
         return Explanation(**said, why_not_stored=judged.why.value)

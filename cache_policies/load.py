@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from hashlib import blake2b
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from cache_policies.complaints import Complaint, Place, PolicyFileError
-from cache_policies.rules import Document, Match, QueryParts, Rule, Settings
+from cache_policies.rules import Document, Limit, Match, QueryParts, Rule, Settings, Where
 from cache_policies.source import Path, Source, read_source, short
 
 COMPLAINTS_MAX: Final = 20
@@ -21,7 +21,7 @@ EPOCH_BITS: Final = 48  # so that JavaScript and Prometheus, too, read it exactl
 
 _BEFORE_THE_RESPONSE: Final = (
     *("bypass", "query", "request_directives", "request_max_stale", "slices", "strip_request"),
-    *("access", "origin"),
+    *("access", "origin", "priority"),
 )
 """Settings that are needed when nothing is known yet but the request."""
 
@@ -35,11 +35,11 @@ _NEVER_STRIPPED: Final = {
 """Fields that frame a message, or that the edge adds to it."""
 
 _OF_A_RESPONSE: Final = ("status", "content_type", "response_fields")
-_MODELS: Final[dict[str | int, type[BaseModel]]] = {
-    "match": Match,
-    "set": Settings,
-    "query": QueryParts,
-}
+_ENTRIES: Final[tuple[type[BaseModel], type[BaseModel]]] = Rule, Limit
+_MODELS: Final[tuple[Mapping[str | int, type[BaseModel]], ...]] = (  # inside of each of them
+    {"match": Match, "set": Settings, "query": QueryParts},
+    {"match": Where},
+)
 _WANTED: Final = {
     "bool_type": "want true or false",
     "int_type": "want a whole number",
@@ -63,6 +63,7 @@ class PolicyFile:
     epoch: int
     document: Document
     lines: tuple[int, ...]  # where each rule begins
+    limit_lines: tuple[int, ...] = ()  # and each limit
 
     def to_mapping(self) -> dict[str, Any]:
         """Return everything, as JSON can carry it to another process."""
@@ -71,6 +72,7 @@ class PolicyFile:
             "name": self.name,
             "epoch": self.epoch,
             "lines": list(self.lines),
+            "limit_lines": list(self.limit_lines),
             "document": rules,
         }
 
@@ -78,7 +80,8 @@ class PolicyFile:
     def from_mapping(cls, said: Mapping[str, Any]) -> PolicyFile:
         """Return what `to_mapping` was called on."""
         document = Document.model_validate_json(json.dumps(said["document"]))
-        return cls(said["name"], said["epoch"], document, tuple(said["lines"]))
+        lines, limit_lines = tuple(said["lines"]), tuple(said["limit_lines"])
+        return cls(said["name"], said["epoch"], document, lines, limit_lines)
 
 
 def epoch_of(text: bytes) -> int:
@@ -98,13 +101,18 @@ def load_policies(text: bytes, name: str) -> PolicyFile:
         raise _refusal(source, [_complaint(source, each) for each in error.errors()]) from None
     complaints = [
         *_about_hosts(document, source),
-        *_about_names(document, source),
+        *_about_names("rules", [each.name for each in document.rules], source),
+        *_about_names("limits", [each.name for each in document.limits], source),
         *(each for no, rule in enumerate(document.rules) for each in _about(rule, no, source)),
+        *(each for no, one in enumerate(document.limits) for each in _of_limit(one, no, source)),
     ]
     if complaints:
         raise _refusal(source, complaints)
-    lines = tuple(source.place(("rules", no)).line for no in range(len(document.rules)))
-    return PolicyFile(name, epoch_of(text), document, lines)
+    lines, limit_lines = (
+        tuple(source.place((key, no)).line for no in range(len(all_of_it)))
+        for key, all_of_it in (("rules", document.rules), ("limits", document.limits))
+    )
+    return PolicyFile(name, epoch_of(text), document, lines, limit_lines)
 
 
 def _refusal(source: Source, complaints: list[Complaint]) -> PolicyFileError:
@@ -144,12 +152,13 @@ def _complaint(source: Source, error: ErrorDetails) -> Complaint:
 def _unknown(path: Path) -> str:
     """What to say about a key that means nothing where it stands."""
     key, parent = str(path[-1]), path[-2] if len(path) > 1 else None
-    model = Document if parent is None else _MODELS.get(parent, Rule)
+    in_limits = path[0] == "limits"
+    model = Document if parent is None else _MODELS[in_limits].get(parent, _ENTRIES[in_limits])
     known = [field.alias or name for name, field in model.model_fields.items()]
     for close in get_close_matches(key, known, n=1):
         return f"unknown key `{short(key)}`; did you mean `{close}`?"
-    for name, other in (("match", Match), ("set", Settings)):
-        if key in other.model_fields:
+    for name, other in _MODELS[in_limits].items():
+        if name != "query" and key in other.model_fields:
             return f"`{key}` belongs under `{name}`"
     return f"unknown key `{short(key)}`; known are {', '.join(known)}"
 
@@ -173,13 +182,21 @@ def _about_hosts(document: Document, source: Source) -> Iterator[Complaint]:
             yield Complaint(source.place(("hosts", name)), f"`{name}`: want one host, no stars")
 
 
-def _about_names(document: Document, source: Source) -> Iterator[Complaint]:
+def _about_names(key: str, names: Iterable[str], source: Source) -> Iterator[Complaint]:
     first: dict[str, int] = {}
-    for no, rule in enumerate(document.rules):
-        if first.setdefault(rule.name, no) != no:
-            line = source.place(("rules", first[rule.name])).line
-            text = f"a second rule `{rule.name}`; the first is in line {line}"
-            yield Complaint(source.place(("rules", no, "name")), text)
+    for no, name in enumerate(names):
+        if first.setdefault(name, no) != no:
+            line = source.place((key, first[name])).line
+            text = f"a second {key[:-1]} `{name}`; the first is in line {line}"
+            yield Complaint(source.place((key, no, "name")), text)
+
+
+def _of_limit(limit: Limit, no: int, source: Source) -> Iterator[Complaint]:
+    if limit.rate is None and limit.concurrency is None and limit.bandwidth is None:
+        text = "limits nothing; name rate, concurrency or bandwidth"
+        yield Complaint(source.place(("limits", no)), text)
+    if limit.burst is not None and limit.rate is None:
+        yield Complaint(source.place(("limits", no, "burst")), "`burst` is a rate's; name `rate`")
 
 
 def unknown_origins(file: PolicyFile, groups: Collection[str]) -> list[Complaint]:

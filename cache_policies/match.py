@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
@@ -12,7 +12,7 @@ from cache_policies.glob import Glob, matches_any, parse_glob
 from cache_policies.message import Fields, RequestHead, ResponseHead, field_value
 
 if TYPE_CHECKING:
-    from cache_policies.rules import Match
+    from cache_policies.rules import Match, Where
 
 _PORT = re.compile(rb":\d*\Z")
 _SLASHES = re.compile(rb"/{2,}")
@@ -134,12 +134,19 @@ class Conditions:
         return all(_holds(response.fields, *each) for each in self.response_fields)
 
 
+def compile_where(where: Where) -> Conditions:
+    """Return what a limit's `match` means."""
+    return Conditions(
+        hosts=_globs(where.host, lower=True),
+        paths=_globs(where.path),
+        methods=None if where.method is None else frozenset(each.encode() for each in where.method),
+    )
+
+
 def compile_match(match: Match) -> Conditions:
     """Return what a rule's `match` means."""
-    return Conditions(
-        hosts=_globs(match.host, lower=True),
-        paths=_globs(match.path),
-        methods=None if match.method is None else frozenset(each.encode() for each in match.method),
+    return replace(
+        compile_where(match),
         request_fields=_field_conditions(match.request_fields),
         statuses=None if match.status is None else frozenset(_statuses(match.status)),
         content_types=_globs(match.content_type, lower=True),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cache_policies.glob import parse_glob
 from cache_policies.key import cache_key, normalise, plain_authority
+from cache_policies.limits import Limit, compile_limits
 from cache_policies.match import (
     Conditions,
     compile_match,
@@ -47,6 +48,7 @@ _KNOBS: Final = {  # setting: knob of CachePolicy
     "disk_after": "disk_after",
     "slices": "slices",
     "origin": "origin",
+    "priority": "priority",
 }
 _SETS: Final = {  # setting with names in it: knob
     "ignore_directives": "ignored_directives",
@@ -86,8 +88,10 @@ class Policies:
         rules: Iterable[CompiledRule] = (),
         aliases: Mapping[bytes, bytes] | None = None,
         name: str = "",
+        limits: tuple[Limit, ...] = (),
     ) -> None:
         self.epoch = epoch  # with UNSYNCED in it, what is not immutable is always validated
+        self.limits = limits
         self.name = name
         self.rules = tuple(rules)
         self.aliases = dict(aliases or {})
@@ -279,7 +283,8 @@ def compile_policies(file: PolicyFile) -> Policies:
         CompiledRule(rule.name, line, compile_match(rule.match), changes(rule.settings))
         for rule, line in zip(document.rules, file.lines, strict=True)
     ]
-    return Policies(file.epoch, rules, aliases, file.name)
+    limits = compile_limits(document.limits, file.limit_lines)
+    return Policies(file.epoch, rules, aliases, file.name, limits)
 
 
 def changes(settings: Settings) -> dict[str, Any]:

@@ -47,3 +47,4 @@ class CachePolicy:
     disk_after: int = 2  # requests for it until it is written to disk
     slices: bool = True  # a part may be fetched and kept by itself, in slices
     origin: str = ""  # the group of origins to ask; "" is the node's own
+    priority: str = ""  # one of `limits.PRIORITIES`; "" is what its method is worth

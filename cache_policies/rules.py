@@ -12,9 +12,12 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from cache_policies.durations import parse_duration, render_duration
+from cache_policies.limits import PRIORITIES
 from cache_policies.message import TOKEN_BYTE
+from cache_policies.quantities import parse_bandwidth, parse_rate, render_bandwidth, render_rate
 
 RULES_MAX: Final = 500
+LIMITS_MAX: Final = 50
 MEMBERS_MAX: Final = 100  # of one list
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -95,6 +98,10 @@ def _query(value: object) -> object:
 Duration: TypeAlias = Annotated[
     float, BeforeValidator(parse_duration), PlainSerializer(render_duration)
 ]
+Rate: TypeAlias = Annotated[float, BeforeValidator(parse_rate), PlainSerializer(render_rate)]
+Bandwidth: TypeAlias = Annotated[
+    float, BeforeValidator(parse_bandwidth), PlainSerializer(render_bandwidth)
+]
 Name: TypeAlias = Annotated[str, _word(_NAME, "letters, digits, dots, dashes or underscores")]
 FieldName: TypeAlias = Annotated[str, _word(_FIELD_NAME, "a field name, as cache-control")]
 Tag: TypeAlias = Annotated[str, _word(_TAG, "a tag without spaces")]
@@ -128,15 +135,21 @@ Directive: TypeAlias = Literal[
     "no-store", "no-cache", "private", "must-revalidate", "proxy-revalidate"
 ]
 Directives: TypeAlias = Annotated[tuple[Directive, ...], BeforeValidator(_several), _Any]
+Priority: TypeAlias = Literal[PRIORITIES]  # type: ignore[valid-type]
 Tiers: TypeAlias = Annotated[tuple[Literal["memory", "disk"], ...], BeforeValidator(_several), _Any]
 
 
-class Match(_Model):
-    """Which requests and responses a rule is about: all that is named must hold."""
+class Where(_Model):
+    """Which requests a limit is about: all that is named must hold."""
 
     host: Hosts | None = None
     path: Paths | None = None  # decoded, without the query
     method: Methods | None = None
+
+
+class Match(Where):
+    """Which requests and responses a rule is about."""
+
     request_fields: Conditions | None = None
     status: Statuses | None = None
     content_type: Patterns | None = None
@@ -182,6 +195,7 @@ class Settings(_Model):
     slices: bool | None = None
     origin: Name | None = None
     access: Literal["open", "signed"] | None = None
+    priority: Priority | None = None
 
 
 class Rule(_Model):
@@ -192,8 +206,22 @@ class Rule(_Model):
     settings: Settings = Field(alias="set")
 
 
+class Limit(_Model):
+    """How much anybody may have."""
+
+    name: Name
+    per: Literal["client", "prefix"] = "client"
+    match: Where = Where()
+    hits: bool = True
+    rate: Rate | None = None
+    burst: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    concurrency: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    bandwidth: Bandwidth | None = None
+
+
 class Document(_Model):
     """A whole policy file."""
 
     hosts: Annotated[dict[Host, Aliases], Field(max_length=MEMBERS_MAX)] = {}
     rules: Annotated[tuple[Rule, ...], Field(max_length=RULES_MAX)] = ()
+    limits: Annotated[tuple[Limit, ...], Field(max_length=LIMITS_MAX)] = ()

@@ -138,6 +138,12 @@ def _provider(name: str) -> ProviderKind:
     return known[0]
 
 
+def client_name(address: bytes) -> bytes:
+    """Who a client is to a limit; an address that is none is a client of that name."""
+    read = _read(address.decode("latin-1"))
+    return address if read is None else counted_as(read).encode()
+
+
 def _read(text: str) -> _Address | None:
     """An address as X-Forwarded-For and Forwarded write it, perhaps with a port; None if none."""
     text = text.strip().strip('"')
