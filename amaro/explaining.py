@@ -131,6 +131,8 @@ def _decision(explanation: Explanation) -> list[tuple[str, str]]:
     else:
         rows.append(("key", explanation.key.decode("latin-1")))
     rows.append(("asked of origin", asked))
+    if explanation.limits:
+        rows.append(("counts in the limits", ", ".join(explanation.limits)))
     if explanation.origin:
         rows.append(("origin group", explanation.origin))
     if explanation.why_not_stored is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cache_policies.match import Conditions, compile_where, literal_path, plain_host, plain_path
 
@@ -35,6 +35,17 @@ class Limit:
         """Whether it is about all requests."""
         conditions = self.conditions
         return conditions.hosts is None and conditions.paths is None and conditions.methods is None
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return what an edge's status says of it."""
+        return {
+            "name": self.name,
+            "per": "client" if self.per_client else "prefix",
+            "requests_per_s": self.per_s,
+            "burst": self.burst if self.per_s is not None else None,
+            "concurrency": self.concurrency,
+            "bytes_per_s": self.bps,
+        }
 
     def holds_of(self, method: bytes, host: bytes, target: bytes) -> bool:
         """Whether it is about such a request; `host` is the one that the resource is stored under.

@@ -123,7 +123,8 @@ class Policies:
         """Return the same rules for a time when purges may be missed, or for all other times."""
         if bool(self.epoch & UNSYNCED) is is_unsynced:
             return self
-        return Policies(self.epoch ^ UNSYNCED, self.rules, self.aliases, self.name)
+        epoch = self.epoch ^ UNSYNCED
+        return Policies(epoch, self.rules, self.aliases, self.name, self.limits)
 
     @property
     def has_slow(self) -> bool:

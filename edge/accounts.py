@@ -8,6 +8,7 @@ from cache_policies.message import Fields
 from edge.access_log import AccessLog
 from edge.clients import UNLIMITED, ClientCounts, TrustedProxies
 from edge.counters import Counters
+from edge.gates import Refusal
 from edge.heads import Facts
 from edge.log_lines import Line
 from edge.outcome import Outcome, refused
@@ -74,6 +75,22 @@ class Accounts:
             account = Account(self)
             account.outcome = refused(reason)
             account.close(Asking(client, b"", b"", b""), status)
+
+    def limited(self, address: bytes, target: bytes, facts: Facts, refusal: Refusal) -> None:
+        """A plain request came that was too much."""
+        account = Account(self)
+        account.answered(refused(refusal.reason))
+        asking = Asking(
+            client=self.clients.proxies.client(address, facts.fields),
+            method=facts.method,
+            host=facts.host,
+            target=target,
+            http=facts.version,
+            address=address,
+            prefix=facts.prefix,
+            fields=facts.fields,
+        )
+        account.close(asking, refusal.status)
 
 
 class Account:

@@ -15,14 +15,17 @@ from edge.cycle import Message, Scope
 from edge.delivery import BODILESS, Answer, StoredBody, of_error
 from edge.door import Door
 from edge.entry import NOT_FOR_PLAYERS
-from edge.errors import DeniedError, DownstreamError, EdgeError
+from edge.errors import DeniedError, DownstreamError, EdgeError, RefusedError
 from edge.exchange import Exchange
 from edge.forwarding import HOP, cleaned
+from edge.gates import Refusal
 from edge.outcome import failed, refused
+from edge.pacing import PacedBody
 from edge.region_sequence import SEQUENCE
 from edge.server_timing import Trace, asks_for_trace, server_timing
 from edge.settings import Limits
 from edge.tags_told import tags_told
+from edge.ticket import Ticket
 
 FOR: Final = b"x-forwarded-for"
 
@@ -70,7 +73,12 @@ class EdgeApp:
         """Answer one request; an answer that breaks off cuts the connection."""
         account = Account(self._accounts)
         trace = self._debugging.trace(scope)
-        answer = self._own(scope["path"]) or await self._answer(scope, receive, trace)
+        admitted = scope["extensions"]["amaro.edge"]["admitted"]
+        answer = self._own(scope["path"]) or (
+            _refused(admitted)
+            if isinstance(admitted, Refusal)
+            else await self._answer(scope, receive, trace)
+        )
         account.answered(answer.outcome)
         if trace is not None:
             took_s = account.first_byte_s or 0.0
@@ -198,8 +206,11 @@ class EdgeApp:
         if answer.length is not None and answer.status not in BODILESS:
             fields.append((b"content-length", b"%d" % answer.length))
         await send({"type": "http.response.start", "status": answer.status, "headers": fields})
+        body = answer.body
+        if isinstance(told["admitted"], Ticket) and told["admitted"].paced:
+            body = PacedBody(body, told["admitted"])
         try:
-            while not head_only and (piece := await answer.body.read()):
+            while not head_only and (piece := await body.read()):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
                 account.sent_bytes += len(piece)
                 del piece  # while this waits it must not hold what is out
@@ -237,6 +248,14 @@ def _denied(denial: Denial) -> Answer:
     answer = of_error(DeniedError(denial.value), says)
     answer.fields = (*answer.fields, (b"access-control-allow-origin", b"*"))
     answer.outcome = refused(denial.value)
+    return answer
+
+
+def _refused(refusal: Refusal) -> Answer:
+    """The answer to what limits refuse."""
+    error = RefusedError(refusal.reason, retry_after_s=refusal.retry_after_s)
+    answer = of_error(error, CacheStatus(forward=Forward.REQUEST, detail=refusal.reason))
+    answer.status = refusal.status
     return answer
 
 

@@ -14,17 +14,20 @@ from cache_policies.partial import strong_etag
 from cache_policies.stored import Times
 from edge.counters import Counters
 from edge.errors import (
+    CrowdedError,
     MemoryShortError,
     NotCachedError,
     OutdatedError,
     UpstreamError,
     UpstreamTimeoutError,
 )
+from edge.fair_share import title_of
 from edge.fetch import IDEMPOTENT, Fetch, FillClient, Response
 from edge.forwarding import HOP, forwarded_fields, received_head, unconditional
 from edge.in_force import InForce
 from edge.memory import Memory
 from edge.outcome import EDGE, ORIGIN, PEER
+from edge.places import Places
 from edge.region_sequence import SEQUENCE
 from edge.resuming import ResumingResponse
 from edge.retries import RetryBudget
@@ -45,6 +48,7 @@ _SICK: Final = _UNSENT | {"connection-lost", "first-byte-timeout"}
 _SAFE: Final = frozenset({b"GET", b"HEAD"})
 _RESUMED: Final = frozenset({200, 206})
 _BYTES_FROM: Final = {ORIGIN: "fill_bytes", PEER: "peer_bytes", EDGE: "edge_bytes"}
+SHARE: Final = b"title-"  # what a refusal begins with that is about a title's share
 _LOOK_AGAIN_S: Final = 0.1  # for room in memory
 
 
@@ -134,6 +138,7 @@ class Asker:
     limits: Limits
     counters: Counters
     budget: RetryBudget
+    places: Places  # at origins
     shield: ShieldAsker | None = None  # where the node is one of a region's
 
     async def ask(
@@ -188,6 +193,8 @@ class Asker:
                 route = tries.take()
                 try:
                     received = await self._once(route, question)
+                except CrowdedError:
+                    raise
                 except UpstreamError as error:
                     if not _may_go_on(request, asked, error):
                         raise
@@ -228,8 +235,15 @@ class Asker:
         request, asked = question.request, question.asked
         hop = b"%d" % question.sequence if route.peer else None
         fields = forwarded_fields(request, asked.client, hop=hop)
+        place = None if route.peer else await self.places.enter(title_of(question.key))
         fetch = Fetch(
-            request.method, request.target, fields, asked.body, asked.body_length, asked.early
+            request.method,
+            request.target,
+            fields,
+            asked.body,
+            asked.body_length,
+            asked.early,
+            place,
         )
         if route.peer:
             self.counters.peer_fills += 1
@@ -239,7 +253,7 @@ class Asker:
         sent_mono = time.monotonic()
         origins = self.upstreams.origins
         try:
-            response = await self.client.fetch(route.upstream, fetch)
+            response = await _fetched(self.client, route.upstream, fetch)
         except UpstreamError as error:
             self.counters.fills_failed += 1
             _note(asked, tier, sent_mono)
@@ -271,6 +285,16 @@ class Asker:
             if time.monotonic() > until_mono:
                 raise MemoryShortError("memory-short", "players hold all memory there is")
             await asyncio.sleep(_LOOK_AGAIN_S)
+
+
+async def _fetched(client: FillClient, upstream: Upstream, fetch: Fetch) -> Response:
+    """The response, which leaves its place when it has been read; without one nobody has it."""
+    try:
+        return await client.fetch(upstream, fetch)
+    except BaseException:
+        if fetch.place is not None:
+            fetch.place.leave()
+        raise
 
 
 def _note(asked: Asked, tier: str, sent_mono: float) -> None:
@@ -309,5 +333,8 @@ def _raise_error_of_peer(response: Response) -> None:
     for name, detail in response.fields:
         if name == HOP:
             response.close()
+            if detail.startswith(SHARE):  # it would be refused here, too
+                after = dict(response.fields).get(b"retry-after", b"1")
+                raise CrowdedError(detail.decode("latin-1"), retry_after_s=int(after))
             kind = UpstreamTimeoutError if response.status == 504 else UpstreamError
             raise kind(detail.decode("latin-1"))

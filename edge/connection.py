@@ -59,6 +59,9 @@ class Connection(HttpToolsProtocol):
             self._client = self.shared.clients.enter(self.address)
         except OverflowError:
             self._refuse(RefusedHeadError("client-connections-max"))
+            return
+        if self.shared.gates is not None:
+            self.take_gate()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.connections.discard(self)
@@ -97,6 +100,10 @@ class Connection(HttpToolsProtocol):
     @abstractmethod
     def drain(self) -> None:
         """The next answer is the last one here, and the app gives it."""
+
+    @abstractmethod
+    def take_gate(self) -> None:
+        """Ask at the gate of the limits in force from now on."""
 
     @abstractmethod
     def _advance(self, data: bytes) -> None:

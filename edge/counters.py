@@ -94,6 +94,14 @@ GAUGES: Final[dict[str, tuple[str, dict[str, str], str]]] = {
     "objects": ("amaro_edge_memory_objects", {}, "Entries in memory"),
     "used_bytes": ("amaro_edge_memory_bytes", {}, "Bytes that count against the memory budget"),
     "budget_bytes": ("amaro_edge_memory_budget_bytes", {}, "The memory budget"),
+    "openness": (
+        "amaro_edge_openness",
+        {},
+        "Of the worst worker: 5 lets every priority begin, below 1 playback is shed, too",
+    ),
+    "limit_clients": ("amaro_edge_limit_clients", {}, "Clients that limits remember by name"),
+    "origin_requests": ("amaro_edge_origin_requests", {}, "Requests that are with origins"),
+    "origin_waiting": ("amaro_edge_origin_waiting", {}, "Requests that wait for their share"),
     "tokens_known": ("amaro_edge_access_tokens", {}, "Access tokens that are remembered"),
     "fills_running": ("amaro_edge_fills_running", {}, "Fills in progress"),
     **EVICTION_GAUGES,
@@ -112,6 +120,7 @@ Pick: TypeAlias = Callable[[float, float], float]
 WORST: Final[dict[str, Pick]] = {  # the node's value is that of its worst worker
     "loop_busy_max_s": max,
     "loop_stall_max_s": max,
+    "openness": min,
     "origin_up": min,
     "valkey_up": min,
     "edge_up": min,

@@ -5,13 +5,16 @@ import logging
 import socket
 import struct
 from collections.abc import Awaitable, Callable, MutableMapping
+from time import monotonic_ns
 from typing import Any, Final, TypeAlias
 
 from cache_policies.message import Fields
 from edge.collapse import FillReader
 from edge.delivery import BODILESS
 from edge.entry import STATUS_LINES, early_head, field_block
+from edge.gates import Refusal
 from edge.player import Player, Sink
+from edge.ticket import Ticket
 
 Message: TypeAlias = MutableMapping[str, Any]
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -52,6 +55,7 @@ class Cycle:
         self.more_body = True
         self.message_event = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
+        self.admitted: Ticket | Refusal | None = None  # what limits have the request hold, or told
 
     def start(
         self, app: App, scope: Scope, tasks: set[asyncio.Task[None]], reader: FillReader | None
@@ -63,6 +67,8 @@ class Cycle:
 
         def ended(task: asyncio.Task[None]) -> None:
             tasks.discard(task)
+            if isinstance(self.admitted, Ticket):
+                self.admitted.leave(monotonic_ns())
             if reader is not None:  # the task may have ended before it began
                 reader.close()
             if not task.cancelled() and (error := task.exception()) is not None:

@@ -20,7 +20,7 @@ from edge.errors import EdgeError, UpstreamError
 from edge.fetch import Response
 from edge.forwarding import HOP
 from edge.multipart import Multipart, Spans, multipart
-from edge.outcome import NOWHERE, ORIGIN, OWN, Outcome, of_answer
+from edge.outcome import NOWHERE, ORIGIN, OWN, Outcome, of_answer, refused
 
 BODILESS: Final = frozenset({204, 304})
 
@@ -298,7 +298,11 @@ def of_error(error: EdgeError, says: CacheStatus) -> Answer:
         (b"cache-status", render(says)),
         (HOP, error.detail.encode()),
     )
-    return Answer(error.status, fields, len(text), StoredBody([text])).says(says, NOWHERE)
+    answer = Answer(error.status, fields, len(text), StoredBody([text])).says(says, NOWHERE)
+    if error.retry_after_s is not None:
+        answer.fields = (*fields, (b"retry-after", b"%d" % error.retry_after_s))
+        answer.outcome = refused(error.detail)
+    return answer
 
 
 def _partial(

@@ -8,13 +8,14 @@ class EdgeError(Exception):
 
     status: ClassVar[int] = 500
 
-    def __init__(self, detail: str, message: str = "") -> None:
+    def __init__(self, detail: str, message: str = "", *, retry_after_s: int | None = None) -> None:
         super().__init__(message or detail)
         self.detail = detail
+        self.retry_after_s = retry_after_s  # when to ask again, where somebody knows
 
     def again(self) -> Self:
         """A fresh one to raise: an exception that many raise would collect all their tracebacks."""
-        return type(self)(self.detail, str(self))
+        return type(self)(self.detail, str(self), retry_after_s=self.retry_after_s)
 
 
 class UpstreamError(EdgeError):
@@ -46,6 +47,12 @@ class UnvalidatedError(UpstreamError):
 
 class MemoryShortError(UpstreamError):
     """There is no memory to receive an answer in, because players do not take theirs."""
+
+    status = 503
+
+
+class CrowdedError(UpstreamError):
+    """Too many requests for the same title are with its origin."""
 
     status = 503
 

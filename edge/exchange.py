@@ -13,6 +13,7 @@ from cache_policies.reuse import Verdict, may_reuse, only_if_cached
 from cache_policies.storing import is_authorized, is_for_others
 from cache_policies.vary import variant_key
 from cache_policies.why import Reuse, Why
+from edge.admission import Admission
 from edge.ask import Ask
 from edge.asking import SERVER_ERRORS, Asked, Received
 from edge.collapse import Fill, FillReader, Phase, personal
@@ -45,6 +46,7 @@ class Exchange:
     counters: Counters  # of those who ask: players, or peers
     catch_up: Callable[[], int]  # applies published purges, returns the last one's number
     invalidating: Invalidating
+    admission: Admission
     door: Door | None  # that players come through, and peers do not
 
     @property
@@ -184,9 +186,8 @@ class Exchange:
         variant = entry.stored.variant
         head = _head_of(entry)
         policy = self.filler.in_force.policies.for_response(ask.request, head)
-        shares = is_for_others(ask.request, head, policy)
-        busy = len(self.tasks) >= self.filler.limits.fills_max
-        if shares and not busy and fills.find(ask.key, variant, time.monotonic()) is None:
+        shares = is_for_others(ask.request, head, policy) and self.admission.may_fill(ask.key)
+        if shares and fills.find(ask.key, variant, time.monotonic()) is None:
             request = replace(ask.request, method=b"GET")
             fill = Fill(ask.key, variant, request, sequence=sequence, stale=entry)
             fill.slice_no = 0 if isinstance(entry, SlicedEntry) else None
@@ -203,7 +204,7 @@ class Exchange:
         running = None if alone else filler.fills.find(ask.key, variant, time.monotonic())
         if running is not None:
             return FillReader(running, sequence)
-        self._check_fills()
+        self.admission.check_fill(ask)
         request = replace(ask.request, method=b"GET")
         fill = Fill(ask.key, variant, request, sequence=sequence, stale=stale)
         if only_held or (not alone and (stale is None or isinstance(stale, SlicedEntry))):
@@ -212,16 +213,12 @@ class Exchange:
         self._begin(fill, ask.asked, alone=alone)
         return reader
 
-    def _check_fills(self) -> None:
-        if len(self.tasks) >= self.filler.limits.fills_max:
-            raise RefusedError("fills-max")
-
     def _begin(self, fill: Fill, asked: Asked, *, alone: bool = False) -> None:
         if alone:
             asked = replace(asked, direct=asked.direct or not self._may_be_for_all(fill))
         else:
             self.filler.fills.add(fill)
-        self.tasks.start(self.filler.run(fill, asked))
+        self.admission.start_fill(fill.key, self.filler.run(fill, asked))
 
     def _may_be_for_all(self, fill: Fill) -> bool:
         """Whether a fill for one with credentials goes by the key's owner, who may share it."""
@@ -287,7 +284,7 @@ class Exchange:
     async def _head(self, reader: FillReader) -> Phase:
         fills = self.filler.fills
         if fills.waiting >= self.filler.limits.waiters_max:
-            raise RefusedError("waiters-max")
+            raise RefusedError("waiters-max", retry_after_s=1)
         fills.waiting += 1
         try:
             return await reader.head()
@@ -327,6 +324,7 @@ class Exchange:
 
     async def _head_through(self, ask: Ask, entry: Entry, sequence: int) -> Answer:
         """Forward a HEAD that what is stored may not answer, and let that learn from the answer."""
+        self.admission.check(ask)
         request = replace(ask.request, fields=unconditional(ask.request.fields))
         fill = Fill(ask.key, entry.stored.variant, request, sequence=sequence, stale=entry)
         received = await self._received(ask, request)
@@ -355,6 +353,7 @@ class Exchange:
     async def _pass(self, ask: Ask) -> Answer:
         """Ask the origin for this player alone; only an answer to POST may be stored."""
         request = ask.request
+        self.admission.check(ask)
         self.invalidating.check(request)
         received = await self._received(ask, request)
         sequence = self.catch_up()

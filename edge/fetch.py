@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from cache_policies.message import Fields
 from edge.errors import EdgeError, UpstreamError, UpstreamTimeoutError
 from edge.patience import Patience
+from edge.places import Place
 from edge.reading import Account, ReadingPlace
 from edge.responses import ResponseReader
 from edge.routes import Upstream
@@ -29,6 +30,7 @@ class Fetch:
     body: AsyncIterator[bytes] | None = None
     body_length: int | None = None  # None with a body: chunked
     early: Callable[[Fields], None] | None = None  # told of early hints (RFC 8297)
+    place: Place | None = None  # at the origin, left when the exchange is over
 
     def head(self) -> bytes:
         lines = [self.method + b" " + self.target + b" HTTP/1.1"]
@@ -178,6 +180,7 @@ class Connection(asyncio.BufferedProtocol):
         self._patience = Patience()
         self._idle_timer: asyncio.TimerHandle | None = None
         self._sender: asyncio.Task[None] | None = None
+        self._place: Place | None = None
 
     # The exchange, as its one user sees it.
 
@@ -187,6 +190,7 @@ class Connection(asyncio.BufferedProtocol):
             self._idle_timer.cancel()
             self._idle_timer = None
         self._active = True
+        self._place = fetch.place
         self.reader = ResponseReader(
             fetch.method, self._limits.upstream_head_max_bytes, fetch.early
         )
@@ -357,6 +361,9 @@ class Connection(asyncio.BufferedProtocol):
         self._patience.tell()
 
     def _drop(self) -> None:
+        if self._place is not None and self.reader.has_head:  # else `fetch` may try again with it
+            self._place.leave()
+            self._place = None
         self.reader.drop()
         self._count(0)
 

@@ -10,6 +10,7 @@ from typing import Final, Protocol, TypeAlias
 from cache_policies.key import normalise
 from cache_policies.message import Fields, RequestHead
 from edge.accounts import Account, Accounts, Asking
+from edge.admission import Admission
 from edge.asking import Asked
 from edge.body import Piece
 from edge.collapse import Fill, FillReader, Phase
@@ -19,11 +20,11 @@ from edge.entry import Entry, early_head
 from edge.filling import Filler
 from edge.forwarding import cleaned
 from edge.heads import Facts
+from edge.limiting import Limiting
 from edge.memory import Variants
 from edge.outcome import failed
 from edge.player import Player
 from edge.purges import PurgeFollower
-from edge.tasks import Tasks
 
 BURST_BYTES: Final = 262_144  # handed over at once, before looking whether the player takes it
 _OWN: Final = b"/.amaro/"
@@ -44,10 +45,11 @@ class Following:
     """Finds or begins the fill that answers a plain GET; one per worker."""
 
     filler: Filler
-    tasks: Tasks
     accounts: Accounts
     purges: PurgeFollower
     door: Door
+    limiting: Limiting
+    admission: Admission
 
     def of(self, player: Followed, target: bytes, facts: Facts) -> "Follower | None":
         """A follower for a request without conditions; None when only the app can answer it."""
@@ -82,7 +84,7 @@ class Following:
         fill = fills.find(key, variant, now_mono)
         if fill is not None:
             return Follower(self, fill, (player, target, facts))
-        if (key, now_mono) in filler.uncacheable or len(self.tasks) >= limits.fills_max:
+        if (key, now_mono) in filler.uncacheable or not self.admission.may_fill(key):
             return None
         # an origin sees no more than is keyed
         request = RequestHead(b"GET", facts.scheme, facts.host, target_keyed, cleaned(facts.fields))
@@ -91,7 +93,7 @@ class Following:
         fills.add(fill)
         client = self.accounts.clients.proxies.client(player.address, facts.fields)
         asked = Asked(client=client, early=follower.early)
-        self.tasks.start(filler.run(fill, asked))
+        self.admission.start_fill(key, filler.run(fill, asked))
         return follower
 
     def _is_for_the_app(self, target: bytes, facts: Facts, *, opened: bool) -> bool:

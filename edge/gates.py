@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple
 
+from cache_policies.key import split_token
 from cache_policies.policies import Policies
 from edge.clients import TrustedProxies, client_name
 from edge.heads import Facts
@@ -18,10 +19,29 @@ PLACES_MAX: Final = 16_384  # paths of which it remembers which limits are about
 PLACE_BYTES_MAX: Final = 512  # if they are no longer than that
 WAIT_MAX_NS: Final = 5 * NS_PER_S  # for a body's turn under a bandwidth; more are refused
 RETRY_MAX_S: Final = 3_600
+_OWN: Final = b"/.amaro/"
 _STATUS: Final = {True: 429, False: 503}  # by whether it is the client's own doing
 
-On: TypeAlias = tuple[int, ...]
-"""The numbers of the limits that are about a request."""
+
+class On(NamedTuple):
+    """The limits that are about a request, by their numbers."""
+
+    of_hits: tuple[int, ...] = ()  # rates in which plain hits count
+    rates: tuple[int, ...] = ()
+    places: tuple[int, ...] = ()  # that are held
+    bodies: tuple[int, ...] = ()  # that are paced
+
+
+NOTHING: Final = On()
+
+
+def _asked_bytes(facts: Facts, length: int) -> int:
+    """How much of a body of `length` a plain request asks for, at most."""
+    if facts.method == b"HEAD":
+        return 0
+    if type(facts.wish) is tuple:
+        return max(0, min(facts.wish[1], length - 1) - facts.wish[0] + 1)
+    return length
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +57,7 @@ class Refusal:
         text = self.reason.encode() + b"\n"
         return (
             b"HTTP/1.1 %d %b\r\ncontent-type: text/plain; charset=utf-8\r\n"
-            b"cache-control: no-store\r\ncache-status: amaro-edge; detail=%b\r\n"
+            b"cache-control: no-store\r\ncache-status: amaro-edge; fwd=request; detail=%b\r\n"
             b"retry-after: %d\r\ncontent-length: %d\r\n\r\n%b"
             % (
                 self.status,
@@ -87,58 +107,50 @@ class Gate:
             self.left, meter.left = meter.left, 0  # these pass here from now on
             return True
         on = gates.on(facts, target)
-        refusal = self._take([no for no in on if gates.limits[no].counts_hits], now_ns)
+        refusal = self._take(on.of_hits, now_ns)
         if refusal is not None:
             return refusal
-        return all(
-            not self.bucket(no, b"b").spend(round(length * gates.each_ns[no]), BURST_NS, now_ns)
-            for no in on
-            if gates.each_ns[no]
-        )
+        for no in on.bodies:
+            cost_ns = int(_asked_bytes(facts, length) * gates.each_ns[no])
+            if self.bucket(no, b"b").spend(cost_ns, BURST_NS, now_ns):
+                return False
+        return True
 
     def step(self, facts: Facts, target: bytes, now: float) -> Refusal | None:
         """Whether a request passes that is no plain hit, as far as rates tell."""
-        return self._take(self._gates.on(facts, target), int(now * NS_PER_S))
+        return self._take(self._gates.on(facts, target).rates, int(now * NS_PER_S))
 
     def holds(self, facts: Facts, target: bytes) -> bool:
         """Whether such a request holds something while it is answered: then the app answers it."""
-        gates = self._gates
-        return gates.has_holding and any(
-            gates.limits[no].concurrency is not None or gates.each_ns[no]
-            for no in gates.on(facts, target)
-        )
+        on = self._gates.on(facts, target)
+        return bool(on.places or on.bodies)
 
     def enter(self, facts: Facts, target: bytes, now: float) -> Refusal | Ticket | None:
         """What a request holds while it is answered; None for nothing."""
         gates, now_ns = self._gates, int(now * NS_PER_S)
-        if not gates.has_holding:
+        on = gates.on(facts, target)
+        if not (on.places or on.bodies):
             return None
         ticket = Ticket(gates.stay, now_ns)
-        for no in gates.on(facts, target):
-            limit = gates.limits[no]
-            if gates.each_ns[no]:
-                bucket = self.bucket(no, b"b")
-                late_ns = bucket.debt_ns(now_ns) - BURST_NS - WAIT_MAX_NS
-                if late_ns > 0:
-                    ticket.leave(now_ns)
-                    return gates.refusal(no, "bandwidth", late_ns)
-                ticket.paced.append((bucket, gates.each_ns[no]))
-            if limit.concurrency is not None:
-                bucket = self.bucket(no, b"c")
-                row = bucket.enter(limit.concurrency, now_ns)
-                if row is None:
-                    ticket.leave(now_ns)
-                    # one of so many answers ends after about this
-                    wait_ns = int(gates.stay.s * NS_PER_S) // limit.concurrency
-                    return gates.refusal(no, "concurrency", wait_ns)
-                ticket.held.append((bucket, row))
+        for no in on.bodies:
+            bucket = self.bucket(no, b"b")
+            late_ns = bucket.debt_ns(now_ns) - BURST_NS - WAIT_MAX_NS
+            if late_ns > 0:
+                return gates.refusal(no, "bandwidth", late_ns)
+            ticket.paced.append((bucket, gates.each_ns[no]))
+        for no in on.places:
+            bucket, held_max = self.bucket(no, b"c"), gates.limits[no].concurrency or 0
+            row = bucket.enter(held_max, now_ns)
+            if row is None:
+                ticket.leave(now_ns)
+                # one of so many answers ends after about this
+                return gates.refusal(no, "concurrency", int(gates.stay.s * NS_PER_S) // held_max)
+            ticket.held.append((bucket, row))
         return ticket
 
     def _take(self, on: Sequence[int], now_ns: int) -> Refusal | None:
         gates = self._gates
         for no in on:
-            if gates.limits[no].per_s is None:
-                continue
             if no == gates.simple and self.left:
                 self.left -= 1
             elif wait_ns := self._rate(no).take(now_ns):
@@ -208,25 +220,19 @@ class Gates:
         self.proxies = proxies
         self.rates: dict[int, Meter] = {}  # of limits that are not each client's own
         self.each_ns = [NS_PER_S / each.bps if each.bps else 0.0 for each in self.limits]
-        self.has_holding = any(
-            each.concurrency is not None or each.bps is not None for each in self.limits
-        )
         self.stay = Stay()
-        self._everywhere = tuple(range(len(self.limits)))
-        self._is_everywhere = all(each.is_everywhere for each in self.limits)
+        self._everywhere: On | None = None  # where no limit is about some requests only
+        if all(each.is_everywhere for each in self.limits):
+            self._everywhere = self._sorted(range(len(self.limits)))
         self._places: dict[tuple[bytes, bytes, bytes], On] = {}
         self._gates: dict[bytes, Gate] = {}
-        of_hits = [
-            no
-            for no, each in enumerate(self.limits)
-            if (each.per_s is not None and each.counts_hits) or each.bps is not None
-        ]
-        self.counts_hits = bool(of_hits)
+        of_all = self._sorted(range(len(self.limits)))
+        self.counts_hits = bool(of_all.of_hits or of_all.bodies)
         self.simple: int | None = None  # the one limit of plain hits: a rate for every client
-        if len(of_hits) == 1:
-            only = self.limits[of_hits[0]]
-            if only.is_everywhere and only.per_client and only.bps is None:
-                self.simple = of_hits[0]
+        if len(of_all.of_hits) == 1 and not of_all.bodies:
+            only = self.limits[of_all.of_hits[0]]
+            if only.is_everywhere and only.per_client:
+                self.simple = of_all.of_hits[0]
 
     def at(self, address: bytes) -> Gate | ProxyGate:
         """The gate of a new connection."""
@@ -245,15 +251,21 @@ class Gates:
         return gate
 
     def on(self, facts: Facts, target: bytes) -> On:
-        """The limits that are about a request."""
-        if self._is_everywhere:
+        """The limits that are about a request; whether the edge is ready anybody may ask."""
+        if target[:2] == b"/." and target.startswith(_OWN):
+            return NOTHING
+        if self._everywhere is not None:
             return self._everywhere
-        path = target.partition(b"?")[0]
+        path = target
+        if target[:2] == b"/~":
+            path = split_token(target)[1]
+        if b"?" in path:
+            path = path.partition(b"?")[0]
         place = (facts.method, facts.prefix, path)
         found = self._places.get(place)
         if found is None:
             host = self._policies.host(facts.scheme, facts.host)
-            found = tuple(
+            found = self._sorted(
                 no
                 for no, limit in enumerate(self.limits)
                 if limit.holds_of(facts.method, host, path)
@@ -263,6 +275,16 @@ class Gates:
             if len(path) <= PLACE_BYTES_MAX:
                 self._places[place] = found
         return found
+
+    def _sorted(self, numbers: Iterable[int]) -> On:
+        on = [(no, self.limits[no]) for no in numbers]
+        rates = [(no, each.counts_hits) for no, each in on if each.per_s is not None]
+        return On(
+            of_hits=tuple(no for no, counts in rates if counts),
+            rates=tuple(no for no, _ in rates),
+            places=tuple(no for no, each in on if each.concurrency is not None),
+            bodies=tuple(no for no, each in on if each.bps is not None),
+        )
 
     def refusal(self, no: int, what: str, wait_ns: int) -> Refusal:
         """What a request is told that a limit refuses."""

@@ -126,6 +126,7 @@ class Http2Protocol:
     def forget_lines(self) -> None:
         """Read the next request anew: other policies may make something else of it."""
         self._facts = None
+        self._streams.take_gate()
 
     def drain(self) -> None:
         """Have the player open another connection for its next requests."""
@@ -241,6 +242,12 @@ class Http2Protocol:
         if facts is None or entry is None:
             self._slow(event, facts if shared.lines is lines else None, window, now)
             return
+        gate = self._streams.hit_gate
+        if gate is not None:
+            gate.left -= 1
+            if gate.left < 0 and not self._streams.lets(gate, event, facts, entry.length):
+                self._slow(event, facts, window, now)
+                return
         entry.mark += 1
         counters = shared.counters
         counters.hits += 1

@@ -40,7 +40,7 @@ class Invalidating:
     def check(self, request: "RequestHead") -> None:
         """Refuse what may change something, if too much that was changed is not confirmed yet."""
         if request.method not in SAFE and self._waiting >= self._limits.invalidations_max:
-            raise RefusedError("invalidations-max")
+            raise RefusedError("invalidations-max", retry_after_s=1)
 
     async def invalidate(self, keys: tuple[bytes, ...]) -> None:
         """An unsafe request changed what is behind `keys` (RFC 9111 §4.4): here, then node-wide.

@@ -17,6 +17,7 @@ from edge.handover import Handover
 from edge.holdings import Holdings
 from edge.invalidations import Invalidations
 from edge.keeper import Keeper, WorkerState, first
+from edge.limit_page import make_room
 from edge.membership import Membership
 from edge.metric_tables import NODE_TABLES, totals_of_workers
 from edge.metrics import exposition
@@ -58,6 +59,7 @@ class Node:
             sequence=self._first_sequence,
             policy_epoch=0 if files.policies is None else files.policies.epoch,
         )
+        make_room(self.page)
         self.policies = PolicySwitch(
             files.policies,
             self.page,
@@ -245,6 +247,7 @@ class Node:
             "purge_log": self.region.status(),
             "policies": self.policies.policies.name or None,
             "policy_epoch": self.policies.policies.epoch,
+            "limits": [limit.to_mapping() for limit in self.policies.policies.limits],
             "access": self.access.status(),
             "disk": None if self._disk is None else self._disk.status(),
             "realtime": self._hubs[0].status() if self._hubs else None,

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from edge.collapse import Fills, Uncacheable
 from edge.in_force import InForce
+from edge.limiting import Limiting
 from edge.memory import Memory
 from edge.shared import Shared
 
@@ -31,6 +32,7 @@ class PolicyFollower:
     memory: Memory
     fills: Fills
     uncacheable: Uncacheable
+    limiting: Limiting
     listeners: Sequence[Shared]  # which may still grow, as may the connections
     connections: Sequence[Iterable[Connection]]
 
@@ -43,6 +45,7 @@ class PolicyFollower:
         if not self.in_force.switch(policy_epoch):
             log.critical("policies %012x are in force and were never prepared", policy_epoch)
             signal.raise_signal(signal.SIGKILL)  # the next worker begins with them
+        self.limiting.switch()
         for listener in self.listeners:
             listener.switch()
         for connection in [each for among in self.connections for each in among]:

@@ -10,12 +10,12 @@ from typing import Final
 
 from cache_policies.key import normalise
 from cache_policies.provider_tags import ProviderKind
-from edge.answering import Answering
 from edge.cycle import Cycle
 from edge.delivery import lacks
 from edge.door import MARK, Known, opens_anyhow
 from edge.entry import Entry
 from edge.following import Follower
+from edge.gated import Gated
 from edge.heads import (
     TAIL_KEPT_BYTES_MAX,
     Context,
@@ -44,7 +44,7 @@ JOINED_BYTES_MAX: Final = 16_384  # head and body leave as one bytes object up t
 _OF_HITS: Final = frozenset({b"GET", b"HEAD"})
 
 
-class EdgeProtocol(Answering):
+class EdgeProtocol(Gated):
     """One connection, and what is asked on it."""
 
     chunks = True  # it can frame a body whose length is not known
@@ -59,6 +59,7 @@ class EdgeProtocol(Answering):
     def forget_lines(self) -> None:
         """Read the next head anew: other policies may make something else of it."""
         self._facts = None
+        self.take_gate()
 
     def drain(self) -> None:
         """The next answer is the last one here, and the app gives it."""
@@ -212,7 +213,7 @@ class EdgeProtocol(Answering):
             return True
         return self.shared.lines is known and self._follow(target, facts)
 
-    def _hit(  # noqa: C901, PLR0912 a call costs more than a branch
+    def _hit(  # noqa: C901, PLR0912, PLR0915 a call costs more than a branch
         self, target: bytes, facts: Facts, opened: bool = False, asked: bytes = b""
     ) -> bool:
         """Answer from memory, if that is all it takes; everything a hit does is in here.
@@ -251,6 +252,13 @@ class EdgeProtocol(Answering):
                 entry, facts, asked or target, now
             )
         assert type(entry) is Entry
+        gate = self.hit_gate
+        if gate is not None:  # 10 ns; 30 more where hits are limited
+            gate.left -= 1
+            if gate.left < 0:
+                said = self.ask_gate(gate, asked or target, facts, entry.length)
+                if said is not None:
+                    return said
         entry.mark += 1
         counters = shared.counters
         counters.hits += 1
@@ -283,6 +291,10 @@ class EdgeProtocol(Answering):
         """Answer with slices, if all that it takes are there."""
         if now >= entry.part_until or not facts.selecting or lacks(entry, facts.request):
             return False
+        if self.hit_gate is not None:
+            said = self.ask_gate(self.hit_gate, target, facts, entry.length)
+            if said is not None:
+                return said
         entry.mark += 1
         self.shared.counters.hits += 1
         self._quiet_since = now
@@ -312,9 +324,12 @@ class EdgeProtocol(Answering):
         """Answer with what a fill brings, if that is all it takes."""
         if facts.selecting or facts.method != b"GET" or not is_target(target):
             return False
+        if self.gate is not None and (said := self.is_held_up(target, facts)) is not None:
+            return said
         follower = self.shared.following.of(self, target, facts)
         if follower is None:
             return False
+        self.is_counted = False
         self._busy = True
         self.cycle = follower  # type: ignore[assignment]
         follower.go_on()
@@ -344,6 +359,8 @@ class EdgeProtocol(Answering):
         )
         if self._body is None:
             cycle.end_of_body()
+        if reader is None and self.gate is not None:
+            cycle.admitted = self.admit(target, facts)
         ends = Ends(self.server, self.client, self.shared.peers, self.provider)
         scope = scope_of(Request(target, facts, length), ends, cycle, reader)
         self.cycle = cycle  # type: ignore[assignment]

@@ -111,6 +111,11 @@ class PurgePage:
             raise ValueError("this descriptor is not a purge page of this release")
         return cls(fd, workers=workers, records=records, ring_bytes=ring_bytes)
 
+    @property
+    def size_bytes(self) -> int:
+        """Return how much of its file the page takes; the rest is others'."""
+        return self._ring_at + self._ring_bytes
+
     def close(self) -> None:
         """Unmap the page and close its descriptor; every `epoch_word` must be released before."""
         self._words.release()

@@ -39,6 +39,7 @@ def scope_of(request: Request, ends: Ends, cycle: Cycle, reader: Follower | None
         "early": cycle.early,
         "alive": cycle.alive,
         "reader": reader,
+        "admitted": cycle.admitted,
     }
     return {
         "type": "http",

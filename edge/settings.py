@@ -65,6 +65,8 @@ class Limits:
     upstream_idle_s: float = 30.0  # a pooled upstream connection lives this long unused
     upstream_connections_max: int = 256
     upstream_head_max_bytes: int = 64 * KIB
+    upstream_requests_max: int = 2_048  # at origins at once, in fair shares of titles
+    upstream_wait_s: float = 2.0  # for a place among them
     fills_max: int = 1_024
     invalidations_max: int = 1_024  # unsafe requests that wait until all workers know of them
     memory_wait_s: float = 5.0  # a fill waits this long for memory that slow readers hold
@@ -117,6 +119,7 @@ _SHARED: Final = (
     "tokens_max",
     "uncacheable_max",
     "upstream_connections_max",
+    "upstream_requests_max",
     "waiters_max",
 )
 

@@ -5,6 +5,7 @@ from socket import socket
 from edge.accounts import Accounts
 from edge.door import Door
 from edge.following import Following
+from edge.gates import Gates
 from edge.heads import KnownLines
 from edge.purges import PurgeFollower
 from edge.settings import Limits
@@ -20,6 +21,7 @@ class Shared:
         "door",
         "follower",
         "following",
+        "gates",
         "has_hits",
         "is_draining",
         "limits",
@@ -55,6 +57,7 @@ class Shared:
         self.door: Door | None = None  # that plain hits come through; without keys it is open
         if not peers and following.door.ring is not None:
             self.door = following.door
+        self.gates: Gates | None = None if peers else following.limiting.gates
         self.peers = peers  # these connections come from other workers of this node
         self.passage: socket | None = None  # by which connections go to the realtime hub
         self.has_hits = not peers  # what is answered in memory needs no app
@@ -68,3 +71,4 @@ class Shared:
         """Read requests by other policies from now on."""
         self.policies = self.following.filler.in_force.policies
         self.lines = KnownLines(self.policies)
+        self.gates = None if self.peers else self.following.limiting.gates

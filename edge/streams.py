@@ -5,19 +5,23 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
+import zttp
 from uvicorn.server import ServerState
 
 from edge.body import Piece
 from edge.cycle import App, Cycle
 from edge.following import Follower
+from edge.gates import Gate, ProxyGate, Refusal
 from edge.heads import Facts, expects_continue
 from edge.hpack import Blocks
 from edge.inflow import Inflow
+from edge.limiting import admit
 from edge.outlet import Outgoing
 from edge.output import Output
 from edge.scope import Ends, Request, scope_of
 from edge.shared import Shared
 from edge.stream_player import StreamPlayer
+from edge.ticket import Ticket
 
 BEHIND_BYTES: Final = 16_384  # of a request's body: an app that has more to take is slow
 
@@ -43,24 +47,66 @@ class Streams:
         self._outlet = output.outlet
         self._flush_soon = flush_soon
         self._inflow = Inflow()
+        self._told: tuple[int, Refusal | None] | None = None  # of a stream that was asked about
+        self.take_gate()
+
+    def take_gate(self) -> None:
+        """Ask at the gate of the limits in force from now on."""
+        gates = self._serving.shared.gates
+        self._gate = None if gates is None else gates.at(self.address)
+        self.hit_gate = self._gate if gates is not None and gates.counts_hits else None
+
+    def lets(self, gate: Gate | ProxyGate, event: zttp.Request, facts: Facts, length: int) -> bool:
+        """Whether a plain hit passes; else `begin` refuses it, or has its body paced."""
+        said = gate.hit(facts, event.target, length, monotonic())
+        if said is not True:
+            self._told = event.stream_id, said or None
+        return said is True
 
     def begin(self, stream: Outgoing, request: Request, plain: Facts | None) -> None:
         """Follow a fill if that is all it takes, or let the app answer."""
         player = self.players[stream.id] = StreamPlayer(self, stream)
-        if plain is not None and plain.method == b"GET" and not plain.selecting:
+        gate = None if self._gate is None else self._gate.of(request.facts)
+        if gate is None:
+            admitted: Refusal | Ticket | None = None
+        elif self._told is not None and self._told[0] == stream.id:
+            refusal = self._told[1]
+            admitted = refusal or admit(gate, request.facts, request.target, counted=True)
+        else:
+            admitted = admit(gate, request.facts, request.target, counted=False)
+        if isinstance(admitted, Refusal):
+            self._refuse(player, request, admitted)
+            return
+        holds = admitted is not None and bool(admitted.held or admitted.paced)
+        if plain is not None and plain.method == b"GET" and not plain.selecting and not holds:
             follower = self._serving.shared.following.of(player, request.target, plain)
             if follower is not None:
                 player.cycle = follower
                 follower.go_on()
                 return
-        self._begin(player, request)
+        self._begin(player, request, admitted=admitted)
+
+    def _refuse(self, player: StreamPlayer, request: Request, refusal: Refusal) -> None:
+        """Say that a request was too much."""
+        is_head = request.facts.method == b"HEAD"
+        head, _, body = refusal.answer(head_only=is_head).partition(b"\r\n\r\n")
+        self.send_head(player.stream, head + b"\r\n\r\n")
+        if body:
+            self.send_body(player.stream, [body], end=False)
+        accounts = self._serving.shared.accounts
+        accounts.limited(self.address, request.target, request.facts, refusal)
+        self.answered(player)
 
     def go_slow(self, player: StreamPlayer, follower: Follower) -> None:
         """Let the app answer what a follower can't."""
         self._begin(player, Request(follower.target, follower.facts), follower)
 
     def _begin(
-        self, player: StreamPlayer, request: Request, reader: Follower | None = None
+        self,
+        player: StreamPlayer,
+        request: Request,
+        reader: Follower | None = None,
+        admitted: Ticket | None = None,
     ) -> None:
         serving = self._serving
         cycle = Cycle(
@@ -70,6 +116,7 @@ class Streams:
             keep_alive=True,
             expects=request.body_length != 0 and expects_continue(request.facts),
         )
+        cycle.admitted = admitted
         player.cycle = cycle
         if request.body_length == 0:
             cycle.end_of_body()

@@ -13,6 +13,7 @@ import uvloop
 
 from edge.access_log import access_log
 from edge.accounts import Accounts
+from edge.admission import Admission
 from edge.app import Debugging, EdgeApp
 from edge.asking import Asker
 from edge.audience import Gatherer
@@ -21,7 +22,6 @@ from edge.collapse import Fills, Uncacheable
 from edge.control import Answers, ControlLine
 from edge.counters import Counters
 from edge.door import Door
-from edge.eviction_gauges import eviction_values
 from edge.exchange import Exchange
 from edge.fetch import FillClient
 from edge.filling import Filler
@@ -30,6 +30,7 @@ from edge.handover import Handover, adopt
 from edge.heap import quiet_collector, tight_heap, trim_heap
 from edge.in_force import InForce
 from edge.invalidating import Invalidating
+from edge.limiting import Limiting
 from edge.listeners import close_door
 from edge.loop_watch import LoopWatch
 from edge.memory import Memory
@@ -38,6 +39,7 @@ from edge.neighbours import Neighbours
 from edge.opening import open_tiers
 from edge.other_variants import OtherVariants
 from edge.peer import listening_peer
+from edge.places import Places
 from edge.policy_follower import PolicyFollower
 from edge.probes import Prober
 from edge.promoting import LowerTiers
@@ -52,6 +54,7 @@ from edge.server import Server
 from edge.shared import Shared
 from edge.shield_app import ShieldApp
 from edge.slicing import Slicer
+from edge.snapshot import snapshot_of
 from edge.tasks import Tasks
 from edge.tls import Certificates, Pem
 from edge.upkeep import look_after
@@ -96,14 +99,18 @@ class Worker:
         self._relieved_mono = 0.0
         self.fills = Fills()
         self.in_force = InForce.of(given.policies)
+        self.limiting = Limiting(given.page, given.worker_no, self.in_force, proxies)
         self.uncacheable = Uncacheable(limits.uncacheable_max, limits.uncacheable_s)
         self.tasks = Tasks()
+        self.places = Places(limits.upstream_requests_max, limits.upstream_wait_s)
+        self.admission = Admission(self.tasks, limits)
         self.client = FillClient(limits, self.memory)
         self.policies = PolicyFollower(
             in_force=self.in_force,
             memory=self.memory,
             fills=self.fills,
             uncacheable=self.uncacheable,
+            limiting=self.limiting,
             listeners=self.shared,
             connections=self.connections,
         )
@@ -143,6 +150,7 @@ class Worker:
             counters=self.counters,
             budget=RetryBudget(limits.retry_ratio, limits.retry_burst),
             shield=self.neighbours.asker,
+            places=self.places,
         )
         self.slicer = Slicer(
             lower=self.lower,
@@ -167,10 +175,11 @@ class Worker:
         )
         self.following = Following(
             filler=filler,
-            tasks=self.tasks,
             accounts=self.accounts,
             purges=self.follower,
             door=self.door,
+            limiting=self.limiting,
+            admission=self.admission,
         )
 
         def app(kind: type[A], accounts: Accounts) -> A:
@@ -180,6 +189,7 @@ class Worker:
                 counters=accounts.counters,
                 catch_up=self.follower.catch_up,
                 invalidating=self.invalidating,
+                admission=self.admission,
                 door=self.door if accounts is self.accounts else None,
             )
             debugging = Debugging(settings.debug_token, given.worker_no)
@@ -194,6 +204,7 @@ class Worker:
         """Watch the loop, take samples and write the log, until `close`."""
         self.watch.start(loop)
         self.sampler.start(loop)
+        self.admission.start(loop, lambda: self.fills.waiting)
         if self.log is not None:
             self.log.start(loop)
 
@@ -201,12 +212,14 @@ class Worker:
         """End what runs beside the serving of players, who are gone."""
         self.watch.stop()
         self.sampler.stop()
+        self.admission.stop()
         await self.tasks.close()
         self.slicer.close()
         self.client.close()
         self.neighbours.close()
         await self.opened.close()
         self.follower.detach()
+        self.limiting.close()
         if self.log is not None:
             await self.log.stop()
 
@@ -287,25 +300,7 @@ class Worker:
 
     def snapshot(self) -> dict[str, float]:
         """The counters and gauges, by name."""
-        self.counters.evicted = self.memory.evictions
-        self.counters.samples_lost = self.sampler.lost
-        self.counters.switches = self.memory.tournament.switches
-        self.memory.sweep_held()
-        return self.counters.snapshot() | {
-            "connections": sum(map(len, self.connections[:1])),  # the players' listener is first
-            "objects": len(self.memory),
-            "used_bytes": self.memory.used_bytes,
-            "budget_bytes": self.memory.budget_bytes,
-            "fills_running": len(self.tasks),
-            "tokens_known": len(self.door),
-            **eviction_values(self.memory.tournament),
-            "loop_busy_max_s": self.watch.busiest_s(),
-            "loop_stall_max_s": self.watch.longest_s(),
-            **dict(self.watch.lateness.said("loop_late")),
-            **dict(self.origins.told()),
-            **dict(self.opened.told()),
-            **dict(self.neighbours.gauges()),
-        }
+        return snapshot_of(self)
 
 
 async def run_worker(

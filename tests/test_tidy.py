@@ -45,6 +45,7 @@ RIM = {
         "filling.py",
         "following.py",
         "gathering.py",
+        *("admission.py", "gated.py", "limit_page.py", "limiting.py", "pacing.py", "places.py"),
         "handover.py",
         "holdings.py",
         "http2.py",

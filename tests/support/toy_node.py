@@ -1,4 +1,7 @@
-"""A real supervisor over toy workers: `python -m tests.support.toy_node SETTINGS [WORKER-ARG]`."""
+"""A real supervisor over toy workers: `python -m tests.support.toy_node SETTINGS [WORKER-ARG]`.
+
+With the argument `real` its workers are real, too: a node with settings that have no option.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import sys
 
 from edge.keeper import WorkerError
 from edge.listeners import ListenError
+from edge.node import WORKER_COMMAND
 from edge.settings import EdgeSettings
 from edge.starting import serve
 
@@ -17,7 +21,8 @@ def started(settings: EdgeSettings) -> None:
 
 def main() -> None:
     settings = EdgeSettings.from_json(sys.argv[1])
-    command = (sys.executable, "-m", "tests.support.toy_worker", *sys.argv[2:])
+    toys = (sys.executable, "-m", "tests.support.toy_worker", *sys.argv[2:])
+    command = WORKER_COMMAND if sys.argv[2:] == ["real"] else toys
     try:
         asyncio.run(serve(settings, started=started, command=command))
     except (ListenError, WorkerError) as error:
