@@ -206,6 +206,36 @@ class Client:
             await self.writer.wait_closed()
 
 
+class PromptServer(Server):
+    """Ends when it is told to, where uvicorn looks ten times a second, and waits for nobody."""
+
+    def __init__(self, worker: Worker, **options: Any) -> None:
+        self.told = asyncio.Event()
+        super().__init__(worker, **options)
+
+    @property
+    def should_exit(self) -> bool:  # type: ignore[override]
+        return self.told.is_set()
+
+    @should_exit.setter
+    def should_exit(self, value: bool) -> None:
+        if value:
+            self.told.set()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await self.told.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.server_state.connections or self.server_state.tasks:
+            await super().shutdown(sockets)
+            return
+        for listener in (*self.servers, *(sockets or ())):
+            listener.close()
+        for server in self.servers:
+            await server.wait_closed()
+
+
 @dataclass(slots=True)
 class Edge:
     """A running worker and its only listener."""
@@ -330,9 +360,9 @@ async def running_edge(
     )
     worker = Worker(given, upstreams_of(given))
     worker.start(asyncio.get_running_loop())
-    server = Server(worker)
+    server = PromptServer(worker)
     servers = {server: listener} | {
-        Server(worker, peers=True, app=worker.region_app): each
+        PromptServer(worker, peers=True, app=worker.region_app): each
         for each in worker.neighbours.listeners()
     }
     serving = [asyncio.create_task(each.run_on([on])) for each, on in servers.items()]
@@ -345,6 +375,8 @@ async def running_edge(
     finally:
         for client in edge.clients:
             await client.close()
+        for _ in range(10):  # turns of the loop, in which it sees that they are gone
+            await asyncio.sleep(0.001 if server.server_state.connections else 0)
         for each in servers:
             each.should_exit = True
         await asyncio.wait(serving)
