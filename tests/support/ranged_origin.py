@@ -22,10 +22,10 @@ class RangedOrigin:
     cut_after: Callable[[int], int | None] = lambda _: None  # by request number: bytes of the body
     parts: list[tuple[int, int]] = field(default_factory=list)  # sent, both ends inclusive
     sent_bytes: int = 0
-    _requests: int = 0
+    requests: int = 0
 
     async def __call__(self, asked: Asked, writer: asyncio.StreamWriter) -> None:
-        number, self._requests = self._requests, self._requests + 1
+        number, self.requests = self.requests, self.requests + 1
         first, last = self._wanted(asked)
         lines = [*self.lines, f"ETag: {self.etag}"]
         status = "200 OK"
