@@ -86,7 +86,8 @@ async def _heard(region: Region, carried: Carried) -> Response:
     try:
         receipt, place = await region.hear(carried)
     except FeedError as error:
-        return JSONResponse({"error": str(error), **region.name()}, 503)
+        place = {"log": carried.log, "number": region.number(carried.log), **region.name()}
+        return JSONResponse({"error": str(error), **place}, 503)
     return JSONResponse(receipt.to_mapping() | place, 200 if receipt.is_complete else 503)
 
 

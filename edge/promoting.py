@@ -254,7 +254,11 @@ class LowerTiers:
             return received
         received.response.close()
         fresh = freshen(
-            found.stored, received.head, received.times, policy, purge_sequence=fill.sequence
+            found.stored,
+            received.head,
+            received.times,
+            policy,
+            purge_sequence=received.as_of(fill.sequence),
         )
         judged = None if fresh is None else rejudge(fresh, fill.request, policies)
         if judged is None or isinstance(judged, NoStore):

@@ -53,8 +53,7 @@ class Region:
         """Carry out what was pushed here; the answer beside the receipt. Raises FeedError."""
         if self._follower is not None:
             receipt = await self._follower.hear(carried)
-            place = self._follower.place
-            number = 0 if place is None else place.number
+            number = self.number(carried.log)
         elif carried.purges is not None:  # nobody asks for numbers: these are orders like others
             receipt = await self._publishing.orders([each.order for each in carried.purges])
             number = carried.number
@@ -70,6 +69,11 @@ class Region:
         except FeedError:
             return False
         return self._follower is not None
+
+    def number(self, log: str) -> int:
+        """Up to where a log is carried out here; 0 of one that is not followed."""
+        place = None if self._follower is None else self._follower.place
+        return place.number if place is not None and place.log == log else 0
 
     def name(self) -> dict[str, Any]:
         """Which edge this is, for receipts."""

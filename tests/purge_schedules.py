@@ -32,6 +32,8 @@ def main() -> int:
             total.answers += lived.answers
             total.shared += lived.shared
             total.peered += lived.peered
+            if seed % 1_000 == 999:
+                print(f"up to seed {seed}", file=sys.stderr, flush=True)
             if lived.complaints:
                 failing += 1
                 if failing <= PRINTED_MAX:

@@ -4,12 +4,13 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from cache_policies.message import Fields, RequestHead
 from edge.arena import SLICE_BYTES
-from edge.asking import Asked
+from edge.asking import Asked, Asker
 from edge.delivery import Answer
 from edge.errors import UpstreamError
 from edge.fetch import Fetch
@@ -210,6 +211,22 @@ async def test_who_has_it_validated_gets_the_fields_of_now(rig):
     assert (b"set-cookie", b"now") in answer.fields
     assert (b"cache-control", b"max-age=6000") in answer.fields
     answer.body.close()
+
+
+async def test_what_another_edge_finds_good_knows_no_more_purges_than_that(rig, monkeypatch):
+    ask = Asker.ask
+
+    async def of_another_edge(*args, **options):
+        return replace(await ask(*args, **options), sequence=1)
+
+    monkeypatch.setattr(Asker, "ask", of_another_edge)
+    rig.tier.held[KEY] = DictHeld(BODY, CHECKED, age_s=7000.0)
+    rig.client.status = 304
+    for name in (b"a", b"b", b"c"):
+        rig.purge(PurgeKind.TAG, name)
+    assert await rig.body() == BODY
+    await until(lambda: rig.worker.memory.peek(KEY, b"") is not None)
+    assert rig.worker.memory.peek(KEY, b"").stored.purge_sequence == 1
 
 
 async def test_what_one_player_is_told_of_it_is_nobody_elses(rig):
