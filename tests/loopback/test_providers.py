@@ -298,7 +298,7 @@ async def test_an_origin_purges_it_and_says_so_in_receipts(
             return row
 
         row = await ordered("tag", "asset-a", "1", soft=False)
-        assert (row["address"], row["acknowledged"]) == ("front", False)
+        assert row["address"] == "front"
         await eventually(lambda: len(fastly.kept) == 2, "not purged")
         await eventually(lambda: len(fastly.asked) == 2, "not asked again")
         async with asyncio.timeout(DEADLINE_S):
@@ -326,7 +326,8 @@ async def test_what_was_pending_when_an_origin_ended_is_purged_by_the_next(
         order = {"kind": "tag", "values": ["asset-a"], "soft": False}
         authorization = {"authorization": "Bearer secret"}
         receipt = await client.post("/purges", json=order, headers=authorization)
-        assert receipt.status_code == 200
+        assert receipt.json()["acknowledged"] is True
+        assert receipt.json()["providers"][0]["acknowledged"] is False
         await eventually(lambda: bool(fastly.asked), "never asked")
     assert len(fastly.kept) == 4
     await asyncio.to_thread(token_file.write_text, TOKEN)
