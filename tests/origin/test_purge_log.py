@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
@@ -25,7 +24,6 @@ from origin.purge_log import (
 )
 from origin.purge_places import PurgePlaces
 from origin.tables import LoggedPurge, PurgePlace
-from tests.support.postgres import postgres
 
 WANTED = (
     Wanted(Kind.URL, "http://h/t%C3%A2n"),
@@ -143,13 +141,13 @@ def test_places_only_rise(engine: sa.Engine) -> None:
         connection.execute(sa.delete(PurgePlace))
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-def test_a_log_of_tags_becomes_one_of_everything(database: str, tmp_path: Path) -> None:
-    if database == "sqlite":
+def test_a_log_of_tags_becomes_one_of_everything(engine: sa.Engine, tmp_path: Path) -> None:
+    if engine.dialect.name == "sqlite":
         migrated(sqlite_url(tmp_path / "catalog.sqlite"))
-    else:
-        with postgres() as url:
-            migrated(url)
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text("CREATE DATABASE old"))
+    migrated(engine.url.set(database="old").render_as_string(hide_password=False))
 
 
 def migrated(url: str) -> None:
