@@ -26,13 +26,23 @@ function followRegion(name) {
   arrived = new Set();
   fresh.hidden = true;
   signals.join(followed, {
-    onSignal: ({ kind, value }) => {
-      if (kind !== "watchable" || shown.has(value.asset_id)) return;
-      arrived.add(value.asset_id);
-      fresh.textContent = arrived.size === 1 ? "A new story is here" : `${arrived.size} new stories are here`;
-      fresh.hidden = false;
-    },
+    onSignal: ({ kind, value }) => kind === "watchable" && offer(value.asset_id),
+    onGap: () => lookForMore(name).catch(() => undefined), // the next signal, or reader, asks again
   });
+}
+
+function offer(assetId) {
+  if (shown.has(assetId)) return;
+  arrived.add(assetId);
+  fresh.textContent = arrived.size === 1 ? "A new story is here" : `${arrived.size} new stories are here`;
+  fresh.hidden = false;
+}
+
+/** Nobody knows what has come while there was no connection: the feed does. */
+async function lookForMore(name) {
+  const found = await fromEdges(`/feed/${encodeURIComponent(name)}?limit=${PAGE}`, { cache: "no-cache" });
+  if (followed !== `feed:${name}`) return;
+  for (const story of found?.data.stories ?? []) offer(story.asset_id);
 }
 
 fresh.addEventListener("click", () => {

@@ -45,8 +45,14 @@ class Signals {
   #waitMs = FIRST_WAIT_MS;
   #edges = edgesFor();
   #started = false;
+  #next = null; // the timer of the next attempt
 
-  /** Hears a topic; `hears` has any of onSignal(signal), onPresence(count), onGap(). */
+  constructor() {
+    addEventListener("online", () => this.#hurry());
+    document.addEventListener("visibilitychange", () => document.hidden || this.#hurry());
+  }
+
+  /** Hears a topic; `hears` has any of onSignal(signal), onPresence(count), onGap(), onLost(). */
   join(topic, hears, after) {
     if (!realtime) return;
     this.#topics.set(topic, { after, hears });
@@ -79,6 +85,7 @@ class Signals {
     socket.addEventListener("close", ({ code }) => {
       clearTimeout(this.#renewal);
       this.#socket = null;
+      for (const { hears } of this.#topics.values()) hears.onLost?.();
       if (code === REFUSED_FOR_GOOD) return;
       if (performance.now() - since > WELL_AFTER_MS) this.#waitMs = FIRST_WAIT_MS;
       this.#later();
@@ -101,8 +108,21 @@ class Signals {
   /** Tries again after a random while, so that not everybody comes at once; another edge first. */
   #later() {
     this.#edges.push(this.#edges.shift());
-    setTimeout(() => this.#connect(), this.#waitMs * (0.5 + Math.random()));
+    this.#next = setTimeout(() => this.#connectNow(), this.#waitMs * (0.5 + Math.random()));
     this.#waitMs = Math.min(LAST_WAIT_MS, this.#waitMs * 2);
+  }
+
+  #connectNow() {
+    clearTimeout(this.#next);
+    this.#next = null;
+    this.#connect();
+  }
+
+  /** Tries at once: the network is back, or somebody looks again. */
+  #hurry() {
+    if (this.#next === null) return;
+    this.#waitMs = FIRST_WAIT_MS;
+    this.#connectNow();
   }
 
   #sayJoin(topic) {

@@ -25,9 +25,18 @@ export function together(place, stage, { assetId, onWatchable }) {
     setTimeout(() => flying.remove(), FLYING_MS);
   }
 
+  function enable(isOn) {
+    for (const button of buttons) button.disabled = !isOn;
+  }
+
   const hears = {
+    onLost: () => {
+      enable(false);
+      here.textContent = "Connecting again…";
+    },
     onPresence: (count) => {
       place.hidden = false;
+      enable(true);
       here.textContent = count > 1 ? `${count} people are watching` : "You are the first to watch right now";
     },
     onSignal: ({ kind, value }) => {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,7 +52,7 @@ def story(asset_id: str) -> dict[str, object]:
 
 def clients(node: RunningNode) -> str:
     lines = node.admin("GET", "/metrics").text.splitlines()
-    return next(line for line in lines if line.startswith("amaro_edge_realtime_clients "))
+    return next((each for each in lines if each.startswith("amaro_edge_realtime_clients ")), "")
 
 
 def test_a_new_story_is_offered_on_the_feed(
@@ -65,20 +67,45 @@ def test_a_new_story_is_offered_on_the_feed(
         clip.stories.append(story(ASSET))
         node.purge(all=True)
         said = {"topic": "feed:north", "kind": "watchable", "value": {"asset_id": ASSET}}
-        signal = said | {"key": f"{ASSET}-watchable"}
+        told = said | {"key": f"{ASSET}-watchable"}
         offer = page.get_by_role("button", name="A new story is here")
         while not offer.is_visible():  # it may have connected, and not have joined yet
-            signal["key"] += "+"
-            assert node.admin("POST", "/signals", json=signal).status_code == 200
+            told["key"] += "+"
+            assert node.admin("POST", "/signals", json=told).status_code == 200
             page.wait_for_timeout(100)
         offer.click()
         page.get_by_text("Just told").wait_for()
         assert not offer.is_visible()
 
 
-def test_those_who_watch_see_each_other(browser: Browser, url: str) -> None:
+def test_what_came_while_there_was_no_hub_is_offered(
+    browser: Browser, clip: ClipServer, node: RunningNode, url: str
+) -> None:
+    with watched_page(browser, tolerated=lambda text: "ws" in text) as watched:
+        page = watched.page
+        page.goto(url)
+        page.get_by_text("No stories here yet").wait_for()
+        while not clients(node).endswith(" 1.0"):
+            page.wait_for_timeout(50)
+        clip.stories.append(story(ASSET))
+        node.purge(all=True)
+        offer = page.get_by_role("button", name="A new story is here")
+        pid = None
+        while not offer.is_visible():
+            running = node.status()["realtime"]["pid"]
+            if running not in {None, pid} and clients(node).endswith(
+                " 1.0"
+            ):  # it is back, and knows nothing
+                os.kill(running, signal.SIGKILL)
+                pid = running
+            page.wait_for_timeout(1000)
+        offer.click()
+        page.get_by_text("Just told").wait_for()
+
+
+def test_those_who_watch_see_each_other(browser: Browser, node: RunningNode, url: str) -> None:
     def absent(text: str) -> bool:
-        return "404" in text  # the story itself
+        return "404" in text or "ws" in text  # the story itself, and the hub for a while
 
     with (
         watched_page(browser, PHONE, tolerated=absent) as ada,
@@ -90,3 +117,7 @@ def test_those_who_watch_see_each_other(browser: Browser, url: str) -> None:
             each.page.get_by_text("2 people are watching").wait_for()
         ben.page.get_by_role("button", name="Bravo").click()
         ada.page.locator(".flying", has_text="👏").wait_for(state="attached")
+        os.kill(node.status()["realtime"]["pid"], signal.SIGKILL)
+        bravo = ben.page.get_by_role("button", name="Bravo", disabled=True)
+        bravo.wait_for()
+        ben.page.get_by_role("button", name="Bravo", disabled=False).wait_for()
