@@ -6,6 +6,7 @@ import sys
 
 BENCHMARKS = {
     "audience": "what a hit, a sample and the supervisor pay for knowing what is watched",
+    "limits": "what limits add to a hit, and what all does that a hit can have on",
     "access": "what a token adds to a hit: remembered, and at first sight",
     "disk": "hits from disk beside nginx, memory hits while a disk hangs, a restart",
     "hit_path": "hits a second of one worker on one core, beside nginx and Varnish",

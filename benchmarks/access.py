@@ -43,9 +43,11 @@ class Drain(Wire):
         """Nobody reads."""
 
 
-def worker_with(ring: str | None, *, signed: bool) -> Worker:
+def worker_with(
+    ring: str | None, *, signed: bool, policies: dict[str, Any] | None = None
+) -> Worker:
     """A worker that has one object of 1 KiB, which needs a token or none."""
-    worker = worker_without_listener(ring=ring)
+    worker = worker_without_listener(ring=ring, policies=policies)
     asked = RequestHead(b"GET", b"http", b"edge.test", TARGET)
     lines = ((b"cache-control", b"max-age=86400"), (b"content-type", b"video/mp4"))
     times = Times(response_wall=time.time(), response_mono=time.monotonic())
