@@ -1,0 +1,84 @@
+"""What came of prewarming: what was asked for after all, and what was fetched for nothing."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+TRACKED_MAX: Final = 16_384  # objects at once; nothing more is prewarmed then
+UNUSED_MAX_S: Final = 3600.0  # after which nobody is expected to ask any more
+
+USED: Final = "used"
+EVICTED: Final = "evicted"  # or purged, before anybody asked
+UNUSED: Final = "unused"
+
+
+class Prewarmed(NamedTuple):
+    """One object that was fetched before anybody asked."""
+
+    reason: str
+    size_bytes: int
+    since_s: float
+
+
+class Ledger:
+    """The objects of one worker that nobody has asked for yet, and the sums of all others."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, Prewarmed] = {}  # the one that was looked at longest ago is first
+        self.waiting_bytes = 0
+        self.objects: Counter[tuple[str, str]] = Counter()  # by reason and what came of it
+        self.bytes: Counter[tuple[str, str]] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._waiting
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more can be tracked."""
+        return len(self._waiting) >= TRACKED_MAX
+
+    def add(self, key: str, prewarmed: Prewarmed, *, is_used: bool) -> None:
+        """Note what was fetched; it may have been asked for while it came."""
+        before = self._waiting.get(key)
+        if before is not None:  # it was stored anew: the first one is gone
+            self._settle(key, before, EVICTED)
+        if is_used:
+            self._sum(prewarmed, USED)
+        else:
+            self._waiting[key] = prewarmed
+            self.waiting_bytes += prewarmed.size_bytes
+
+    def look(self, hits: Callable[[str], int | None], now_s: float, limit: int) -> Iterator[str]:
+        """Yield those of the next `limit` objects that were asked for since the last look.
+
+        `hits` is how often what is stored under a key has answered, None when nothing is.
+        """
+        for key in [key for key, _ in zip(self._waiting, range(limit), strict=False)]:
+            prewarmed, hit = self._waiting[key], hits(key)
+            if hit:
+                self._settle(key, prewarmed, USED)
+                yield key
+            elif hit is None:
+                self._settle(key, prewarmed, EVICTED)
+            elif now_s - prewarmed.since_s >= UNUSED_MAX_S:
+                self._settle(key, prewarmed, UNUSED)
+            else:  # behind those that were not looked at
+                del self._waiting[key]
+                self._waiting[key] = prewarmed
+
+    def _settle(self, key: str, prewarmed: Prewarmed, what: str) -> None:
+        del self._waiting[key]
+        self.waiting_bytes -= prewarmed.size_bytes
+        self._sum(prewarmed, what)
+
+    def _sum(self, prewarmed: Prewarmed, what: str) -> None:
+        self.objects[prewarmed.reason, what] += 1
+        self.bytes[prewarmed.reason, what] += prewarmed.size_bytes
+
+
+def precision(used: float, wasted: float) -> float:
+    """The share of what was prewarmed that was asked for; 1 while nothing is known."""
+    return used / (used + wasted) if used + wasted > 0.0 else 1.0
