@@ -148,6 +148,7 @@ def segmenter(site: Site) -> ServicePlan:
 def edge(site: Site, ports: EdgePorts) -> ServicePlan:
     """Plan one edge in front of the origin."""
     name = f"edge-{ports.region}"
+    others = [each.admin for each in site.ports.edges if each.region != ports.region]
     return ServicePlan(
         name=name,
         kind="edge",
@@ -163,6 +164,8 @@ def edge(site: Site, ports: EdgePorts) -> ServicePlan:
             *("--purge-log", f"{site.inner_url(site.ports.origin)}/purges"),
             *("--redis-size", EDGE_REDIS_SIZE),
             *site.neighbours(ports),
+            "--prewarm",
+            *chain.from_iterable(("--warm-from", loopback_url(port)) for port in others),
             *("--realtime", f"{LOOPBACK}:0"),  # pages come by the public port
             *chain.from_iterable(("--realtime-origin", url) for url in page_origins(site)),
         ),

@@ -21,7 +21,7 @@ EPOCH_BITS: Final = 48  # so that JavaScript and Prometheus, too, read it exactl
 
 _BEFORE_THE_RESPONSE: Final = (
     *("bypass", "query", "request_directives", "request_max_stale", "slices", "strip_request"),
-    *("access", "origin", "priority"),
+    *("access", "origin", "prewarm", "priority"),
 )
 """Settings that are needed when nothing is known yet but the request."""
 

@@ -46,6 +46,7 @@ _KNOBS: Final = {  # setting: knob of CachePolicy
     "stale_if_error_default": "stale_if_error_default_s",
     "request_max_stale": "request_max_stale_s",
     "disk_after": "disk_after",
+    "prewarm": "prewarm",
     "slices": "slices",
     "origin": "origin",
     "priority": "priority",

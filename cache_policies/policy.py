@@ -45,6 +45,7 @@ class CachePolicy:
     memory: bool = True  # may be kept in memory
     disk: bool = True  # may be kept on disk
     disk_after: int = 2  # requests for it until it is written to disk
+    prewarm: bool = True  # may be fetched before anybody asks, by an edge that does so
     slices: bool = True  # a part may be fetched and kept by itself, in slices
     origin: str = ""  # the group of origins to ask; "" is the node's own
     priority: str = ""  # one of `limits.PRIORITIES`; "" is what its method is worth

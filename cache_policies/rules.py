@@ -192,6 +192,7 @@ class Settings(_Model):
     vary_ignore: FieldNames | None = None
     tiers: Tiers | None = None
     disk_after: Annotated[int, Field(ge=1, le=100)] | None = None
+    prewarm: bool | None = None
     slices: bool | None = None
     origin: Name | None = None
     access: Literal["open", "signed"] | None = None

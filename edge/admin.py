@@ -30,6 +30,7 @@ from edge.realtime.keeping import RealtimeError
 from edge.receipts import Receipt
 from edge.region import Region
 from edge.switching import Switched, SwitchError
+from edge.warming import Warming
 
 Handler = Callable[[Request], Awaitable[Response]]
 Answer = Callable[["Administered", Request], Awaitable[Response]]
@@ -55,6 +56,8 @@ class Administered(Protocol):
     def region(self) -> Region: ...
     @property
     def membership(self) -> Membership: ...
+    @property
+    def warming(self) -> Warming: ...
     async def publish(self, signal: object) -> None: ...
 
 
@@ -141,7 +144,7 @@ async def _switched(node: Administered, request: Request) -> Response:
 
 
 async def _ranked(node: Administered, request: Request) -> Response:
-    """What is popular in a region; with `counts`, what it takes to add edges up."""
+    """What is popular in a region; with `counts` and `warm`, what other edges make use of."""
     asked = request.query_params
     try:
         limit = int(asked.get("limit", "20")[:9])
@@ -150,7 +153,12 @@ async def _ranked(node: Administered, request: Request) -> Response:
     if not 1 <= limit <= LIMIT_MAX:
         return JSONResponse({"error": f"want a limit from 1 to {LIMIT_MAX}"}, 400)
     told = await node.gathering.popular(asked.get("region"), limit)
-    return JSONResponse(told | node.gathering.counts() if "counts" in asked else told)
+    told["prewarm"] = node.warming.summary()
+    if "counts" in asked:
+        told |= node.gathering.counts()
+    if "warm" in asked:
+        told |= node.warming.told()
+    return JSONResponse(told)
 
 
 async def _keys_read(node: Administered, _request: Request) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +24,7 @@ from edge.errors import (
 from edge.fair_share import title_of
 from edge.fetch import IDEMPOTENT, Fetch, FillClient, Response
 from edge.forwarding import HOP, forwarded_fields, received_head, unconditional
+from edge.held_back import HeldBackResponse
 from edge.in_force import InForce
 from edge.memory import Memory
 from edge.outcome import EDGE, ORIGIN, PEER
@@ -64,6 +65,7 @@ class Asked:
     body_length: int | None = None
     trace: Trace | None = None  # of a request that carries the debug token
     early: Callable[[Fields], None] | None = None  # told of early hints, while nothing was sent
+    pace: Callable[[], Awaitable[None]] | None = None  # waits before each piece is read
     only_held: bool = False  # nobody else may be asked (RFC 9111 §5.2.1.7)
 
 
@@ -155,6 +157,9 @@ class Asker:
             raise NotCachedError("only-if-cached")
         question = Question(key, request, asked, sequence)
         received = await self._best(question)
+        if asked.pace is not None:
+            paced = HeldBackResponse(received.response, asked.pace)
+            received = replace(received, response=paced)
         etag = strong_etag(received.head)
         if request.method != b"GET" or received.head.status not in _RESUMED or etag is None:
             return received

@@ -1,23 +1,28 @@
 """What a node learns from samples of its requests: what is watched, where, and how it plays."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 from cache_policies.key import normalise
 from cache_policies.message import Fields, field_lines
-from edge.cmcd import read_request
+from edge.cmcd import Report, read_request
 from edge.devices import device_of
+from edge.hours import HOUR_S, Hours
+from edge.playlists import is_playlist
 from edge.popularity import Popularity, PopularityPolicy
 from edge.quality import MEDIA, Heard, Quality, Tally
+from edge.retention import Retention
 from edge.stories import story_of
+from edge.warm_lists import WARM_MAX
 from edge.whereabouts import Whereabouts
 
 NAMES_MAX: Final = 1024  # that a worker counts until it is asked for them
 OBJECT_BYTES_MAX: Final = 256  # longer keys are not counted
 HOURS: Final = 24  # that are told
 AT_ONCE: Final = 64  # names that are added in one go, in a millisecond
-OBJECTS: Final = PopularityPolicy(names_max=2048, regions_max=8)
+OBJECTS: Final = PopularityPolicy(names_max=2048, everywhere_max=WARM_MAX, regions_max=8)
+KEPT_MAX: Final = 256  # stories of each region that outlast a restart
 
 
 class Sample(NamedTuple):
@@ -35,9 +40,11 @@ class Gatherer:
 
     def __init__(self, whereabouts: Whereabouts) -> None:
         self._whereabouts = whereabouts
+        self.listeners: list[Callable[[str, Sample, Report], None]] = []  # hear of objects' keys
         self._salt = b""  # of this hour, the same in all workers
         self._stories: dict[tuple[str, str], list[float]] = {}
         self._objects: dict[tuple[str, str], list[float]] = {}
+        self.retention: Retention | None = None  # by position, where playlists are read
         self._tally = Tally()
 
     def gather(self, sample: Sample) -> None:
@@ -45,12 +52,15 @@ class Gatherer:
         path = normalise(sample.target)[1]
         region = self._whereabouts.region(sample.address, sample.fields)
         story = story_of(path.decode("latin-1"))
+        report = read_request(sample.target, sample.fields)
         if story is not None:
             _count(self._stories, (region, story), sample.weight)
             key = sample.prefix + path
             if b"?" not in path and len(key) <= OBJECT_BYTES_MAX:  # a query may be somebody's own
-                _count(self._objects, (region, key.decode("latin-1")), sample.weight)
-        report = read_request(sample.target, sample.fields)
+                name = key.decode("latin-1")
+                _count(self._objects, (region, name), sample.weight)
+                for heard in self.listeners:
+                    heard(name, sample, report)
         if report and report.get("object_type") in MEDIA:
             device = device_of(b" ".join(field_lines(sample.fields, b"user-agent")))
             session = self._hashed(report.get("session_id"))
@@ -65,6 +75,7 @@ class Gatherer:
             "stories": [[*name, *counted] for name, counted in stories.items()],
             "objects": [[*name, *counted] for name, counted in objects.items()],
             "quality": self._tally.take(),
+            "retention": None if self.retention is None else self.retention.take(),
         }
 
     def _hashed(self, session_id: object) -> int | None:
@@ -81,10 +92,17 @@ class Audience:
         self.stories = Popularity()
         self.objects = Popularity(OBJECTS)
         self.quality = Quality()
+        self.retention = Retention()
+        self.hours = Hours()  # of playlists
 
     def adding(self, taken: Mapping[str, Any], now_mono: float, hour: int) -> Iterator[None]:
         """Add what a worker's `take` tells; stops now and then, so that others have their turn."""
         self.quality.add(taken["quality"], hour)
+        if (counted := taken.get("retention")) is not None:
+            self.retention.add_counted(counted)
+        for _, name, weight, _ in taken["objects"]:
+            if is_playlist(name):
+                self.hours.add(name, weight, hour * HOUR_S)
         for popularity, counted in (
             (self.stories, taken["stories"]),
             (self.objects, taken["objects"]),
@@ -108,7 +126,34 @@ class Audience:
             "objects": [each.to_mapping("object") for each in objects],
             "hours": self.quality.hours(region, HOURS),
             "devices": self.quality.devices(region, HOURS),
+            "retention": [round(share, 3) for share in self.retention.curve()],
         }
+
+    def warm_list(self, limit: int, now_mono: float) -> list[tuple[str, str, float]]:
+        """What to hold here: (key, story, requests a minute) of the leading objects."""
+        rates = self.objects.rates(limit, now_mono)
+        return [(key, story_of(path_of(key)) or "", rate) for key, rate in rates]
+
+    def to_mapping(self, now_mono: float) -> dict[str, Any]:
+        """What outlasts a restart, as JSON has it: names of what was asked for, and counts."""
+        return {
+            "stories": self.stories.to_mapping(KEPT_MAX, now_mono),
+            "objects": self.objects.everywhere(WARM_MAX, now_mono),
+            "retention": self.retention.to_list(),
+            "hours": self.hours.to_mapping(),
+        }
+
+    def take_in(self, said: Mapping[str, Any], then_mono: float) -> None:
+        """Go on from what `to_mapping` told at `then_mono`, a time before anything was added."""
+        self.stories.take_in(said["stories"], then_mono)
+        self.objects.take_in_everywhere(said["objects"], then_mono)
+        self.retention = Retention.from_list(said["retention"])
+        self.hours = Hours.from_mapping(said["hours"])
+
+
+def path_of(key: str) -> str:
+    """The path of a key."""
+    return "/" + key.partition("://")[2].partition("/")[2]
 
 
 def _count(

@@ -1,7 +1,7 @@
 """Running fills: one fetch of a storable response, shared from byte 0 by all who ask meanwhile."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from enum import Enum
 from typing import Final
@@ -276,6 +276,7 @@ class Fills:
 
     def __init__(self) -> None:
         self.waiting = 0  # requests that wait for a head
+        self.noticed: Callable[[bytes], None] = _unheard  # of keys that players miss
         self._running: dict[tuple[bytes, bytes], Fill] = {}
         self._vary: dict[bytes, tuple[bytes, ...]] = {}
 
@@ -336,6 +337,10 @@ class Fills:
             if touches(purge, fill.key, fill.tags):
                 fill.outdated = True
                 self.discard(fill)
+
+
+def _unheard(_key: bytes) -> None:
+    """Nobody fetches ahead."""
 
 
 def personal(key: bytes) -> bytes:

@@ -72,6 +72,7 @@ COUNTERS: Final[dict[str, tuple[str, dict[str, str], str]]] = {  # attribute: (m
     "disk_writes": ("amaro_edge_disk_writes_total", {"result": "written"}, "Objects for the disk"),
     "disk_writes_skipped": ("amaro_edge_disk_writes_total", {"result": "skipped"}, ""),
     "disk_written_bytes": ("amaro_edge_disk_written_bytes_total", {}, "Bytes written to disk"),
+    "prewarm_fetches": ("amaro_edge_prewarm_fetches_total", {}, "Objects fetched ahead"),
     "samples_lost": (
         "amaro_edge_samples_lost_total",
         {},
@@ -104,6 +105,11 @@ GAUGES: Final[dict[str, tuple[str, dict[str, str], str]]] = {
     "origin_waiting": ("amaro_edge_origin_waiting", {}, "Requests that wait for their share"),
     "tokens_known": ("amaro_edge_access_tokens", {}, "Access tokens that are remembered"),
     "fills_running": ("amaro_edge_fills_running", {}, "Fills in progress"),
+    "prewarm_waiting_bytes": (
+        "amaro_edge_prewarm_waiting_bytes",
+        {},
+        "Bytes fetched ahead that nobody has asked for yet",
+    ),
     **EVICTION_GAUGES,
     "loop_stall_max_s": (
         "amaro_edge_loop_stall_max_seconds",
@@ -139,6 +145,19 @@ FAMILIES: Final[dict[str, Family]] = {
     "requests": Family("amaro_edge_requests_total", ("result", "tier", "reason"), ""),
     "sent_bytes": Family("amaro_edge_sent_bytes_total", ("tier", "reason"), ""),
     "cut": Family("amaro_edge_cut_total", ("by",), "Answers that did not reach their end"),
+    "prewarmed": Family(
+        "amaro_edge_prewarmed_total",
+        ("reason", "result"),
+        "Objects fetched ahead by why, and whether somebody asked for them",
+    ),
+    "prewarmed_bytes": Family(
+        "amaro_edge_prewarmed_bytes_total", ("reason", "result"), "Their bytes; all unused is waste"
+    ),
+    "prewarm_waits": Family(
+        "amaro_edge_prewarm_waits_total",
+        ("reason",),
+        "Looks at which fetching ahead had to wait, 40 a second",
+    ),
     "origin_failures": Family(
         "amaro_edge_origin_failures_total",
         ("origin", "reason"),
@@ -250,6 +269,7 @@ class Counters:
     valkey_writes: int
     valkey_writes_skipped: int
     valkey_written_bytes: int
+    prewarm_fetches: int
     readers_cut: int
     log_dropped: int
     samples_lost: int

@@ -218,6 +218,8 @@ class Exchange:
             asked = replace(asked, direct=asked.direct or not self._may_be_for_all(fill))
         else:
             self.filler.fills.add(fill)
+            if not asked.direct:  # a peer sees to what its own players ask next
+                self.filler.fills.noticed(fill.key)
         self.admission.start_fill(fill.key, self.filler.run(fill, asked))
 
     def _may_be_for_all(self, fill: Fill) -> bool:

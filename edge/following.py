@@ -91,6 +91,7 @@ class Following:
         fill = Fill(key, variant, request, sequence=self.purges.applied, stale=None)
         follower = Follower(self, fill, (player, target, facts), leads=True)
         fills.add(fill)
+        fills.noticed(key)
         client = self.accounts.clients.proxies.client(player.address, facts.fields)
         asked = Asked(client=client, early=follower.early)
         self.admission.start_fill(key, filler.run(fill, asked))

@@ -43,6 +43,10 @@ class Gathering:
         await self.gather()
         return self.audience.told(region, limit, monotonic())
 
+    def begin_anew(self) -> None:
+        """Forget all that was heard."""
+        self.audience = Audience()
+
     def counts(self) -> dict[str, Any]:
         """The leading stories of all regions, for whoever adds edges up."""
         return {"counts": self.audience.stories.to_mapping(COUNTS_MAX, monotonic())}

@@ -24,7 +24,7 @@ SWITCHED_S: Final = 20.0  # after a request for another rendition of the same st
 class LookAheadPolicy:
     """How far ahead of a player is fetched."""
 
-    depth_max: int = 4  # segments after the one that was asked for
+    depth_max: int = 2  # segments after the one that was asked for
     chance_min: float = 0.7  # of being asked for, for all but the very next
 
 
@@ -72,18 +72,18 @@ class LookAhead:
 
     def learn(self, key: str, playlist: Playlist, now_s: float) -> list[Wanted]:
         """Remember a playlist that was asked for; say what of it will be asked for next."""
+        self.know(key, playlist)
+        return self.begun(key, now_s)
+
+    def know(self, key: str, playlist: Playlist) -> None:
+        """Remember a playlist from now on, while there is room."""
         if isinstance(playlist, MultivariantPlaylist):
             group = [0.0, -SWITCHED_S]
             for rendition in playlist.renditions:
                 self._groups.setdefault(rendition.key, group)
             while len(self._groups) > SEQUENCES_MAX:
                 del self._groups[next(iter(self._groups))]
-            return []
-        self.remember(key, playlist)
-        return self.begun(key, now_s)
-
-    def remember(self, key: str, playlist: MediaPlaylist) -> None:
-        """Know a media playlist from now on, while there is room."""
+            return
         before = self._forget(key)
         group = before.group if before else self._groups.get(key, [0.0, -SWITCHED_S])
         known = self._known[key] = Known(playlist, group)
@@ -121,10 +121,6 @@ class LookAhead:
         known.group[:] = place[1], now_s
         chance = self._goes_on(known, place[1])
         return list(self._from(known, place[1] + 1, chance))
-
-    def told(self, keys: Iterable[str]) -> list[Wanted]:
-        """What a player says itself that it asks for next."""
-        return [Wanted(key, CMCD, 1.0) for key in keys]
 
     def count(self, key: str, weight: float) -> None:
         """Learn from a sample which segments are watched."""

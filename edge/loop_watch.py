@@ -14,6 +14,7 @@ class LoopWatch:
 
     def __init__(self) -> None:
         self.lateness = Histogram(STALLS_S)
+        self.recent_s = 0.0  # the worst of late; it halves every 70 ms
         self._longest_s = 0.0
         self._busiest_s = 0.0
         self._due = 0.0
@@ -53,5 +54,6 @@ class LoopWatch:
     def see(self, late_s: float, worked_s: float) -> None:
         """Take in how late the timer came, and the processor time that was spent meanwhile."""
         self.lateness.observe(max(0.0, late_s))
+        self.recent_s = max(late_s, self.recent_s * 0.9)
         self._longest_s = max(self._longest_s, late_s)
         self._busiest_s = max(self._busiest_s, min(late_s, worked_s))

@@ -49,6 +49,12 @@ NODE_GAUGES: Final[dict[str, Row]] = {
         *("amaro_edge_purge_carrier_up", {}),
         "1 while Valkey tells of purges",
     ),
+    "warm": ("amaro_edge_warm", {}, "1 once it was filled with what its region watches"),
+    "prewarm_precision": (
+        "amaro_edge_prewarm_precision",
+        {},
+        "Share of the bytes that were fetched ahead which somebody asked for; of those settled",
+    ),
     "draining": ("amaro_edge_draining", {}, "1 while the node drains"),
 }
 

@@ -22,6 +22,7 @@ from edge.membership import Membership
 from edge.metric_tables import NODE_TABLES, totals_of_workers
 from edge.metrics import exposition
 from edge.orders import PurgeOrder
+from edge.prewarmed import precision_of
 from edge.probes import probe_for_all
 from edge.publishing import Publishing
 from edge.purge_reach import reached
@@ -33,6 +34,7 @@ from edge.settings import EdgeSettings
 from edge.start_files import Files
 from edge.switching import PolicySwitch, Switched
 from edge.tls import Pem
+from edge.warming import Warming
 
 log = logging.getLogger("edge.node")
 
@@ -106,6 +108,7 @@ class Node:
             )
             for worker_no, listener in enumerate(holdings.listeners)
         ]
+        self.warming = Warming(settings, self.gathering, self._keepers)
         self._kept = [*self._keepers, *(hub.keeper for hub in holdings.hubs)]
 
     async def run(self, started: Callable[[], None]) -> None:
@@ -121,6 +124,7 @@ class Node:
                 tasks.create_task(self._watch()),
                 tasks.create_task(probe_for_all(self._keepers, self.settings)),
                 tasks.create_task(self.gathering.run()),
+                tasks.create_task(self.warming.run()),
                 tasks.create_task(self.access.run()),
                 tasks.create_task(self.region.run()),
                 tasks.create_task(self.membership.run(self._keepers)),
@@ -167,8 +171,10 @@ class Node:
 
     @property
     def is_ready(self) -> bool:
-        """Say whether players should be sent here: some worker serves, and none of it is ending."""
-        return not self.is_draining and any(keeper.serving.is_set() for keeper in self._keepers)
+        """Say whether players should be sent here: some worker serves, warm, and none ends."""
+        if self.is_draining or not self.warming.is_warm:
+            return False
+        return any(keeper.serving.is_set() for keeper in self._keepers)
 
     async def purge(self, order: PurgeOrder) -> Receipt:
         """Publish an order of this edge's own; return once every worker applied it, or too late."""
@@ -209,6 +215,8 @@ class Node:
             "policy_epoch": self.policies.policies.epoch,
             "workers": sum(keeper.state is WorkerState.SERVING for keeper in self._keepers),
             "draining": self.is_draining,
+            "warm": self.warming.is_warm,
+            "prewarm_precision": precision_of(sums),
         }
         if self._disk is not None:
             own |= self._disk.gauges()

@@ -24,6 +24,7 @@ class PopularityPolicy:
     recent_half_life_s: float = 600.0
     lasting_half_life_s: float = 86_400.0
     names_max: int = 1024  # a region, in each of its summaries
+    everywhere_max: int = 1024  # of all regions together
     regions_max: int = 32
     change_min: float = 2.0  # rising or falling is by this factor at least,
     deviations_min: float = 4.0  # and this far from what chance does
@@ -98,16 +99,26 @@ class Popularity:
         sides = self._everywhere if region is None else self._regions.get(region)
         return 0.0 if sides is None else _rate(sides, now_s)
 
+    def rates(self, limit: int, now_s: float) -> list[tuple[str, float]]:
+        """Names with the requests a minute that they had lately or for long, whichever is more."""
+        found: dict[str, float] = {}
+        for side in () if self._everywhere is None else self._everywhere[:2]:
+            scale = 60.0 / _remembered_s(side, now_s - self._all(now_s).since_s)
+            for name, count in side.leading(limit, now_s):
+                found[name] = max(found.get(name, 0.0), count.surely * scale)
+        return sorted(found.items(), key=lambda each: (-each[1], each[0]))[:limit]
+
+    def everywhere(self, limit: int, now_s: float) -> dict[str, Any]:
+        """The leading names of all regions together, as JSON has them."""
+        return _mapping(self._all(now_s), limit, now_s)
+
+    def take_in_everywhere(self, told: Mapping[str, Any], now_s: float) -> None:
+        """Count what was counted before, as `everywhere` tells it."""
+        self._everywhere = _with(self._all(now_s), told, now_s)
+
     def to_mapping(self, limit: int, now_s: float) -> dict[str, Any]:
         """The leading names of all regions, as JSON has them."""
-        return {
-            region: {
-                "age_s": now_s - sides.since_s,
-                "recent": sides.recent.to_mapping(limit, now_s),
-                "lasting": sides.lasting.to_mapping(limit, now_s),
-            }
-            for region, sides in self._regions.items()
-        }
+        return {region: _mapping(sides, limit, now_s) for region, sides in self._regions.items()}
 
     def take_in(self, said: Mapping[str, Any], now_s: float) -> None:
         """Count what another edge has counted, too, as its `to_mapping` tells it."""
@@ -135,16 +146,25 @@ class Popularity:
 
     def _all(self, now_s: float) -> Sides:
         if self._everywhere is None:
-            self._everywhere = self._new(now_s)
+            self._everywhere = self._new(now_s, self.policy.everywhere_max)
         return self._everywhere
 
-    def _new(self, now_s: float) -> Sides:
+    def _new(self, now_s: float, names_max: int | None = None) -> Sides:
         policy = self.policy
+        names_max = names_max or policy.names_max
         return Sides(
-            Frequent(policy.names_max, policy.recent_half_life_s, now_s),
-            Frequent(policy.names_max, policy.lasting_half_life_s, now_s),
+            Frequent(names_max, policy.recent_half_life_s, now_s),
+            Frequent(names_max, policy.lasting_half_life_s, now_s),
             now_s,
         )
+
+
+def _mapping(sides: Sides, limit: int, now_s: float) -> dict[str, Any]:
+    return {
+        "age_s": now_s - sides.since_s,
+        "recent": sides.recent.to_mapping(limit, now_s),
+        "lasting": sides.lasting.to_mapping(limit, now_s),
+    }
 
 
 def _with(sides: Sides, told: Mapping[str, Any], now_s: float) -> Sides:
@@ -208,7 +228,10 @@ def _most(changes: Iterable[tuple[float, Standing]], limit: int) -> list[Standin
 def _rate(sides: Sides, now_s: float) -> float:
     """Requests a minute that bring about what was counted since the beginning."""
     recent = sides.recent
-    age_s = max(AGE_MIN_S, now_s - sides.since_s)
-    fading = recent.half_life_s / log(2.0)
-    remembered_s = fading * (1.0 - exp(-age_s / fading))
-    return recent.total(now_s) / remembered_s * 60.0
+    return recent.total(now_s) / _remembered_s(recent, now_s - sides.since_s) * 60.0
+
+
+def _remembered_s(side: Frequent, age_s: float) -> float:
+    """So many seconds of an even load come to what is counted after `age_s`."""
+    fading = side.half_life_s / log(2.0)
+    return fading * (1.0 - exp(-max(AGE_MIN_S, age_s) / fading))

@@ -1,7 +1,9 @@
 """How much may be prewarmed now: budgets that fill with time, and players, who come first."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
+
+from edge.settings import EdgeSettings
 
 LOOP, FILLS, UPLINK = "loop-late", "fills-wait", "uplink-busy"  # why it waits
 BYTES, REQUESTS, MEMORY = "bytes", "requests", "memory"
@@ -21,18 +23,28 @@ class PrewarmPolicy:
     waiting_max: int = 8  # players that wait for the head of a fill
     busy_share: float = 0.8  # of the uplink, when players take it
 
+    def warming(self) -> "PrewarmPolicy":
+        """What it may take before the node is ready: nobody else needs it."""
+        return replace(self, uplink_share=0.9, requests_per_s=2000.0, memory_share=0.8, at_once=32)
+
     def share(self, workers: int) -> "PrewarmPolicy":
         """What one of `workers` workers may take."""
-        return PrewarmPolicy(
+        return replace(
+            self,
             uplink_bps=self.uplink_bps / workers,
-            uplink_share=self.uplink_share,
             requests_per_s=self.requests_per_s / workers,
-            memory_share=self.memory_share,
-            at_once=max(1, self.at_once // workers),
-            late_max_s=self.late_max_s,
-            waiting_max=self.waiting_max,
-            busy_share=self.busy_share,
         )
+
+
+def policy_of(settings: EdgeSettings) -> PrewarmPolicy | None:
+    """What a node's settings allow; None when it fetches nothing ahead."""
+    if not settings.prewarm:
+        return None
+    return PrewarmPolicy(
+        uplink_bps=settings.uplink_bps,
+        uplink_share=settings.prewarm_share,
+        requests_per_s=settings.limits.prewarm_requests_per_s,
+    )
 
 
 class Pressure(NamedTuple):
@@ -89,9 +101,13 @@ class Budget:
             return MEMORY
         if self._requests.left(now_s) < 1.0:
             return REQUESTS
-        if self._bytes.left(now_s) <= 0.0:
+        if not self.has_bytes(now_s):
             return BYTES
         return yields(pressure, self.policy)
+
+    def has_bytes(self, now_s: float) -> bool:
+        """Whether its share of the uplink is not used up."""
+        return self._bytes.left(now_s) > 0.0
 
     def ask(self, now_s: float) -> None:
         """Count a request."""

@@ -1,8 +1,10 @@
 """What came of prewarming: what was asked for after all, and what was fetched for nothing."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple
+
+from edge.prewarm_plan import WARM
 
 TRACKED_MAX: Final = 16_384  # objects at once; nothing more is prewarmed then
 UNUSED_MAX_S: Final = 3600.0  # after which nobody is expected to ask any more
@@ -26,6 +28,7 @@ class Ledger:
     def __init__(self) -> None:
         self._waiting: dict[str, Prewarmed] = {}  # the one that was looked at longest ago is first
         self.waiting_bytes = 0
+        self.spent_bytes = 0  # of these, what counts against the budget of memory
         self.objects: Counter[tuple[str, str]] = Counter()  # by reason and what came of it
         self.bytes: Counter[tuple[str, str]] = Counter()
 
@@ -49,7 +52,7 @@ class Ledger:
             self._sum(prewarmed, USED)
         else:
             self._waiting[key] = prewarmed
-            self.waiting_bytes += prewarmed.size_bytes
+            self._count(prewarmed, 1)
 
     def look(self, hits: Callable[[str], int | None], now_s: float, limit: int) -> Iterator[str]:
         """Yield those of the next `limit` objects that were asked for since the last look.
@@ -71,12 +74,27 @@ class Ledger:
 
     def _settle(self, key: str, prewarmed: Prewarmed, what: str) -> None:
         del self._waiting[key]
-        self.waiting_bytes -= prewarmed.size_bytes
+        self._count(prewarmed, -1)
         self._sum(prewarmed, what)
+
+    def _count(self, prewarmed: Prewarmed, sign: int) -> None:
+        self.waiting_bytes += sign * prewarmed.size_bytes
+        if prewarmed.reason != WARM:  # that is what memory would hold anyway
+            self.spent_bytes += sign * prewarmed.size_bytes
 
     def _sum(self, prewarmed: Prewarmed, what: str) -> None:
         self.objects[prewarmed.reason, what] += 1
         self.bytes[prewarmed.reason, what] += prewarmed.size_bytes
+
+
+def precision_of(values: Mapping[str, float]) -> float:
+    """The share of all bytes, given the values of a node's counters."""
+    sums: Counter[str] = Counter()
+    for name, value in values.items():
+        row, _, labels = name.partition(" ")
+        if row == "prewarmed_bytes":
+            sums["used" if labels.endswith(f" {USED}") else "wasted"] += value  # type: ignore[assignment]
+    return precision(sums["used"], sums["wasted"])
 
 
 def precision(used: float, wasted: float) -> float:

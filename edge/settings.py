@@ -76,6 +76,10 @@ class Limits:
     uncacheable_max: int = 65_536  # keys remembered as not worth waiting for
     uncacheable_s: float = 120.0
 
+    # prewarming
+    prewarm_requests_per_s: float = 50.0  # upstream
+    warm_s: float = 20.0  # a node that is not filled by then is ready all the same
+
     # disk
     purge_log_s: float = 10.0  # another's log must be read within this, else the disk starts empty
     purge_log_every_s: float = 10.0  # between two readings of it while players are served
@@ -150,6 +154,10 @@ class EdgeSettings:
     region: str = ""
     region_header: str = ""  # by which trusted proxies say where a player is
     geoip: bool = False  # else it is in the country that its address was given to
+    prewarm: bool = False  # fetch what players will ask for
+    uplink_bps: int = 125_000_000  # bytes a second that upstreams can give this node
+    prewarm_share: float = 0.2  # of it
+    warm_from: tuple[str, ...] = ()  # admin listeners of other edges: what is watched there
     access_log: str = ""  # a file, "-" for standard output; none without
     access_log_sample: int = 1  # one of that many answers is logged
     trusted_proxies: tuple[str, ...] = ()  # networks whose hosts say truly for whom they ask
@@ -201,5 +209,6 @@ class EdgeSettings:
             "tls": tuple(CertificatePair(*pair) for pair in raw["tls"]),
             "origin_groups": tuple(raw["origin_groups"]),
             "trusted_proxies": tuple(raw["trusted_proxies"]),
+            "warm_from": tuple(raw["warm_from"]),
         }
         return cls(**{**raw, **nested})

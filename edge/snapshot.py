@@ -34,4 +34,5 @@ def snapshot_of(worker: Worker) -> dict[str, float]:
         **dict(worker.origins.told()),
         **dict(worker.opened.told()),
         **dict(worker.neighbours.gauges()),
+        **dict(worker.prewarmer.counted()),
     }

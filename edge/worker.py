@@ -27,7 +27,7 @@ from edge.fetch import FillClient
 from edge.filling import Filler
 from edge.following import Following
 from edge.handover import Handover, adopt
-from edge.heap import quiet_collector, tight_heap, trim_heap
+from edge.heap import quiet_collector, tight_heap
 from edge.in_force import InForce
 from edge.invalidating import Invalidating
 from edge.limiting import Limiting
@@ -41,6 +41,7 @@ from edge.other_variants import OtherVariants
 from edge.peer import listening_peer
 from edge.places import Places
 from edge.policy_follower import PolicyFollower
+from edge.prewarming import Prewarmer
 from edge.probes import Prober
 from edge.promoting import LowerTiers
 from edge.protocol import EdgeProtocol
@@ -54,6 +55,7 @@ from edge.server import Server
 from edge.shared import Shared
 from edge.shield_app import ShieldApp
 from edge.slicing import Slicer
+from edge.slow_readers import SlowReaders
 from edge.snapshot import snapshot_of
 from edge.tasks import Tasks
 from edge.tls import Certificates, Pem
@@ -62,9 +64,6 @@ from edge.upstreams import Upstreams
 from edge.whereabouts import whereabouts_of
 from edge.whom_to_ask import upstreams_of
 
-RELIEF_EVERY_S: Final = 0.1  # looking at every connection is not free
-PATIENCE_S: Final = 2.0  # with a slow reader, when memory begins to be short
-PATIENCE_MIN_S: Final = 0.2  # when nothing more fits
 DOOR_S: Final = 0.25  # connections that have begun may still come in, at the end of a drain
 
 A = TypeVar("A", bound=EdgeApp)
@@ -91,12 +90,14 @@ class Worker:
         self.door.follow(given.ring)
         self.peer_accounts = Accounts(Counters())  # what peers ask is no player's request
         self.watch = LoopWatch()
-        self.memory = Memory(
-            settings.worker_memory_bytes, self.cut_slow_readers, settings.objective
-        )
         self.connections: list[set[Any]] = []  # of EdgeProtocol, by listener
+        slow = SlowReaders(self.connections, self.counters, limits.reader_min_bps)
+        self.memory = Memory(
+            settings.worker_memory_bytes,
+            lambda: slow.cut(self.memory.shortage()),
+            settings.objective,
+        )
         self.shared: list[Shared] = []  # by listener
-        self._relieved_mono = 0.0
         self.fills = Fills()
         self.in_force = InForce.of(given.policies)
         self.limiting = Limiting(given.page, given.worker_no, self.in_force, proxies)
@@ -181,6 +182,9 @@ class Worker:
             limiting=self.limiting,
             admission=self.admission,
         )
+        self.prewarmer = Prewarmer(
+            filler=filler, tasks=self.tasks, purges=self.follower, settings=settings
+        )
 
         def app(kind: type[A], accounts: Accounts) -> A:
             exchange = Exchange(
@@ -193,7 +197,7 @@ class Worker:
                 door=self.door if accounts is self.accounts else None,
             )
             debugging = Debugging(settings.debug_token, given.worker_no)
-            return kind(exchange, limits, lambda: not self.is_draining, accounts, debugging)
+            return kind(exchange, limits, self._is_ready, accounts, debugging)
 
         self.app = app(EdgeApp, self.accounts)
         self.peer_app = app(EdgeApp, self.peer_accounts)
@@ -203,6 +207,7 @@ class Worker:
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Watch the loop, take samples and write the log, until `close`."""
         self.watch.start(loop)
+        self.prewarmer.hear(self.gatherer, self.watch)
         self.sampler.start(loop)
         self.admission.start(loop, lambda: self.fills.waiting)
         if self.log is not None:
@@ -223,6 +228,9 @@ class Worker:
         if self.log is not None:
             await self.log.stop()
 
+    def _is_ready(self) -> bool:
+        return self.prewarmer.is_ready and not self.is_draining
+
     def apply(self, purge: Purge) -> None:
         """Carry out a published purge."""
         self.memory.apply(purge, time.monotonic())
@@ -230,20 +238,6 @@ class Worker:
             self.lower.purged.apply(Dated(purge, time.time()))
         self.opened.note(purge)
         self.fills.apply(purge)
-
-    def cut_slow_readers(self) -> None:
-        """Memory is short: end the connections of players that hold it and hardly read."""
-        now_mono = time.monotonic()
-        if now_mono - self._relieved_mono < RELIEF_EVERY_S:
-            return
-        self._relieved_mono = now_mono
-        patience_s = max(PATIENCE_MIN_S, PATIENCE_S * (1.0 - self.memory.shortage()))
-        min_bps = self.settings.limits.reader_min_bps
-        for connection in [each for listener in self.connections for each in listener]:
-            if connection.reads_slower_than(min_bps, patience_s, now_mono):
-                connection.transport.abort()
-                self.counters.readers_cut += 1
-        trim_heap()
 
     async def sync(self, _detail: Any) -> int:
         """Apply what was published and say its number: the supervisor waits for that."""
@@ -330,7 +324,11 @@ async def run_worker(
                 await server.serving.wait()
             if started is not None:
                 started()
-            beside = (look_after(worker.memory), worker.neighbours.probe())
+            beside = (
+                look_after(worker.memory),
+                worker.neighbours.probe(),
+                worker.prewarmer.run(),
+            )
             keeping = [group.create_task(each) for each in beside]
             if control is not None:
                 asked: Answers = {
@@ -338,6 +336,7 @@ async def run_worker(
                     "counters": worker.told,
                     "disk": worker.wrote,
                     "neighbours": worker.neighbours.told,
+                    "prewarm": worker.prewarmer.told,
                     "probe": worker.probe,
                     "sync": worker.sync,
                 }

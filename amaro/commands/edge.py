@@ -6,11 +6,21 @@ import asyncio
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
-from urllib.parse import urlsplit
 
 import typer
 
-from amaro.quantities import parse_address, parse_server, parse_size
+from amaro.edge_options import (
+    read_admins,
+    read_field_name,
+    read_networks,
+    read_objective,
+    read_origins,
+    read_page_origins,
+    read_path,
+    read_url,
+    read_valkey,
+)
+from amaro.quantities import parse_address, parse_size
 from amaro.region_options import RegionOptions
 from amaro.services import KEYS_VARIABLE, REDIS_VARIABLE
 from amaro.stack import StackError
@@ -20,7 +30,6 @@ from amaro.terminal import give_up
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cache_policies.contest import Objective
     from edge.settings import EdgeSettings
 
 DISK_SIZE = "20GiB"
@@ -28,6 +37,7 @@ DISK_MIN_BYTES = 1024 * 1024
 REDIS_SIZE = "1GiB"
 REDIS_MIN_BYTES = 128 * 1024 * 1024  # an object's slice must have a place in a 64th of it
 MEMORY_MIN_BYTES = 4 * 1024 * 1024  # of one worker
+UPLINK = "120MiB"
 DEBUG_VARIABLE = "AMARO_DEBUG_TOKEN"
 WORKERS_MAX = 256
 
@@ -148,6 +158,24 @@ def serve(
         list[str] | None,
         typer.Option(metavar="URL|*", help="Whose pages may connect to it; repeatable."),
     ] = None,
+    prewarm: Annotated[
+        bool, typer.Option("--prewarm", help="Fetch what players will ask for, before they do.")
+    ] = False,
+    uplink: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help=f"What upstreams can give a second; {UPLINK}."),
+    ] = None,
+    prewarm_share: Annotated[
+        float | None,
+        typer.Option(min=0.01, max=1.0, metavar="SHARE", help="Of the uplink, at most; 0.2."),
+    ] = None,
+    warm_from: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL[,URL…]",
+            help="Admin listeners of edges whose popular list fills this one before it is ready.",
+        ),
+    ] = None,
     access_log: Annotated[
         str, typer.Option(metavar="FILE|-", help="A line of JSON for each answer; - is stdout.")
     ] = "",
@@ -181,8 +209,11 @@ def serve(
         _refuse_without("--access-log FILE", {"--access-log-sample": access_log_sample})
     if not trusted_proxy:
         _refuse_without("--trusted-proxy CIDR", {"--region-header": region_header})
-    if admin is None and purge_log is None and realtime is None:
+    if admin is None and purge_log is None and realtime is None and not warm_from:
         _refuse_without("--admin HOST:PORT", {"--token-file": token_file})
+    if not prewarm:
+        _refuse_without("--prewarm", {"--uplink": uplink, "--prewarm-share": prewarm_share})
+        _refuse_without("--prewarm", {"--warm-from": warm_from})
     if realtime is None:
         _refuse_without("--realtime HOST:PORT", {"--realtime-origin": realtime_origin})
     neighbours = RegionOptions(
@@ -193,39 +224,49 @@ def serve(
         has_log=purge_log is not None,
         has_redis=redis is not None,
     )
-    own, *groups = _read("--origin", _origins, origin)
+    own, *groups = _read("--origin", read_origins, origin)
     settings = EdgeSettings(
         listen=Address(*_read("--listen", parse_address, listen)),
         origin=own,
         origin_groups=tuple(groups),
-        probe_path=_read("--origin-probe", _path, origin_probe),
+        probe_path=_read("--origin-probe", read_path, origin_probe),
         memory_bytes=memory_bytes,
-        objective=_read("--eviction", _objective, eviction),
+        objective=_read("--eviction", read_objective, eviction),
         workers=workers,
         disk=None if disk is None else str(disk.absolute()),
         disk_bytes=disk_bytes,
-        redis=None if redis is None else _read("--redis", _valkey, redis),
+        redis=None if redis is None else _read("--redis", read_valkey, redis),
         redis_bytes=redis_bytes,
-        purge_log=None if purge_log is None else _read("--purge-log", _url, purge_log),
+        purge_log=None if purge_log is None else _read("--purge-log", read_url, purge_log),
         admin=None if admin is None else Address(*_read("--admin", parse_address, admin)),
         token=_token(
-            token_file, {"--admin": admin, "--purge-log": purge_log, "--realtime": realtime}
+            token_file,
+            {
+                "--admin": admin,
+                "--purge-log": purge_log,
+                "--realtime": realtime,
+                "--warm-from": warm_from,
+            },
         ),
         debug_token=_debug_token(debug_token_file),
         region=region,
         geoip=geoip,
-        region_header=_read("--region-header", _field_name, region_header or ""),
+        region_header=_read("--region-header", read_field_name, region_header or ""),
         access_keys=None if access_keys is None else str(access_keys.absolute()),
         access_ring="" if access_keys is not None else os.environ.get(KEYS_VARIABLE, ""),
+        prewarm=prewarm,
+        uplink_bps=_read("--uplink", parse_size, uplink or UPLINK),
+        prewarm_share=prewarm_share or 0.2,
+        warm_from=_read("--warm-from", read_admins, warm_from or []),
         access_log=_log_file(access_log),
         access_log_sample=access_log_sample or 1,
-        trusted_proxies=_read("--trusted-proxy", _networks, trusted_proxy or []),
+        trusted_proxies=_read("--trusted-proxy", read_networks, trusted_proxy or []),
         tls=tuple(map(CertificatePair, certificates, keys)),
         policies=None if policies is None else str(policies),
         realtime=None
         if realtime is None
         else Address(*_read("--realtime", parse_address, realtime)),
-        realtime_origins=_read("--realtime-origin", _page_origins, realtime_origin or []),
+        realtime_origins=_read("--realtime-origin", read_page_origins, realtime_origin or []),
     )
     _run(neighbours.onto(settings))
 
@@ -235,16 +276,6 @@ def _refuse_without(option: str, needing: dict[str, object]) -> None:
     for name, value in needing.items():
         if value is not None:
             give_up(f"{name} means nothing without {option}", status=2)
-
-
-def _objective(text: str) -> Objective:
-    from cache_policies.contest import Objective  # noqa: PLC0415
-
-    try:
-        return Objective(text)
-    except ValueError:
-        choices = " or ".join(Objective)
-        raise ValueError(f"{text!r} is nothing to save; write {choices}") from None
 
 
 def _debug_token(file: Path | None) -> str:
@@ -270,21 +301,6 @@ def _log_file(name: str) -> str:
     except OSError as error:
         give_up(f"--access-log {name}: {error.strerror}", status=2)
     return str(path)
-
-
-def _page_origins(texts: list[str]) -> tuple[str, ...]:
-    for text in texts:
-        parts = urlsplit(text)
-        if text not in ("*", f"{parts.scheme}://{parts.netloc}"):
-            raise ValueError(f"{text!r} is no origin; write one as https://pages.example, or *")
-    return tuple(texts)
-
-
-def _networks(texts: list[str]) -> tuple[str, ...]:
-    from edge.clients import TrustedProxies  # noqa: PLC0415
-
-    TrustedProxies(texts)
-    return tuple(texts)
 
 
 def _run(settings: EdgeSettings) -> None:
@@ -323,45 +339,7 @@ def _announce(settings: EdgeSettings) -> None:
         typer.echo(f"realtime  {scheme.replace('http', 'ws')}://{settings.realtime}/.amaro/ws")
 
 
-def _origins(said: list[str]) -> list[str]:
-    """The default group's servers, then `NAME=servers` of each other group; raises ValueError."""
-    from edge.origins import DEFAULT, parse_groups  # noqa: PLC0415
-
-    groups = {
-        name: ",".join(map(parse_server, urls)) for name, urls in parse_groups(tuple(said)).items()
-    }
-    own = groups.pop(DEFAULT)
-    return [own, *(f"{name}={urls}" for name, urls in groups.items())]
-
-
-def _field_name(text: str) -> str:
-    if not text or (text.isascii() and text.replace("-", "").replace("_", "").isalnum()):
-        return text
-    raise ValueError(f"{text!r} is not a header field's name, as CF-IPCountry")
-
-
-def _path(text: str) -> str:
-    if not text.startswith("/") or not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError(f"{text!r} is not a path; write /PATH, percent-encoded")
-    return text
-
-
-def _url(text: str) -> str:
-    if urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).netloc:
-        raise ValueError(f"{text!r} is not a URL, as http://127.0.0.1:8084/purges")
-    return text
-
-
-def _valkey(text: str) -> str:
-    from edge.valkey_address import parse_address as parse_valkey  # noqa: PLC0415
-
-    ca_file = parse_valkey(text).ca_file
-    if ca_file is not None and not Path(ca_file).is_file():
-        raise ValueError(f"ca={ca_file}: no such file")
-    return text
-
-
-def _token(token_file: Path | None, options: dict[str, str | None]) -> str:
+def _token(token_file: Path | None, options: dict[str, object]) -> str:
     """The token, if one of the options that need it is given."""
     given = [option for option, value in options.items() if value is not None]
     if not given:

@@ -4,14 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.look_ahead import (
-    CMCD,
     KEYS_MAX,
     NEXT,
     SEQUENCES_MAX,
     SWITCHED_S,
     LookAhead,
     LookAheadPolicy,
-    Wanted,
 )
 from edge.playlists import MediaPlaylist, MultivariantPlaylist, Rendition, Segment
 from edge.retention import Retention
@@ -38,7 +36,7 @@ def leaving(share):
 
 
 def test_a_film_from_its_beginning():
-    ahead = LookAhead()
+    ahead = LookAhead(LookAheadPolicy(depth_max=4))
     ahead.heard(leaving(0.05))
     assert keys(ahead.learn("f", film("f", 6), 0.0)) == ["f/init0", "f/0", "f/1", "f/2", "f/3"]
     wanted = ahead.asked("f/3", 1.0)
@@ -51,7 +49,7 @@ def test_a_film_from_its_beginning():
 
 
 def test_the_very_next_segment_is_always_wanted_others_when_most_go_on():
-    ahead = LookAhead()
+    ahead = LookAhead(LookAheadPolicy(depth_max=4))
     ahead.heard(leaving(0.5))
     ahead.learn("f", film("f", 6), 0.0)
     assert keys(ahead.asked("f/0", 0.0)) == ["f/1"]
@@ -88,15 +86,11 @@ def test_live_is_watched_at_its_end():
     assert keys(ahead.learn("q", film("q", 2, is_part=True), 0.0)) == ["q/init0"]
 
 
-def test_what_players_say():
-    assert LookAhead().told(["a"]) == [Wanted("a", CMCD, 1.0)]
-
-
 def test_heads_of_many_tails_of_few():
     ahead = LookAhead(LookAheadPolicy(chance_min=0.7))
     ahead.heard(leaving(0.3))
-    ahead.remember("f", film("f", 30))
-    ahead.remember("g", film("g", 3, sections=0, is_part=True))
+    ahead.know("f", film("f", 30))
+    ahead.know("g", film("g", 3, sections=0, is_part=True))
     depths = [len(ahead.heads("f", starts, "warm")) for starts in (0.5, 1.5, 5.0, 50.0, 1e9)]
     assert depths == sorted(depths)
     assert depths[0] == 1  # nobody is expected: nothing but what costs little

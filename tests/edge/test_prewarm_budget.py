@@ -54,7 +54,7 @@ def test_each_budget_refuses():
 
 def test_a_workers_share():
     share = POLICY.share(4)
-    assert (share.uplink_bps, share.requests_per_s, share.at_once) == (250.0, 1.0, 1)
+    assert (share.uplink_bps, share.requests_per_s) == (250.0, 1.0)
     assert share.uplink_share == POLICY.uplink_share
 
 

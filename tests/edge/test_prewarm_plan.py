@@ -1,12 +1,10 @@
 """Plans: within budgets, best first, and none while players need everything."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.prewarm_plan import (
-    HORIZON_S,
-    POPULAR,
+    HOUR,
     RISING,
     WARM,
     Expected,
@@ -14,8 +12,6 @@ from edge.prewarm_plan import (
     PlanBudget,
     chance,
     plan,
-    popular,
-    rising,
 )
 
 EXPECTED = st.lists(
@@ -23,7 +19,7 @@ EXPECTED = st.lists(
         Expected,
         st.sampled_from([f"k{number}" for number in range(12)]),
         st.floats(0.0, 50.0),
-        st.sampled_from([POPULAR, RISING, WARM]),
+        st.sampled_from([HOUR, RISING, WARM]),
     )
 )
 BUDGETS = st.builds(PlanBudget, requests=st.integers(0, 8), bytes=st.floats(0.0, 4e6))
@@ -31,8 +27,8 @@ BUDGETS = st.builds(PlanBudget, requests=st.integers(0, 8), bytes=st.floats(0.0,
 
 def test_a_plan():
     expected = [
-        Expected("often", 5.0, POPULAR),
-        Expected("seldom", 0.5, POPULAR),
+        Expected("often", 5.0, HOUR),
+        Expected("seldom", 0.5, HOUR),
         Expected("rises", 3.0, RISING),
         Expected("often", 9.0, RISING),
         Expected("held", 99.0, WARM),
@@ -75,23 +71,3 @@ def test_to_expect_more_of_something_never_drops_it(expected, budget, number, mo
     after = plan([*expected, Expected(key, known + more, RISING)], (), budget, is_busy=False)
     if key in before:
         assert before.index(key) >= [each.key for each in after].index(key)
-
-
-def test_what_was_asked_for_will_be():
-    found = popular({"a": 30.0, "b": 10.0}, per_minute=4.0, reason=WARM)
-    expected = [each.requests for each in found]
-    assert expected == pytest.approx([3.0 * HORIZON_S / 60.0, 1.0 * HORIZON_S / 60.0])
-    assert popular({}, 5.0, WARM) == []
-
-
-def test_what_rises_there_is_expected_here():
-    told = {
-        "per_minute": 100.0,
-        "rising": [{"story": "s"}],
-        "warm": [
-            {"object": "/s/0", "story": "s", "per_minute": 20.0},
-            {"object": "/t/0", "story": "t", "per_minute": 50.0},
-        ],
-    }
-    found = rising(told, own_per_minute=50.0)
-    assert found == [Expected("/s/0", pytest.approx(20.0 * 0.25 * HORIZON_S / 60.0), RISING)]
