@@ -42,7 +42,7 @@ def targets(origin):
 
 async def test_a_player_finds_what_it_asks_for_next():
     async with running_origin(script) as origin:
-        with edge_node(origin.url, "--prewarm", workers=2) as node:
+        with edge_node(origin.url, "--prewarm") as node:
             await asyncio.to_thread(check_player, node, origin)
 
 
