@@ -98,11 +98,10 @@ class Worker:
             settings.objective,
         )
         self.shared: list[Shared] = []  # by listener
-        self.fills = Fills()
+        self.fills, self.tasks = Fills(), Tasks()
         self.in_force = InForce.of(given.policies)
         self.limiting = Limiting(given.page, given.worker_no, self.in_force, proxies)
         self.uncacheable = Uncacheable(limits.uncacheable_max, limits.uncacheable_s)
-        self.tasks = Tasks()
         self.places = Places(limits.upstream_requests_max, limits.upstream_wait_s)
         self.admission = Admission(self.tasks, limits)
         self.client = FillClient(limits, self.memory)
