@@ -18,11 +18,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.rig.asking import ask
 from tests.rig.network import Host
-from tests.support.edge_node import TOKEN, await_end
+from tests.support.edge_node import DEADLINE_S, TOKEN, await_end
 from tests.support.soak_player import LOST, Streams, Target
 
-PORT, ADMIN_PORT = 8080, 9080
-READY_S = 120.0  # on a busy machine
+PORT, ADMIN_PORT, PEER_PORT = 8080, 9080, 8090
+REGION_TOKEN = "a-token-of-the-region"
+READY_S = DEADLINE_S  # on a busy machine
 
 
 @dataclass
@@ -72,11 +73,13 @@ class RigEdge:
                 [sys.executable, "-m", "amaro", "edge", "serve", *argv],
                 output=log,
                 AMARO_ADMIN_TOKEN=TOKEN,
+                AMARO_REGION_TOKEN=REGION_TOKEN,
             )
         deadline_mono = time.monotonic() + READY_S
         while not await self._is_ready():
             assert self._process.poll() is None, self.log.read_text()[-4000:]
-            assert time.monotonic() < deadline_mono, f"{self.name} is not ready"
+            said = f"{self.name} is not ready: {self.log.read_text()[-4000:]}"
+            assert time.monotonic() < deadline_mono, said
             await asyncio.sleep(0.05)
         self.way.port = PORT
 

@@ -84,7 +84,8 @@ class Outcome:
 async def strike(name: str, seconds: float, seed: int, warm_up_s: float = WARM_UP_S) -> Outcome:
     """Let one fault happen to a region of its own."""
     fault = FAULTS[name]
-    async with region(seed, fault.servers, with_log=True) as stage:
+    told = {"with_log": True, "with_shield": fault.with_shield}
+    async with region(seed, fault.servers, **told) as stage:
         marks: list[float] = []
 
         async def story() -> None:

@@ -2,10 +2,11 @@
 
     python -m tests.rig.purges [--count N] [--seed N] [--seconds N]
 
-Each schedule has a region of its own, with a purge log, Valkey, and an edge with a disk. Orders go
-to the log or to an edge while edges are stopped, killed, cut off and restarted, and the log and
-Valkey die. No response that starts after its edge acknowledged a purge, or was started, may carry
-content from before it. The exit status is 1 when one did; its seed is printed.
+Each schedule has a region of its own, with a purge log, Valkey, and an edge with a disk; with odd
+seeds edges ask each other (the shield), and some are behind. Orders go to the log or to an edge
+while edges are stopped, killed, cut off and restarted, and the log and Valkey die. No response that
+starts after its edge acknowledged a purge, or was started, may carry content from before it. The
+exit status is 1 when one did; its seed is printed.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ class Outcome:
 
 async def play(seed: int, seconds: float, *, edges: tuple[str, ...] = EDGES) -> Outcome:
     """Play one schedule."""
-    async with region(seed, edges=edges, with_log=True, with_disk=(DURABLE,)) as stage:
+    told = {"with_log": True, "with_shield": bool(seed % 2), "with_disk": (DURABLE,)}
+    async with region(seed, edges=edges, **told) as stage:
         for crowd in stage.crowds.values():
             crowd.asked_for = purged_paths()
         schedule = Schedule(stage, seed)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from tests.rig.edges import RigEdge
+from tests.rig.edges import PEER_PORT, RigEdge
 from tests.rig.load import COLD, EdgeCrowd, PacedPlayer
 from tests.rig.log_host import LogHost
 from tests.rig.meter import Meter
@@ -140,6 +140,7 @@ async def region(
     *,
     edges: Sequence[str] = EDGES,
     with_log: bool = False,
+    with_shield: bool = False,
     with_disk: Container[str] = (),
 ) -> AsyncIterator[Region]:
     """Hosts with everything on them running, all reachable."""
@@ -168,14 +169,20 @@ async def region(
             opened.callback(stage.log.destroy)
             options += ["--purge-log", stage.log.url]
             await stage.log.start()
+        members = [f"http://{net[name].address}:{PEER_PORT}" for name in edges]
         for name in edges:
+            peer = ["--peer", f"{net[name].address}:{PEER_PORT}", "--shield", ",".join(members)]
             disk = ["--disk", str(root / f"{name}.disk"), "--disk-size", DISK_SIZE]
             edge = RigEdge(
                 net[name],
                 net[PLAYERS],
                 f"http://{host.address}:{origin.port}",
                 root / f"{name}.log",
-                [*options, *(disk if name in with_disk else [])],
+                [
+                    *options,
+                    *(peer if with_shield else []),
+                    *(disk if name in with_disk else []),
+                ],
             )
             opened.callback(edge.destroy)
             seen = world.of_another_edge()

@@ -15,6 +15,7 @@ from tests.rig.region import ORIGIN, Region
 from tests.support.valkeys import RunningValkey
 
 SLOW_BITS_PER_S = 256_000
+FILLING_BITS_PER_S, FILLING_S = 4_000_000, 1.0  # so that an edge dies in mid-fill
 TURN_S = 0.04
 RECOVERY_S = 5.0  # in which players may still notice what happened to their own edge
 HURT = "north"  # the edge that things happen to
@@ -27,6 +28,7 @@ class Fault:
     servers: str
     strike: Callable[[Region], AbstractAsyncContextManager[None]]
     hurts: tuple[str, ...] = ()
+    with_shield: bool = False
 
 
 @asynccontextmanager
@@ -156,6 +158,26 @@ async def edge_cut_off(region: Region) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+async def owner_killed(region: Region) -> AsyncIterator[None]:
+    """An edge that others ask for its keys dies in the middle of slow fills."""
+    region.net.throttle([HURT], [ORIGIN], bits_per_s=FILLING_BITS_PER_S)
+    await asyncio.sleep(FILLING_S)
+    await region.edges[HURT].kill()
+    region.net.restore([HURT], [ORIGIN])
+    yield
+    await region.edges[HURT].start()
+
+
+@asynccontextmanager
+async def edges_parted(region: Region) -> AsyncIterator[None]:
+    """One edge does not reach the others; each side has its own view of who is up."""
+    others = [name for name in region.edges if name != HURT]
+    region.net.cut([HURT], others)
+    yield
+    region.net.restore([HURT], others)
+
+
+@asynccontextmanager
 async def upsetting(region: Region, fault: Fault) -> AsyncIterator[None]:
     """Let a fault strike; players of the edges that it hurts may notice."""
     if fault.hurts:
@@ -179,4 +201,6 @@ FAULTS = {
     "edge-restarted": Fault("one", edge_restarted, (HURT,)),
     "edge-killed": Fault("one", edge_killed, (HURT,)),
     "edge-cut-off": Fault("one", edge_cut_off, (HURT,)),
+    "shield-killed": Fault("one", owner_killed, (HURT,), with_shield=True),
+    "edges-parted": Fault("one", edges_parted, with_shield=True),
 }
