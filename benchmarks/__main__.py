@@ -17,6 +17,7 @@ BENCHMARKS = {
     "purge": "from an order to the last of eight edges that acknowledges it",
     "realtime": "one message to 10 000 pages, memory of idle ones, a stuck one, hits meanwhile",
     "region": "what eight edges ask of their origin when a crowd comes to a new video",
+    "simulate": "a thousand edges and ten million objects in virtual time",
     "upload_to_play": "from an upload's last bytes to a decoded frame through an edge",
 }
 

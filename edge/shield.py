@@ -6,10 +6,11 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from math import inf
 from typing import Final, TypeVar
 
 from edge.members import Members, owners
-from edge.region_ranking import Member, above, overloaded
+from edge.region_ranking import OVERLOAD_SPARE, Member, above, overloaded
 from edge.routes import Route, Upstream
 from failover.health import Effect, Health, HealthPolicy, Signal, State, step
 
@@ -28,8 +29,10 @@ class Shield:
         self.own = None if own is None else Member(own)
         self._policy = policy
         self._listed: Members = {}
-        self._owners: frozenset[str] = frozenset()
-        self._members: tuple[Member, ...] = ()
+        self._owners: frozenset[str] | None = None  # of the last look; None: look anew
+        self._next_wall = inf  # when another one owns keys
+        self._is_owner = False
+        self._members: tuple[Member, ...] = ()  # others that own keys and are not down
         self._routes: dict[Member, Route] = {}
         self._health: dict[Upstream, Health] = {}
         self._in_flight: Counter[Member] = Counter()
@@ -39,7 +42,7 @@ class Shield:
     def follow(self, members: Mapping[str, float]) -> None:
         """Take another list of members for true; what is known of those that stay is kept."""
         self._listed = dict(members)
-        self._owners, self._members = frozenset(), ()
+        self._owners = None
         known = {member.url: member for member in self._routes}
         named = [known.get(url) or Member(url) for url in members]
         self._routes = {
@@ -53,22 +56,22 @@ class Shield:
 
     def is_owner(self, now_wall: float) -> bool:
         """Whether this edge owns keys by its own list."""
-        return self.own is not None and self.own in self._owning(now_wall)
+        self._look(now_wall)
+        return self._is_owner
 
     def routes(self, key: bytes, now_wall: float) -> list[Route]:
         """The members to ask for `key`, best first; none that could wait for this edge.
 
         Those that are down are left out, and those that have too much to do.
         """
-        members = [
-            member
-            for member in self._owning(now_wall)
-            if member != self.own and not self.is_down(self._routes[member].upstream)
-        ]
-        busy = overloaded(self._in_flight, members)
-        ranks = self._answering[key] or self.is_owner(now_wall)
-        own = self.own if ranks else None
-        return [self._routes[each] for each in above(key, own, members) if each not in busy]
+        self._look(now_wall)
+        members = self._members
+        own = self.own if self._answering[key] or self._is_owner else None
+        routes = above(key, own, members)
+        if max(self._in_flight.values(), default=0) > OVERLOAD_SPARE:
+            busy = overloaded(self._in_flight, members)
+            routes = [member for member in routes if member not in busy]
+        return [self._routes[member] for member in routes]
 
     def answer(self, key: bytes, now_wall: float) -> Lease | None:
         """Let a member wait for this edge; None when that is not for it to answer.
@@ -90,6 +93,8 @@ class Shield:
         if before is None:
             return
         self._health[upstream], effect = step(before, signal, self._policy)
+        if effect is not None:
+            self._owners = None
         if effect is Effect.EJECT:
             log.warning("edge %s of the region is down", upstream.url)
         elif effect is Effect.RESTORE:
@@ -124,12 +129,21 @@ class Shield:
     def _answered(self, key: bytes, more: int) -> None:
         _add(self._answering, key, more)
 
-    def _owning(self, now_wall: float) -> tuple[Member, ...]:
-        owning = owners(self._listed, now_wall)
-        if owning != self._owners:
-            self._owners = owning
-            self._members = tuple(member for member in self._routes if member.url in owning)
-        return self._members
+    def _look(self, now_wall: float) -> None:
+        """See who owns keys by now, if that may have changed."""
+        if self._owners is not None and now_wall < self._next_wall:
+            return
+        self._owners = owners(self._listed, now_wall)
+        later = (each for each in self._listed.values() if each > now_wall)
+        self._next_wall = min(later, default=inf)
+        self._is_owner = self.own is not None and self.own.url in self._owners
+        self._members = tuple(
+            member
+            for member, route in self._routes.items()
+            if member.url in self._owners
+            and member != self.own
+            and not self.is_down(route.upstream)
+        )
 
 
 class Lease:
