@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
+from tests.support.browser import PHONE, chromium, watched_page
 from tests.support.clip import make_clip
 from tests.support.stack import get, start_stack
 
@@ -38,5 +39,11 @@ def test_a_signed_stack(tmp_path: Path) -> None:
             assert [get(url + story[name]).status_code for name in ("playback", "poster")] == [
                 200
             ] * 2
+        with chromium() as browser, watched_page(browser, PHONE) as watched:  # no 403 on the way
+            page = watched.page
+            page.goto(stack.url("console"))
+            page.locator("#cards a").first.click()
+            watched.until("video.currentTime > 0.3")
+            page.get_by_text("You are the first to watch").wait_for()  # the same keys open signals
     finally:
         assert stack.end() == 0
