@@ -202,5 +202,6 @@ FAULTS = {
     "edge-killed": Fault("one", edge_killed, (HURT,)),
     "edge-cut-off": Fault("one", edge_cut_off, (HURT,)),
     "shield-killed": Fault("one", owner_killed, (HURT,), with_shield=True),
+    "shield-cut-off": Fault("one", edge_cut_off, (HURT,), with_shield=True),
     "edges-parted": Fault("one", edges_parted, with_shield=True),
 }
