@@ -28,13 +28,14 @@ class RunningRegion:
         key = f"http://{HOST}{path}".encode()
         return [self.nodes[each.url] for each in ranked(key, map(Member, self.nodes))]
 
-    def skipped(self) -> int:
+    def skipped(self, but: RunningNode | None = None) -> int:
         """How often one was asked that did not answer: then the origin may be asked twice."""
         results = [
             name
             for node in self.nodes.values()
-            if node.process.poll() is None
-            for name in asked_of(node)
+            if node is not but and node.process.poll() is None
+            for name, count in asked_of(node).items()
+            for _ in range(count)
         ]
         return sum(result != "answered" for result in results)
 
