@@ -98,7 +98,7 @@ GAUGES: Final[dict[str, tuple[str, dict[str, str], str]]] = {
     "openness": (
         "amaro_edge_openness",
         {},
-        "Of the worst worker: 5 lets every priority begin, below 1 playback is shed, too",
+        "Of the worst worker: 5 lets every priority begin, 1 playback alone",
     ),
     "limit_clients": ("amaro_edge_limit_clients", {}, "Clients that limits remember by name"),
     "origin_requests": ("amaro_edge_origin_requests", {}, "Requests that are with origins"),

@@ -51,15 +51,15 @@ class Load:
 class SheddingPolicy:
     """When to shed, and how fast to go on and back."""
 
-    late_max_s: float = 0.1  # for its loop's own work: more is too much
+    late_max_s: float = 0.25  # for its loop's own work: more is too much
     busy_max: float = 0.97  # of a core, where its loop is late, too
-    late_busy_s: float = 0.02  # from here on
+    late_busy_s: float = 0.05  # from here on
     fills_max: float = 0.9
     calm: float = 0.7  # of too much: below this, more is let in; between, nothing changes
     memory_s: float = 0.5  # over which loads are averaged
-    closes_per_s: float = 1.0  # of the scale of `openness`, at a load just beyond too much
-    opens_per_s: float = 0.1  # a tenth of that: what was too much a moment ago may still be
-    least: float = 0.1  # playback is never refused altogether
+    closes_per_s: float = 0.5  # of the scale of `openness`, at a load just beyond too much
+    opens_per_s: float = 0.1  # a fifth of that: what was too much a moment ago may still be
+    least: float = 1.0  # all of playback: fills and waiters have bounds of their own
 
 
 OPEN: Final = float(len(Priority))
