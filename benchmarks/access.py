@@ -2,12 +2,11 @@
 
 import asyncio
 import base64
-import gc
-import statistics
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from benchmarks.alternating import alternating
 from benchmarks.command import arguments, run
 from benchmarks.report import Report
 from cache_policies.access import Grant, mint
@@ -112,16 +111,8 @@ def turns() -> dict[str, Turn]:
 
 
 async def measured(rounds: int) -> dict[str, float]:
-    """The median of each row's turns, which alternate, in microseconds a request."""
-    rows = turns()
-    gc.collect()
-    gc.disable()  # as a worker does
-    took: dict[str, list[float]] = {name: [] for name in rows}
-    for _ in range(rounds):
-        for name, turn in rows.items():
-            took[name].append(turn())
-    gc.enable()
-    return {name: statistics.median(each) for name, each in took.items()}
+    """The median of each row's turns in microseconds a request."""
+    return await alternating(turns(), rounds)
 
 
 def measure(*, quick: bool) -> Report:

@@ -7,11 +7,10 @@ each was asked for, and the bytes of all bodies. Run as `python -m benchmarks.co
 import asyncio
 import json
 import random
-import sys
 from collections import Counter
 from typing import ClassVar, Final
 
-import uvloop
+from benchmarks.plain_server import serve
 
 SEGMENT_BYTES: Final = 200_000
 AWAY_S: Final = 0.03
@@ -55,14 +54,5 @@ class Connection(asyncio.Protocol):
         self.transport.writelines([head % (len(content), cache_control), content])
 
 
-async def serve(port: int) -> None:
-    """Serve until the process is ended."""
-    server = await asyncio.get_running_loop().create_server(
-        Connection, "127.0.0.1", port, backlog=4096
-    )
-    async with server:
-        await server.serve_forever()
-
-
 if __name__ == "__main__":
-    uvloop.run(serve(int(sys.argv[1])))
+    serve(Connection)

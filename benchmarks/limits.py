@@ -7,8 +7,6 @@ CMCD in the query, the rate, and samples of what is watched; `token` and `cmcd` 
 """
 
 import asyncio
-import gc
-import statistics
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -21,6 +19,7 @@ from benchmarks.access import (
     turn_of,
     worker_with,
 )
+from benchmarks.alternating import alternating
 from benchmarks.command import arguments, run
 from benchmarks.report import Report
 from cache_policies.load import load_policies
@@ -69,17 +68,8 @@ def turns() -> dict[str, Turn]:
 
 
 async def measured(rounds: int) -> dict[str, float]:
-    """The median of each row's turns, which alternate, in microseconds a request."""
-    rows = turns()
-    gc.collect()
-    gc.disable()  # as a worker does
-    took: dict[str, list[float]] = {name: [] for name in rows}
-    for _ in range(rounds):
-        for name, turn in rows.items():
-            took[name].append(turn())
-        await asyncio.sleep(0)
-    gc.enable()
-    return {name: statistics.median(each) for name, each in took.items()}
+    """The median of each row's turns in microseconds a request."""
+    return await alternating(turns(), rounds)
 
 
 def measure(*, quick: bool) -> Report:

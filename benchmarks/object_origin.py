@@ -6,10 +6,9 @@ A body begins with its number, so that a mix-up shows. Run as
 
 import asyncio
 import random
-import sys
 from email.utils import formatdate
 
-import uvloop
+from benchmarks.plain_server import serve
 
 FILLER = random.Random(1).randbytes(1 << 20) * 5
 MARK_BYTES = 16
@@ -54,14 +53,5 @@ class Connection(asyncio.Protocol):
                 self.transport.write(body)
 
 
-async def serve(port: int) -> None:
-    """Serve until the process is ended."""
-    server = await asyncio.get_running_loop().create_server(
-        Connection, "127.0.0.1", port, backlog=4096
-    )
-    async with server:
-        await server.serve_forever()
-
-
 if __name__ == "__main__":
-    uvloop.run(serve(int(sys.argv[1])))
+    serve(Connection)

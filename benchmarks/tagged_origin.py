@@ -5,9 +5,8 @@ begins another. Run as `python -m benchmarks.tagged_origin PORT`.
 """
 
 import asyncio
-import sys
 
-import uvloop
+from benchmarks.plain_server import serve
 
 BODY_BYTES = 32
 TAG = "half"
@@ -45,14 +44,5 @@ def answer(number: int, generation: int) -> bytes:
     ) % (BODY_BYTES, tag.encode(), number // 10, body(number, generation))
 
 
-async def serve(port: int) -> None:
-    """Serve until the process is ended."""
-    server = await asyncio.get_running_loop().create_server(
-        Connection, "127.0.0.1", port, backlog=4096
-    )
-    async with server:
-        await server.serve_forever()
-
-
 if __name__ == "__main__":
-    uvloop.run(serve(int(sys.argv[1])))
+    serve(Connection)

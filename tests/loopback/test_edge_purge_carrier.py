@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -23,18 +23,6 @@ from tests.support.purge_log import LOG, ServedLog, served_log
 from tests.support.valkeys import LIMITS, RunningValkey, valkey
 
 ACK = "amaro:1:{b07}:acks:0123abcd"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[RunningValkey]:
-    with valkey() as running:
-        yield running
-
-
-@pytest.fixture
-def server(running: RunningValkey) -> RunningValkey:
-    running.ask("FLUSHALL")
-    return running
 
 
 @dataclass
@@ -63,11 +51,11 @@ async def at_once(_behind: object) -> None:
 
 
 @asynccontextmanager
-async def listening(log: ServedLog, server: RunningValkey) -> AsyncIterator[Listening]:
+async def listening(log: ServedLog, valkey_server: RunningValkey) -> AsyncIterator[Listening]:
     page = PurgePage.create(workers=1)
     settings = settings_for(
         purge_log=log.url,
-        redis=server.url,
+        redis=valkey_server.url,
         region="north",
         limits=Limits(**LIMITS, purge_log_every_s=3_600.0),
     )
@@ -86,23 +74,25 @@ async def listening(log: ServedLog, server: RunningValkey) -> AsyncIterator[List
         page.close()
 
 
-def say(server: RunningValkey, message: Any) -> None:
-    server.ask("PUBLISH", CHANNEL, message if isinstance(message, str) else json.dumps(message))
+def say(valkey_server: RunningValkey, message: Any) -> None:
+    valkey_server.ask(
+        "PUBLISH", CHANNEL, message if isinstance(message, str) else json.dumps(message)
+    )
 
 
-def acks(server: RunningValkey) -> list[dict[str, Any]]:
-    return [json.loads(each) for each in server.ask("LRANGE", ACK, 0, -1)]
+def acks(valkey_server: RunningValkey) -> list[dict[str, Any]]:
+    return [json.loads(each) for each in valkey_server.ask("LRANGE", ACK, 0, -1)]
 
 
-async def test_what_is_said_is_carried_out_and_acknowledged(server: RunningValkey) -> None:
+async def test_what_is_said_is_carried_out_and_acknowledged(valkey_server: RunningValkey) -> None:
     with served_log() as log:
-        async with listening(log, server) as node:
+        async with listening(log, valkey_server) as node:
             asked = log.asked
             log.tag("a", "b")
-            say(server, log.message(0, ack=ACK))
-            await until(lambda: bool(acks(server)))
+            say(valkey_server, log.message(0, ack=ACK))
+            await until(lambda: bool(acks(valkey_server)))
             assert (node.number, node.values(), log.asked) == (2, [b"a", b"b"], asked)
-            (ack,) = acks(server)
+            (ack,) = acks(valkey_server)
             assert ack.pop("ms") >= 0
             assert ack == {
                 "edge": "north",
@@ -111,62 +101,62 @@ async def test_what_is_said_is_carried_out_and_acknowledged(server: RunningValke
                 "log": LOG,
                 "number": 2,
             }
-            assert 0 < server.ask("TTL", ACK) <= 60
-            say(server, log.message(0, ack=ACK))  # it may come twice
-            await until(lambda: len(acks(server)) == 2)
+            assert 0 < valkey_server.ask("TTL", ACK) <= 60
+            say(valkey_server, log.message(0, ack=ACK))  # it may come twice
+            await until(lambda: len(acks(valkey_server)) == 2)
             assert node.values() == [b"a", b"b"]
 
 
-async def test_a_gap_is_read_in_the_log(server: RunningValkey) -> None:
+async def test_a_gap_is_read_in_the_log(valkey_server: RunningValkey) -> None:
     with served_log() as log:
-        async with listening(log, server) as node:
+        async with listening(log, valkey_server) as node:
             log.tag("a", "b", "c")
-            say(server, log.message(2))
+            say(valkey_server, log.message(2))
             await until(lambda: node.number == 3)
             log.tag("d")
-            say(server, {"log": LOG, "after": 3, "number": 4, "ack": ACK})
-            await until(lambda: bool(acks(server)))
+            say(valkey_server, {"log": LOG, "after": 3, "number": 4, "ack": ACK})
+            await until(lambda: bool(acks(valkey_server)))
             assert node.values() == [b"a", b"b", b"c", b"d"]
 
 
 async def test_what_cannot_be_carried_out_is_not_acknowledged_as_done(
-    server: RunningValkey,
+    valkey_server: RunningValkey,
 ) -> None:
     with served_log() as log:
-        async with listening(log, server) as node:
+        async with listening(log, valkey_server) as node:
             log.status = 503
             log.tag("a", "b")
-            say(server, log.message(1, ack=ACK))
-            await until(lambda: bool(acks(server)))
-            (ack,) = acks(server)
+            say(valkey_server, log.message(1, ack=ACK))
+            await until(lambda: bool(acks(valkey_server)))
+            (ack,) = acks(valkey_server)
             assert "503" in ack["error"]
             assert ack["number"] == 0
             assert node.values() == []
 
 
 @pytest.mark.parametrize("message", ["", "{", "[]", '{"log": 7}', '{"log": "x", "purges": []}'])
-async def test_nonsense_changes_nothing(server: RunningValkey, message: str) -> None:
+async def test_nonsense_changes_nothing(valkey_server: RunningValkey, message: str) -> None:
     with served_log() as log:
-        async with listening(log, server) as node:
-            say(server, message)
+        async with listening(log, valkey_server) as node:
+            say(valkey_server, message)
             log.tag("a")
-            say(server, log.message(0, ack="amaro:1:{b99}:acks:x"))
-            say(server, log.message(0, ack="another key"))
+            say(valkey_server, log.message(0, ack="amaro:1:{b99}:acks:x"))
+            say(valkey_server, log.message(0, ack="another key"))
             await until(lambda: node.number == 1)
             assert node.values() == [b"a"]
 
 
 async def test_what_is_said_while_nobody_listens_is_read_later() -> None:
-    with served_log() as log, valkey() as server:
-        async with listening(log, server) as node:
-            server.kill()
+    with served_log() as log, valkey() as valkey_server:
+        async with listening(log, valkey_server) as node:
+            valkey_server.kill()
             await until(lambda: not (node.region.status() or {})["carrier"])
             log.tag("a")
             asked = log.asked
-            server.start_again()
+            valkey_server.start_again()
             await node.listens(log, asked + 1)
             await until(lambda: node.number == 1)
             log.tag("b")
-            say(server, log.message(1))
+            say(valkey_server, log.message(1))
             await until(lambda: node.number == 2)
             assert node.values() == [b"a", b"b"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,28 +17,18 @@ from edge.valkey_names import name_of
 from tests.support.disk_slices import BODY, KEY, SLICES, SMALL, seek, whole
 from tests.support.edges import Asked, Edge, Got, response, running_edge, running_origin, until
 from tests.support.ranged_origin import RangedOrigin
-from tests.support.valkeys import LIMITS, RunningValkey, valkey
+from tests.support.valkeys import LIMITS, RunningValkey
 
 LOG_ID = bytes(8)
 HASTY = {"redis_wait_s": 0.025, "redis_write_s": 0.25, "redis_probe_s": 0.1}
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[RunningValkey]:
-    with valkey() as running:
-        yield running
-
-
-@pytest.fixture
-def server(running: RunningValkey) -> RunningValkey:
-    running.ask("FLUSHALL")
-    return running
-
-
 @asynccontextmanager
-async def edge_at(origin_url: str, server: RunningValkey, **others: Any) -> AsyncIterator[Edge]:
+async def edge_at(
+    origin_url: str, valkey_server: RunningValkey, **others: Any
+) -> AsyncIterator[Edge]:
     """An edge of the region: all of them count purges by one log here."""
-    async with running_edge(origin_url, redis=server.url, **(LIMITS | others)) as edge:
+    async with running_edge(origin_url, redis=valkey_server.url, **(LIMITS | others)) as edge:
         yield edge
 
 
@@ -77,11 +67,11 @@ class Versions:
         writer.write(response(VERSION % self.version, *self.lines))
 
 
-async def test_what_one_edge_fetched_another_has(server: RunningValkey) -> None:
+async def test_what_one_edge_fetched_another_has(valkey_server: RunningValkey) -> None:
     async with (
         running_origin(Versions()) as origin,
-        edge_at(origin.url, server) as one,
-        edge_at(origin.url, server) as other,
+        edge_at(origin.url, valkey_server) as one,
+        edge_at(origin.url, valkey_server) as other,
     ):
         assert (await one.get("/a")).body == VERSION % 1
         await kept(one)
@@ -103,13 +93,13 @@ PURGES = [
 
 @pytest.mark.parametrize(("kind", "value"), PURGES)
 async def test_what_is_purged_is_served_by_nobody_who_knows(
-    server: RunningValkey, kind: PurgeKind, value: bytes
+    valkey_server: RunningValkey, kind: PurgeKind, value: bytes
 ) -> None:
     script = Versions("Cache-Control: max-age=600", "Surrogate-Key: news")
     async with (
         running_origin(script) as origin,
-        edge_at(origin.url, server) as one,
-        edge_at(origin.url, server) as other,
+        edge_at(origin.url, valkey_server) as one,
+        edge_at(origin.url, valkey_server) as other,
     ):
         await one.get("/a")
         await kept(one)
@@ -121,11 +111,11 @@ async def test_what_is_purged_is_served_by_nobody_who_knows(
         assert (got.body, is_from_valkey(got)) == (VERSION % 2, True), got.says
 
 
-async def test_what_is_purged_softly_is_stale(server: RunningValkey) -> None:
+async def test_what_is_purged_softly_is_stale(valkey_server: RunningValkey) -> None:
     async with (
         running_origin(Versions()) as origin,
-        edge_at(origin.url, server) as one,
-        edge_at(origin.url, server) as other,
+        edge_at(origin.url, valkey_server) as one,
+        edge_at(origin.url, valkey_server) as other,
     ):
         await one.get("/a")
         await kept(one)
@@ -133,23 +123,23 @@ async def test_what_is_purged_softly_is_stale(server: RunningValkey) -> None:
         assert (await other.get("/a")).body == VERSION % 2
 
 
-async def test_who_does_not_know_what_was_purged_before_asks(server: RunningValkey) -> None:
+async def test_who_does_not_know_what_was_purged_before_asks(valkey_server: RunningValkey) -> None:
     async with running_origin(Versions()) as origin:
-        async with edge_at(origin.url, server) as one:
+        async with edge_at(origin.url, valkey_server) as one:
             await one.get("/a")
             await kept(one)
         async with running_edge(
-            origin.url, redis=server.url, log_id=b"another8", **LIMITS
+            origin.url, redis=valkey_server.url, log_id=b"another8", **LIMITS
         ) as stranger:
             assert (await stranger.get("/a")).body == VERSION % 2
 
 
-async def test_a_stale_value_is_validated(server: RunningValkey) -> None:
+async def test_a_stale_value_is_validated(valkey_server: RunningValkey) -> None:
     script = RangedOrigin(b"a body" * 20_000, lines=("Cache-Control: max-age=0",))
     async with (
         running_origin(script) as origin,
-        edge_at(origin.url, server) as one,
-        edge_at(origin.url, server) as other,
+        edge_at(origin.url, valkey_server) as one,
+        edge_at(origin.url, valkey_server) as other,
     ):
         await one.get("/a")
         await kept(one)
@@ -159,69 +149,71 @@ async def test_a_stale_value_is_validated(server: RunningValkey) -> None:
         assert len(script.parts) == 1
 
 
-async def test_a_film_is_fetched_once_for_all_edges(server: RunningValkey) -> None:
+async def test_a_film_is_fetched_once_for_all_edges(valkey_server: RunningValkey) -> None:
     script = RangedOrigin(BODY)
     async with running_origin(script) as origin:
-        async with edge_at(origin.url, server) as one:
+        async with edge_at(origin.url, valkey_server) as one:
             for _ in range(2):
                 await whole(one)
             await kept(one)
-        assert len(server.names()) == 1 + SLICES
+        assert len(valkey_server.names()) == 1 + SLICES
         asked = len(origin.asked)
-        async with edge_at(origin.url, server) as other:
+        async with edge_at(origin.url, valkey_server) as other:
             assert is_from_valkey(await seek(other, 5))
             await at_rest(other)
             assert is_from_valkey(await whole(other))
             await at_rest(other)
             assert "detail" not in (await whole(other)).says
-        async with edge_at(origin.url, server, memory_bytes=SMALL) as small:
+        async with edge_at(origin.url, valkey_server, memory_bytes=SMALL) as small:
             assert is_from_valkey(await whole(small))
             assert is_from_valkey(await seek(small, 1))
         assert len(origin.asked) == asked
 
 
-async def test_what_is_missing_or_damaged_comes_from_the_origin(server: RunningValkey) -> None:
+async def test_what_is_missing_or_damaged_comes_from_the_origin(
+    valkey_server: RunningValkey,
+) -> None:
     script = RangedOrigin(BODY)
     async with running_origin(script) as origin:
-        async with edge_at(origin.url, server) as one:
+        async with edge_at(origin.url, valkey_server) as one:
             for _ in range(2):
                 await whole(one)
             await kept(one)
         damaged = name_of(LOG_ID, KEY, b"", 6).text
-        value = bytearray(server.ask("GET", damaged))
+        value = bytearray(valkey_server.ask("GET", damaged))
         value[-1] ^= 1
-        server.ask("SET", damaged, bytes(value))
-        server.ask("DEL", name_of(LOG_ID, KEY, b"", 3).text)
+        valkey_server.ask("SET", damaged, bytes(value))
+        valkey_server.ask("DEL", name_of(LOG_ID, KEY, b"", 3).text)
         script.parts.clear()
-        async with edge_at(origin.url, server) as other:
+        async with edge_at(origin.url, valkey_server) as other:
             await whole(other)
         assert sum(last + 1 - first for first, last in script.parts) <= 4 * SLICE_BYTES
 
 
-async def test_slices_that_edges_lack_are_added(server: RunningValkey) -> None:
+async def test_slices_that_edges_lack_are_added(valkey_server: RunningValkey) -> None:
     script = RangedOrigin(BODY)
     async with running_origin(script) as origin:
-        async with edge_at(origin.url, server) as one:
+        async with edge_at(origin.url, valkey_server) as one:
             for _ in range(2):
                 await seek(one, 2)
                 await at_rest(one)
             await kept(one)
-        async with edge_at(origin.url, server) as other:
+        async with edge_at(origin.url, valkey_server) as other:
             assert is_from_valkey(await seek(other, 2))
             await at_rest(other)
             await seek(other, 7)
             await kept(other)
-        assert server.ask("EXISTS", name_of(LOG_ID, KEY, b"", 2).text)
-        assert server.ask("EXISTS", name_of(LOG_ID, KEY, b"", 7).text)
+        assert valkey_server.ask("EXISTS", name_of(LOG_ID, KEY, b"", 2).text)
+        assert valkey_server.ask("EXISTS", name_of(LOG_ID, KEY, b"", 7).text)
 
 
-async def test_nobody_waits_for_a_paused_server(server: RunningValkey) -> None:
+async def test_nobody_waits_for_a_paused_server(valkey_server: RunningValkey) -> None:
     async with (
         running_origin(Versions()) as origin,
-        edge_at(origin.url, server, **HASTY) as edge,
+        edge_at(origin.url, valkey_server, **HASTY) as edge,
     ):
         await edge.get("/hot")
-        with server.paused():
+        with valkey_server.paused():
             for number in range(12):
                 assert (await edge.get(f"/{number}")).status == 200
                 assert "hit; ttl=" in (await edge.get("/hot")).says
@@ -230,20 +222,22 @@ async def test_nobody_waits_for_a_paused_server(server: RunningValkey) -> None:
             assert counters.snapshot()["requests miss origin compulsory"] == 13
 
 
-async def test_what_valkey_had_goes_to_an_empty_disk(server: RunningValkey, tmp_path: Path) -> None:
+async def test_what_valkey_had_goes_to_an_empty_disk(
+    valkey_server: RunningValkey, tmp_path: Path
+) -> None:
     file = tmp_path / OBJECTS / file_name(b"http://edge.test/a")
     async with running_origin(Versions()) as origin:
-        async with edge_at(origin.url, server, disk=tmp_path) as edge:
+        async with edge_at(origin.url, valkey_server, disk=tmp_path) as edge:
             await edge.get("/a")
             await kept(edge)
             assert not file.exists()  # it was asked for once
-        async with edge_at(origin.url, server, disk=tmp_path) as edge:
+        async with edge_at(origin.url, valkey_server, disk=tmp_path) as edge:
             assert is_from_valkey(await edge.get("/a"))
             assert "detail" not in (await edge.get("/a")).says
             assert edge.worker.opened.disk is not None
             edge.worker.opened.disk.writer.look()  # now, instead of within a second
             await until(file.exists)
             assert edge.worker.counters.valkey_writes == 0
-        async with edge_at(origin.url, server, disk=tmp_path) as edge:
+        async with edge_at(origin.url, valkey_server, disk=tmp_path) as edge:
             assert "detail=disk" in (await edge.get("/a")).says
         assert len(origin.asked) == 1

@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-import pytest
-
 from edge.purged import Dated, Purged
 from edge.purges import Purge, PurgeKind
 from edge.region_places import RegionPlaces, RegionPoint
@@ -16,23 +14,11 @@ from tests.support.counting_origin import CountingOrigin, content, counting_orig
 from tests.support.edge_node import RunningNode, edge_node, eventually
 from tests.support.purge_log import ServedLog, served_log
 from tests.support.valkey_rig import KEY, Rig, entry
-from tests.support.valkeys import RunningValkey, valkey
+from tests.support.valkeys import RunningValkey
 
 LOG = b"the-log!"
 TAG = b"x"
 SIZE = 2_000
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[RunningValkey]:
-    with valkey() as running:
-        yield running
-
-
-@pytest.fixture
-def server(running: RunningValkey) -> RunningValkey:
-    running.ask("FLUSHALL")
-    return running
 
 
 class Edge:
@@ -67,8 +53,8 @@ class Edge:
 
 
 @asynccontextmanager
-async def edges(server: RunningValkey) -> AsyncIterator[tuple[Edge, Edge]]:
-    one, other = Edge(server.url, 0), Edge(server.url, 500)
+async def edges(valkey_server: RunningValkey) -> AsyncIterator[tuple[Edge, Edge]]:
+    one, other = Edge(valkey_server.url, 0), Edge(valkey_server.url, 500)
     try:
         yield one, other
     finally:
@@ -76,8 +62,8 @@ async def edges(server: RunningValkey) -> AsyncIterator[tuple[Edge, Edge]]:
         await other.rig.close()
 
 
-async def test_each_reads_what_the_other_wrote(server: RunningValkey) -> None:
-    async with edges(server) as (one, other):
+async def test_each_reads_what_the_other_wrote(valkey_server: RunningValkey) -> None:
+    async with edges(valkey_server) as (one, other):
         await one.write(b"shared")
         assert await other.read() == b"shared"
         other.know()
@@ -86,8 +72,8 @@ async def test_each_reads_what_the_other_wrote(server: RunningValkey) -> None:
         assert await one.read() == b"of 1"  # by who knows more
 
 
-async def test_what_was_purged_since_is_a_miss(server: RunningValkey) -> None:
-    async with edges(server) as (one, other):
+async def test_what_was_purged_since_is_a_miss(valkey_server: RunningValkey) -> None:
+    async with edges(valkey_server) as (one, other):
         await one.write(b"old")
         other.know(tag=TAG)
         assert await other.read() is None
@@ -95,8 +81,8 @@ async def test_what_was_purged_since_is_a_miss(server: RunningValkey) -> None:
         assert await one.read() is None
 
 
-async def test_what_is_written_late_is_a_miss(server: RunningValkey) -> None:
-    async with edges(server) as (one, other):
+async def test_what_is_written_late_is_a_miss(valkey_server: RunningValkey) -> None:
+    async with edges(valkey_server) as (one, other):
         other.know(tag=TAG)
         await one.write(b"old")  # it does not know of the purge yet
         assert await other.read() is None
@@ -106,8 +92,10 @@ async def test_what_is_written_late_is_a_miss(server: RunningValkey) -> None:
         assert await other.read() is None
 
 
-async def test_what_is_old_never_takes_the_place_of_what_is_new(server: RunningValkey) -> None:
-    async with edges(server) as (one, other):
+async def test_what_is_old_never_takes_the_place_of_what_is_new(
+    valkey_server: RunningValkey,
+) -> None:
+    async with edges(valkey_server) as (one, other):
         other.know(tag=TAG)
         await other.write(b"new")
         await one.write(b"old")
@@ -116,11 +104,11 @@ async def test_what_is_old_never_takes_the_place_of_what_is_new(server: RunningV
 
 
 async def test_another_log_and_numbers_from_too_long_ago_say_nothing(
-    server: RunningValkey,
+    valkey_server: RunningValkey,
 ) -> None:
-    async with edges(server) as (one, other):
+    async with edges(valkey_server) as (one, other):
         await one.write(b"value")
-        late = Edge(server.url, 0, number=1)
+        late = Edge(valkey_server.url, 0, number=1)
         assert await late.rig.find() is None
         await late.rig.close()
         other.know(log_id=b"another!")
@@ -129,10 +117,10 @@ async def test_another_log_and_numbers_from_too_long_ago_say_nothing(
         assert other.rig.counters.valkey_writes == 0  # nobody could tell what it comes after
 
 
-async def test_who_knows_no_log_shares_nothing(server: RunningValkey) -> None:
-    rig = Rig(server.url, places=RegionPlaces())
+async def test_who_knows_no_log_shares_nothing(valkey_server: RunningValkey) -> None:
+    rig = Rig(valkey_server.url, places=RegionPlaces())
     await rig.write(entry(b"value"))
-    assert (await rig.find(), server.names()) == (None, [])
+    assert (await rig.find(), valkey_server.names()) == (None, [])
     await rig.close()
 
 
@@ -140,8 +128,8 @@ async def test_who_knows_no_log_shares_nothing(server: RunningValkey) -> None:
 
 
 @contextmanager
-def region(log: ServedLog, origin: CountingOrigin, server: RunningValkey) -> Iterator[Any]:
-    options = ("--redis", server.url, "--purge-log", log.url)
+def region(log: ServedLog, origin: CountingOrigin, valkey_server: RunningValkey) -> Iterator[Any]:
+    options = ("--redis", valkey_server.url, "--purge-log", log.url)
     with edge_node(origin.url, *options) as one, edge_node(origin.url, *options) as other:
         yield one, other
 
@@ -163,11 +151,13 @@ def version(node: RunningNode, path: str) -> int:
     return next(each for each in (1, 2, 3) if got.content == content(path, each, SIZE))
 
 
-def test_a_second_edge_is_answered_by_what_the_first_one_brought(server: RunningValkey) -> None:
+def test_a_second_edge_is_answered_by_what_the_first_one_brought(
+    valkey_server: RunningValkey,
+) -> None:
     with (
         served_log() as log,
         counting_origin() as origin,
-        region(log, origin, server) as (one, other),
+        region(log, origin, valkey_server) as (one, other),
     ):
         paths = [f"/s/{number}" for number in range(10)]
         for path in paths:
@@ -181,11 +171,11 @@ def test_a_second_edge_is_answered_by_what_the_first_one_brought(server: Running
         assert sum(origin.asked.values()) <= 2 * len(paths) - found
 
 
-def test_nobody_serves_what_was_purged_at_the_log(server: RunningValkey) -> None:
+def test_nobody_serves_what_was_purged_at_the_log(valkey_server: RunningValkey) -> None:
     with (
         served_log() as log,
         counting_origin() as origin,
-        region(log, origin, server) as (one, other),
+        region(log, origin, valkey_server) as (one, other),
     ):
         assert version(other, "/p/x") == 1
         eventually(lambda: written(other) == 1, "a value in Valkey")
@@ -203,10 +193,10 @@ def test_nobody_serves_what_was_purged_at_the_log(server: RunningValkey) -> None
 
 
 def test_an_edge_that_begins_anew_uses_what_is_there_and_not_what_was_purged(
-    server: RunningValkey,
+    valkey_server: RunningValkey,
 ) -> None:
     with served_log() as log, counting_origin() as origin:
-        options = ("--redis", server.url, "--purge-log", log.url)
+        options = ("--redis", valkey_server.url, "--purge-log", log.url)
         log.tag("before")
         with edge_node(origin.url, *options) as node:
             assert [version(node, path) for path in ("/p/x", "/q/x")] == [1, 1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import pytest
@@ -19,26 +19,14 @@ from edge.sliced import SlicedEntry
 from edge.valkey_names import BUCKETS, books_of, name_of
 from tests.support.edges import until
 from tests.support.valkey_rig import BODY, KEY, LOG_ID, LOOSE, STRONG, Rig, entry
-from tests.support.valkeys import RunningValkey, books_bytes, valkey
+from tests.support.valkeys import RunningValkey, books_bytes
 
 NAME = name_of(LOG_ID, KEY).text
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[RunningValkey]:
-    with valkey() as running:
-        yield running
-
-
 @pytest.fixture
-def server(running: RunningValkey) -> RunningValkey:
-    running.ask("FLUSHALL")
-    return running
-
-
-@pytest.fixture
-async def rig(server: RunningValkey) -> AsyncIterator[Rig]:
-    rig = Rig(server.url)
+async def rig(valkey_server: RunningValkey) -> AsyncIterator[Rig]:
+    rig = Rig(valkey_server.url)
     yield rig
     await rig.close()
 
@@ -55,18 +43,18 @@ async def test_what_is_written_is_read(rig: Rig, size: int, fields: Fields) -> N
     assert rig.counters.valkey_bytes == size
 
 
-async def test_another_edge_of_the_region_reads_it(server: RunningValkey, rig: Rig) -> None:
+async def test_another_edge_of_the_region_reads_it(valkey_server: RunningValkey, rig: Rig) -> None:
     await rig.write(entry())
-    other = Rig(server.url)
+    other = Rig(valkey_server.url)
     assert await other.body() == BODY
     await other.close()
 
 
 async def test_who_counts_purges_by_another_log_finds_nothing(
-    server: RunningValkey, rig: Rig
+    valkey_server: RunningValkey, rig: Rig
 ) -> None:
     await rig.write(entry(b"ours"))
-    other = Rig(server.url, log_id=b"another8")
+    other = Rig(valkey_server.url, log_id=b"another8")
     assert await other.body() is None
     await other.write(entry(b"theirs"))
     assert (await rig.body(), await other.body()) == (b"ours", b"theirs")
@@ -88,9 +76,9 @@ async def test_slices_are_found_one_by_one(rig: Rig) -> None:
     assert await rig.tier.find(small.key, (), 1) is None
 
 
-async def test_a_slice_that_has_gone_breaks_off(server: RunningValkey, rig: Rig) -> None:
+async def test_a_slice_that_has_gone_breaks_off(valkey_server: RunningValkey, rig: Rig) -> None:
     await rig.write(entry())
-    server.ask("DEL", name_of(LOG_ID, KEY, b"", 2).text)
+    valkey_server.ask("DEL", name_of(LOG_ID, KEY, b"", 2).text)
     assert await rig.body() == BODY[: 2 * SLICE_BYTES]
     assert await rig.tier.find(KEY, (), 2) is None
     assert (await rig.tier.find(KEY, (), 3)) is not None
@@ -147,70 +135,74 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("kind", DAMAGE)
 async def test_a_damaged_value_is_a_miss_and_goes(
-    server: RunningValkey, rig: Rig, kind: str
+    valkey_server: RunningValkey, rig: Rig, kind: str
 ) -> None:
     await rig.write(entry(b"a body"))
-    server.ask("SET", NAME, DAMAGE[kind](server.ask("GET", NAME)))
+    valkey_server.ask("SET", NAME, DAMAGE[kind](valkey_server.ask("GET", NAME)))
     assert await rig.body() is None
     assert rig.counters.valkey_damaged == 1
-    await until(lambda: not server.ask("EXISTS", NAME))
+    await until(lambda: not valkey_server.ask("EXISTS", NAME))
 
 
 async def test_a_damaged_slice_is_found_out_before_it_is_given(
-    server: RunningValkey, rig: Rig
+    valkey_server: RunningValkey, rig: Rig
 ) -> None:
     await rig.write(entry())
     name = name_of(LOG_ID, KEY, b"", 1).text
-    value = bytearray(server.ask("GET", name))
+    value = bytearray(valkey_server.ask("GET", name))
     value[-5] ^= 0x10
-    server.ask("SET", name, bytes(value))
+    valkey_server.ask("SET", name, bytes(value))
     assert await rig.body() == BODY[:SLICE_BYTES]
     assert rig.counters.valkey_damaged == 1
-    await until(lambda: not server.ask("EXISTS", name))
+    await until(lambda: not valkey_server.ask("EXISTS", name))
 
 
-async def test_a_value_of_another_kind_is_a_miss(server: RunningValkey, rig: Rig) -> None:
-    server.ask("RPUSH", NAME, "x")
+async def test_a_value_of_another_kind_is_a_miss(valkey_server: RunningValkey, rig: Rig) -> None:
+    valkey_server.ask("RPUSH", NAME, "x")
     assert await rig.body() is None
     assert rig.counters.valkey_failed == 1
 
 
 async def test_a_value_under_a_name_that_is_not_its_own_is_a_miss(
-    server: RunningValkey, rig: Rig
+    valkey_server: RunningValkey, rig: Rig
 ) -> None:
     other = entry(b"another", key=b"http://edge.test/another")
     await rig.write(other, entry())
-    value = server.ask("GET", name_of(LOG_ID, other.key).text)
-    server.ask("SET", NAME, value)
+    value = valkey_server.ask("GET", name_of(LOG_ID, other.key).text)
+    valkey_server.ask("SET", NAME, value)
     assert await rig.body() is None
-    server.ask("SET", name_of(LOG_ID, KEY, b"", 1).text, value)
+    valkey_server.ask("SET", name_of(LOG_ID, KEY, b"", 1).text, value)
     assert await rig.tier.find(KEY, (), 1) is None
     head = replace(decode(value), log_id=b"another8")
-    server.ask("SET", name_of(LOG_ID, other.key).text, encode(head) + b"another")
+    valkey_server.ask("SET", name_of(LOG_ID, other.key).text, encode(head) + b"another")
     assert await rig.body(key=other.key) is None
 
 
-async def test_what_comes_from_the_future_is_not_trusted(server: RunningValkey, rig: Rig) -> None:
+async def test_what_comes_from_the_future_is_not_trusted(
+    valkey_server: RunningValkey, rig: Rig
+) -> None:
     await rig.write(entry(b"a body"))
-    head = decode(server.ask("GET", NAME))
+    head = decode(valkey_server.ask("GET", NAME))
     for ahead_s, trusted in ((1.0, True), (60.0, False)):
         other = replace(head, boot_id=os.urandom(16), response_wall=head.response_wall + ahead_s)
-        server.ask("SET", NAME, encode(other) + b"a body")
+        valkey_server.ask("SET", NAME, encode(other) + b"a body")
         held = await rig.find()
         assert held is not None
         assert held.trusted is trusted
 
 
-async def test_another_machines_uptime_counts_for_nothing(server: RunningValkey, rig: Rig) -> None:
+async def test_another_machines_uptime_counts_for_nothing(
+    valkey_server: RunningValkey, rig: Rig
+) -> None:
     await rig.write(entry(b"a body"))
-    head = decode(server.ask("GET", NAME))
+    head = decode(valkey_server.ask("GET", NAME))
     away = replace(
         head,
         boot_id=os.urandom(16),
         response_boot=head.response_boot + 1e6,
         response_wall=head.response_wall - 1_000,
     )
-    server.ask("SET", NAME, encode(away) + b"a body")
+    valkey_server.ask("SET", NAME, encode(away) + b"a body")
     held = await rig.find()
     assert held is not None
     assert held.trusted
@@ -221,7 +213,7 @@ async def test_another_machines_uptime_counts_for_nothing(server: RunningValkey,
 
 
 async def test_small_ones_go_at_once_and_large_ones_when_they_are_asked_for_again(
-    server: RunningValkey, rig: Rig
+    valkey_server: RunningValkey, rig: Rig
 ) -> None:
     small, large = (
         entry(bytes(size), key=b"http://edge.test/%d" % size) for size in (262_144, 262_145)
@@ -238,43 +230,45 @@ async def test_small_ones_go_at_once_and_large_ones_when_they_are_asked_for_agai
     assert await rig.body(key=large.key) == bytes(262_145)
 
 
-async def test_what_another_edge_wrote_is_left(server: RunningValkey, rig: Rig) -> None:
+async def test_what_another_edge_wrote_is_left(valkey_server: RunningValkey, rig: Rig) -> None:
     fields = (*STRONG, (b"vary", b"accept"))
     await rig.write(entry(BODY, fields))
-    other = Rig(server.url)
+    other = Rig(valkey_server.url)
     await other.write(entry(BODY, fields))
     assert other.counters.valkey_writes == 0
     await other.write(entry(BODY, (*LOOSE, (b"etag", b'"2"'), (b"vary", b"accept"))))
     assert other.counters.valkey_writes == 5  # the head and four slices; the signpost stands
-    assert server.ask("DBSIZE") == 6 + 3 * len(
-        {name.split(b":")[2] for name in server.ask("KEYS", "amaro:1:*:sizes")}
+    assert valkey_server.ask("DBSIZE") == 6 + 3 * len(
+        {name.split(b":")[2] for name in valkey_server.ask("KEYS", "amaro:1:*:sizes")}
     )
     await other.close()
 
 
-async def test_it_lasts_as_long_as_it_may_be_of_use(server: RunningValkey, rig: Rig) -> None:
+async def test_it_lasts_as_long_as_it_may_be_of_use(valkey_server: RunningValkey, rig: Rig) -> None:
     fields: Fields = ((b"cache-control", b"max-age=100, stale-if-error=50"),)
     await rig.write(entry(b"a body", fields))
-    assert 100_000 < server.ask("PTTL", NAME) <= 150_000
+    assert 100_000 < valkey_server.ask("PTTL", NAME) <= 150_000
     bucket = name_of(LOG_ID, KEY).bucket
-    ends = float(server.ask("ZSCORE", books_of(bucket).ends, NAME))
-    assert abs(ends - server.ask("PEXPIRETIME", NAME)) < 1_000
+    ends = float(valkey_server.ask("ZSCORE", books_of(bucket).ends, NAME))
+    assert abs(ends - valkey_server.ask("PEXPIRETIME", NAME)) < 1_000
 
 
 async def test_one_that_stands_lasts_longer_when_it_is_offered_again(
-    server: RunningValkey, rig: Rig
+    valkey_server: RunningValkey, rig: Rig
 ) -> None:
     short: Fields = ((b"cache-control", b"max-age=100"), (b"etag", b'"1"'))
     await rig.write(entry(b"a body", short))
     await rig.write(entry(b"a body", STRONG))
     assert rig.counters.valkey_writes == 1
-    assert server.ask("PTTL", NAME) > 5_000_000
+    assert valkey_server.ask("PTTL", NAME) > 5_000_000
     await rig.write(entry(b"a body", short))
-    assert server.ask("PTTL", NAME) > 5_000_000
+    assert valkey_server.ask("PTTL", NAME) > 5_000_000
 
 
-async def test_buckets_keep_their_budget_and_what_is_used_stays(server: RunningValkey) -> None:
-    rig = Rig(server.url, redis_bytes=BUCKETS * 20_000)  # 20 000 bytes each
+async def test_buckets_keep_their_budget_and_what_is_used_stays(
+    valkey_server: RunningValkey,
+) -> None:
+    rig = Rig(valkey_server.url, redis_bytes=BUCKETS * 20_000)  # 20 000 bytes each
     entries = [entry(os.urandom(1_500), key=b"http://edge.test/%d" % n) for n in range(1_000)]
     kept = entries[0]
     bucket = name_of(LOG_ID, kept.key).bucket
@@ -285,52 +279,52 @@ async def test_buckets_keep_their_budget_and_what_is_used_stays(server: RunningV
         rig.tier._note_uses()  # now, instead of within a second
         await rig.at_rest()
     assert len(alike) > 10
-    total, listed = books_bytes(server)
+    total, listed = books_bytes(valkey_server)
     assert total == listed <= 20_000
-    values = sum(server.ask("STRLEN", name) for name in server.names())
+    values = sum(valkey_server.ask("STRLEN", name) for name in valkey_server.names())
     assert 10_000 < values < total
-    assert len(server.names()) < len(alike)
+    assert len(valkey_server.names()) < len(alike)
     await rig.close()
 
 
-async def test_what_has_no_place_is_not_kept(server: RunningValkey) -> None:
-    rig = Rig(server.url, redis_bytes=BUCKETS * 20_000)
+async def test_what_has_no_place_is_not_kept(valkey_server: RunningValkey) -> None:
+    rig = Rig(valkey_server.url, redis_bytes=BUCKETS * 20_000)
     await rig.write(entry(bytes(40_000)))
     assert rig.counters.valkey_writes_skipped > 0
     assert rig.counters.valkey_writes == 0
     await rig.close()
 
 
-async def test_books_forget_what_expired(server: RunningValkey, rig: Rig) -> None:
+async def test_books_forget_what_expired(valkey_server: RunningValkey, rig: Rig) -> None:
     bucket = name_of(LOG_ID, KEY).bucket
     await rig.write(entry(b"a body"))
-    server.ask("PEXPIRE", NAME, 1)
-    server.ask("ZADD", books_of(bucket).ends, 1, NAME)  # as its time to live has it
-    await until(lambda: not server.ask("EXISTS", NAME))
+    valkey_server.ask("PEXPIRE", NAME, 1)
+    valkey_server.ask("ZADD", books_of(bucket).ends, 1, NAME)  # as its time to live has it
+    await until(lambda: not valkey_server.ask("EXISTS", NAME))
     other = next(
         b"http://edge.test/%d" % n
         for n in range(10_000)
         if name_of(LOG_ID, b"http://edge.test/%d" % n).bucket == bucket
     )
     await rig.write(entry(b"another", key=other))
-    total, listed = books_bytes(server)
+    total, listed = books_bytes(valkey_server)
     assert total == listed
-    assert server.ask("ZCARD", books_of(bucket).uses) == 1
+    assert valkey_server.ask("ZCARD", books_of(bucket).uses) == 1
 
 
 @pytest.mark.parametrize("book", range(3))
 async def test_books_that_the_server_evicted_begin_anew(
-    server: RunningValkey, rig: Rig, book: int
+    valkey_server: RunningValkey, rig: Rig, book: int
 ) -> None:
     await rig.write(entry(b"a body"))
-    server.ask("DEL", books_of(name_of(LOG_ID, KEY).bucket)[book])
+    valkey_server.ask("DEL", books_of(name_of(LOG_ID, KEY).bucket)[book])
     await rig.write(entry(b"another", (*LOOSE, (b"etag", b'"2"'))))
     assert await rig.body() == b"another"
-    total, listed = books_bytes(server)
+    total, listed = books_bytes(valkey_server)
     assert total == listed > 0
 
 
-async def test_slices_that_come_are_written(server: RunningValkey, rig: Rig) -> None:
+async def test_slices_that_come_are_written(valkey_server: RunningValkey, rig: Rig) -> None:
     sliced = SlicedEntry(KEY, entry().stored, len(BODY))
     rig.memory.store(sliced)
     for _ in range(2):
@@ -349,8 +343,8 @@ async def test_slices_that_come_are_written(server: RunningValkey, rig: Rig) -> 
     assert await rig.tier.find(KEY, (), 1) is None
 
 
-async def test_waits_are_bounded(server: RunningValkey) -> None:
-    rig = Rig(server.url, redis_waits_max=4)
+async def test_waits_are_bounded(valkey_server: RunningValkey) -> None:
+    rig = Rig(valkey_server.url, redis_waits_max=4)
     await rig.write(entry(b"a body"))
     bodies = await asyncio.gather(*(rig.find() for _ in range(20)))
     assert sum(held is not None for held in bodies) == 4
