@@ -51,14 +51,14 @@ FIELD_LINE = re.compile(rb"(" + TOKEN_BYTE + rb"+):[ \t]*([\t\x20-\x7e\x80-\xff]
 _FIELD_NAME = re.compile(TOKEN_BYTE + rb"+:")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _SPAN = re.compile(rb"bytes=([0-9]{1,18})-([0-9]{1,18})")
-_NOT_OF_TARGETS: Final = bytes((*range(0x21), 0x7F, 0x23))  # controls, space, DEL, and #
+NOT_OF_TARGETS: Final = bytes((*range(0x21), 0x7F, 0x23))  # controls, space, DEL, and #
 _ABSOLUTE = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#@]*)([/?].*)?")
 
 
 def is_target(target: bytes) -> bool:
     """Whether `target` is in origin form, without a fragment or anything unprintable."""
     # half the time of a regular expression where CMCD makes it long
-    return target[:1] == b"/" and len(target.translate(None, _NOT_OF_TARGETS)) == len(target)
+    return target[:1] == b"/" and len(target.translate(None, NOT_OF_TARGETS)) == len(target)
 
 
 def read_line(line: bytes) -> tuple[bytes, bytes, bytes]:
