@@ -163,11 +163,17 @@ class PurgeLog:
         return Batch(log=self.name, after=place, purges=page.purges)
 
     def forget_old(self, *, now_wall: float) -> None:
-        """Forget what no edge should need any more, but never the newest: its number is known."""
-        newest = sa.select(sa.func.max(LoggedPurge.number)).scalar_subquery()
-        old = sa.and_(LoggedPurge.requested < now_wall - KEPT_S, LoggedPurge.number < newest)
+        """Forget what no edge should need any more, but never the newest: its number is known.
+
+        A clock that was wrong for a while makes no hole: what comes after a purge that is kept is
+        kept, too.
+        """
+        number, requested = LoggedPurge.number, LoggedPurge.requested
+        kept = sa.select(sa.func.min(number)).where(requested >= now_wall - KEPT_S)
         with Session(self._engine) as session, session.begin():
-            session.execute(sa.delete(LoggedPurge).where(old))
+            newest = session.scalar(sa.select(sa.func.max(number)))
+            first = session.scalar(kept)
+            session.execute(sa.delete(LoggedPurge).where(number < (first or newest or 0)))
 
 
 def _fitting(purges: Iterator[Logged]) -> Iterator[Logged]:

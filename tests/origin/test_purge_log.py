@@ -127,6 +127,22 @@ def test_the_log_forgets_its_beginning_but_no_number(engine: sa.Engine) -> None:
     assert log.batch_after(begin) == told
 
 
+def test_a_clock_that_was_wrong_makes_no_hole(engine: sa.Engine) -> None:
+    """Who is told what comes after a place that the log reaches back to is told all of it."""
+    log = PurgeLog(engine)
+    now = 9 * KEPT_S
+    log.forget_old(now_wall=now)
+    place = log.append(tags("a"), now_wall=now).number
+    early = log.append(tags("b"), now_wall=0.0).number  # before the clock was set
+    log.append(tags("c"), now_wall=now)
+    log.forget_old(now_wall=now)
+    page = log.page(place)
+    assert page.floor <= place
+    assert page.purges[0] == Logged(early, *tags("b"))
+    log.forget_old(now_wall=now + 2 * KEPT_S)
+    assert log.page(place).floor >= early
+
+
 def test_places_only_rise(engine: sa.Engine) -> None:
     log, places = PurgeLog(engine), PurgePlaces(engine)
     first = log.append(tags("a"), now_wall=1.0).number
