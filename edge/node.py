@@ -77,13 +77,13 @@ class Node:
             followed=self._followed,
             forgets=disk is None and shares,
         )
-        self.region = Region(settings, self._publishing)
+        log_id = os.urandom(8) if disk is None else disk.log_id
+        self.region = Region(settings, self._publishing, log_id)
         self._reread = asyncio.Event()
         self.is_draining = False
         self._totals = totals_of_workers()
         self._stopping = asyncio.Event()
         self.renewal = Renewal(settings.tls, self._renew)
-        log_id = os.urandom(8) if disk is None else disk.log_id
         self.gathering = Gathering(self._ask_all)
         self.membership = Membership(settings, self._ask_all)
         self.access = AccessKeys(settings.access_keys, files.ring, self._open_with)

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 class Region:
     """The supervisor's; without `--purge-log` the node is a region of its own."""
 
-    def __init__(self, settings: EdgeSettings, publishing: Publishing) -> None:
+    def __init__(self, settings: EdgeSettings, publishing: Publishing, node_id: bytes) -> None:
+        """`node_id` tells it from all others, which may have its region's name."""
         self._settings = settings
+        self._node_id = node_id.hex()
         self._publishing = publishing
         self._feed: PurgeFeed | None = None
         self._follower: RegionFollower | None = None
@@ -80,7 +82,7 @@ class Region:
         settings = self._settings
         admin = None if settings.admin is None else f"http://{settings.admin}"
         name = settings.region or str(settings.listen)
-        return {"edge": name, "region": settings.region, "admin": admin}
+        return {"edge": name, "id": self._node_id, "region": settings.region, "admin": admin}
 
     def status(self) -> dict[str, Any] | None:
         """What `/status` says of the log."""

@@ -43,6 +43,7 @@ class Told(NamedTuple):
     name: str | None = None
     region: str | None = None
     workers: int | None = None
+    edge_id: str | None = None  # no two edges have the same, though they may have one name
 
 
 class Recipient(Protocol):
@@ -97,6 +98,7 @@ class _Line:
     reason: str = ""  # of the last failure, "" when there is none
     name: str | None = None
     region: str | None = None
+    edge_id: str | None = None  # that its own listener said last
     is_busy: bool = False
     is_asked_again: bool = False  # while it was busy
     heard: deque[Acknowledged] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
@@ -306,6 +308,7 @@ class Distribution:
             line.attempts += 1
             line.failures, line.due_mono, line.reason = 0, 0.0, ""
             line.name, line.region = told.name or line.name, told.region or line.region
+            line.edge_id = told.edge_id or line.edge_id
             if told.number > line.place:
                 line.place = told.number
                 now_mono = time.monotonic()
@@ -326,11 +329,15 @@ class Distribution:
         return self._go_on(line)
 
     def _heard(self, address: str, told: Told) -> None:
-        """Note what came by the carrier."""
+        """Note what came by the carrier, if it is sure from whom.
+
+        Edges of a region have one name, and what they listen at may be `0.0.0.0`, or one port of
+        several hosts. Who was pushed to is known by what it said there: its id.
+        """
         lines = self._lines.values()
-        named = [line for line in lines if told.name is not None and line.name == told.name]
-        line = self._lines.get(address) or (named[0] if len(named) == 1 else None)
-        if line is not None:
+        known = (line for line in lines if told.edge_id and line.edge_id == told.edge_id)
+        line = next(known, self._lines.get(address))
+        if line is not None and line.edge_id in (None, told.edge_id):
             self._told(line, told, "valkey")
 
     def _refresh(self) -> None:

@@ -43,6 +43,7 @@ class EdgeListener:
             name=_text(said.get("edge")),
             region=_text(said.get("region")),
             workers=workers if isinstance(workers, int) else None,
+            edge_id=_text(said.get("id")),
         )
 
     def close(self) -> None:

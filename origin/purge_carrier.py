@@ -28,6 +28,7 @@ MESSAGE_MAX_BYTES: Final = 64 * 1024  # a longer one says only that there is som
 LISTEN_S: Final = 10.0  # for acknowledgements of one batch
 LISTENING_MAX: Final = 4  # batches at a time; of others only what was pushed counts
 _TURN_S: Final = 0.25
+_WHO: Final = ("admin", "edge", "region", "id")
 _POLICY: Final = BreakerPolicy(failures=2, within_s=60.0)  # orders are rare
 
 log = logging.getLogger(__name__)
@@ -129,9 +130,9 @@ def acknowledgement(text: bytes, batch: Batch) -> tuple[str, Told] | None:
             pass
         case _:
             return None
-    admin, name, region = (_text(said.get(key)) for key in ("admin", "edge", "region"))
+    admin, name, region, edge_id = (_text(said.get(key)) for key in _WHO)
     workers = said.get("workers")
-    told = Told(number, name, region, workers if isinstance(workers, int) else None)
+    told = Told(number, name, region, workers if isinstance(workers, int) else None, edge_id)
     return admin or "", told
 
 

@@ -60,7 +60,7 @@ async def listening(log: ServedLog, valkey_server: RunningValkey) -> AsyncIterat
         limits=Limits(**LIMITS, purge_log_every_s=3_600.0),
     )
     publishing = Publishing(page=page, disk=None, reached=lambda order: order, followed=at_once)
-    region = Region(settings, publishing)
+    region = Region(settings, publishing, b"\x01" * 8)
     await region.begin()
     running = asyncio.create_task(region.run())
     try:
@@ -96,6 +96,7 @@ async def test_what_is_said_is_carried_out_and_acknowledged(valkey_server: Runni
             assert ack.pop("ms") >= 0
             assert ack == {
                 "edge": "north",
+                "id": "01" * 8,
                 "region": "north",
                 "admin": ANY,
                 "log": LOG,

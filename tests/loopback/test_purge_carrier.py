@@ -30,6 +30,7 @@ ACK: dict[str, Any] = {
     "log": "l",
     "number": 7,
     "edge": "a",
+    "id": "a1",
     "admin": "http://a",
     "region": "north",
     "workers": 2,
@@ -95,7 +96,7 @@ def test_what_is_published_is_acknowledged(server: RunningValkey) -> None:
             # a busy machine may take longer than a purge waits
             eventually(lambda: carried(carrier, lambda *ack: acks.put(ack)))
             said = heard.get(timeout=30)
-            assert acks.get(timeout=30) == ("http://a", Told(7, "a", "north", 2))
+            assert acks.get(timeout=30) == ("http://a", Told(7, "a", "north", 2, "a1"))
     assert said == BATCH.to_mapping() | {"ack": "amaro:1:{b00}:acks:l-7"}
 
 

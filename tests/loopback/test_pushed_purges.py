@@ -31,7 +31,7 @@ class Node:
             followed=at_once,
             forgets=forgets,
         )
-        self.region = Region(settings, self.publishing)
+        self.region = Region(settings, self.publishing, b"\x01" * 8)
         self.purge = self.publishing.order
 
     async def post(self, message: dict[str, Any]) -> tuple[int, dict[str, Any]]:

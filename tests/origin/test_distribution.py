@@ -28,6 +28,7 @@ class Edge:
     address: str
     is_edge: bool = True
     name: str | None = None
+    edge_id: str | None = None
     fails: str = ""
     retry_after_s: float | None = 0.0
     falls_short: bool = False
@@ -48,7 +49,7 @@ class Edge:
             return Told(batch.after)
         assert self.heard[-1:] <= [batch.after]
         self.heard += [purge.number for purge in batch.purges]
-        return Told(batch.number, name=self.name, region="north", workers=2)
+        return Told(batch.number, name=self.name, region="north", workers=2, edge_id=self.edge_id)
 
     def close(self) -> None:
         self.is_closed = True
@@ -200,7 +201,7 @@ def test_what_others_logged_and_told_is_noticed(origin: Origin) -> None:
 
 
 def test_the_first_acknowledgement_counts(origin: Origin) -> None:
-    a, b = Edge("http://a"), Edge("http://b", name="b")
+    a, b = Edge("http://a"), Edge("http://b", edge_id="b1")
     carrier = ByHand()
     distribution = origin.distribution(a, b, carrier=carrier)
     distribution.wait(distribution.carry(origin.append("w")), until_mono=soon())
@@ -210,13 +211,31 @@ def test_the_first_acknowledgement_counts(origin: Origin) -> None:
     carrying = distribution.carry(batch)
     heard = carrier.told[-1][1]
     heard("http://a", Told(batch.number, region="south", workers=1))
-    heard("", Told(batch.number, name="b"))
-    heard("", Told(batch.number, name="unknown"))
+    heard("http://0.0.0.0:9081", Told(batch.number, edge_id="b1"))
+    heard("", Told(batch.number, edge_id="unknown"))
     standings = distribution.wait(carrying, until_mono=soon())
     assert [each.acknowledged and each.acknowledged.way for each in standings] == ["valkey"] * 2
     assert standings[0].region == "south"
     for edge in (a, b):
         edge.held.set()
+
+
+@pytest.mark.parametrize(
+    ("address", "edge_id"), [("http://0.0.0.0:9081", "b1"), ("http://a", "b1"), ("", None)]
+)
+def test_nobody_acknowledges_for_another(origin: Origin, address: str, edge_id: str | None) -> None:
+    """Edges of one region have one name, and may have one address that they listen at."""
+    a = Edge("http://a", name="north", edge_id="a1")
+    b = Edge("http://b", name="north", fails="cut off")  # but for Valkey
+    carrier = ByHand()
+    distribution = origin.distribution(a, b, carrier=carrier)
+    distribution.wait(distribution.carry(origin.append("x")), until_mono=time.monotonic() + 0.2)
+    a.fails = "hangs"
+    batch = origin.append("y")
+    carrying = distribution.carry(batch)
+    carrier.told[-1][1](address, Told(batch.number, name="north", region="north", edge_id=edge_id))
+    standings = distribution.wait(carrying, until_mono=time.monotonic() + 0.2)
+    assert [each.acknowledged for each in standings] == [None, None]
 
 
 def test_who_has_heard_by_the_carrier_is_not_pushed_to(origin: Origin) -> None:
