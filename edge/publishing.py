@@ -41,8 +41,10 @@ class Publishing:
             purges: list[Purge] = []
             for order in orders:
                 purges += self._purges(self.reached(order), self.page.epoch() + len(purges))
-            lost = await self._publish(purges, None)
-            self.counting.local(self.page.epoch())
+            try:
+                lost = await self._publish(purges, None)
+            finally:
+                self.counting.local(self.page.epoch())
         if self.forgets:
             lost = "only until this edge ends: it has no disk, and shares what others hold"
         return await self.receipt(began_mono, lost)
@@ -95,7 +97,18 @@ class Publishing:
             yield Purge(sequence=sequence, kind=order.kind, value=value, soft=order.soft)
 
     async def _publish(self, purges: Sequence[Purge], read_to: Place | None) -> str:
-        """Have purges last and in the page; return what stands in the way of the former, or ""."""
+        """Have purges last and in the page; return what stands in the way of the former, or "".
+
+        Who gives up on it does so when it is done: no sequence is on disk that the page has not.
+        """
+        task = asyncio.create_task(self._recorded(purges, read_to))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task])
+            raise
+
+    async def _recorded(self, purges: Sequence[Purge], read_to: Place | None) -> str:
         lost = ""
         if self.disk is not None:
             try:
