@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LOOK_BACK: Final = 2_000  # purges that are read at first: what others hold from then on is of use
 RETRY_EVERY_S: Final = 0.2  # while the log does not answer, at the start
 RETRY_CUT_OFF_S: Final = 1.0  # later, once it has not for long
+HANGING_S: Final = 5.0  # a reading that takes longer, when it is the last that may help, does not
 
 log = logging.getLogger("edge.purges")
 
@@ -72,6 +73,19 @@ class RegionFollower:
 
     async def run(self) -> None:
         """Read the log now and then, and when a carrier gives reason to, for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._read_on())
+            tasks.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        """See to it that a reading which never ends is silence, too."""
+        while True:
+            left_s = self._limits.unsynced_max_s + HANGING_S - self.unsynced_s()
+            await asyncio.sleep(left_s if left_s > 0.0 else HANGING_S)
+            if self.unsynced_s() >= self._limits.unsynced_max_s + HANGING_S:
+                self._note_silence()
+
+    async def _read_on(self) -> None:
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._pause_s()):

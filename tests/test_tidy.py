@@ -71,6 +71,7 @@ RIM = {
         "publishing.py",
         "purge_log.py",
         "purge_carrier.py",
+        "purge_feed.py",
         "purges.py",
         "realtime/carriers.py",
         "realtime/connection.py",
