@@ -285,7 +285,7 @@ class Distribution:
             newest, last = self._newest, self._last
         if place >= last:
             return None
-        is_next = newest is not None and newest.after == place
+        is_next = newest is not None and newest.after == place and newest.fits_page
         return newest if is_next else self._log.batch_after(place)
 
     def _go_on(self, line: _Line) -> bool:

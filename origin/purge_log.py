@@ -14,7 +14,7 @@ from origin.database import reading
 from origin.tables import LoggedPurge, PurgeLogName
 
 PAGE_MAX: Final = 1_000
-PAGE_MAX_BYTES: Final = 512 * 1024  # of its values
+PAGE_MAX_BYTES: Final = 384 * 1024  # of its values: an edge takes 1 MiB, of JSON
 VALUE_MAX_BYTES: Final = 4_096
 KEPT_S: Final = 30 * 86_400.0  # an edge that was away for longer forgets everything
 _LOCK: Final = 0x616D61726F50  # PostgreSQL's advisory lock number for the log: "amaroP"
@@ -81,6 +81,11 @@ class Batch:
     def number(self) -> int:
         """Return the number of the last of them."""
         return self.purges[-1].number
+
+    @property
+    def fits_page(self) -> bool:
+        """Say whether it is no longer than a page: an edge may be told it at once."""
+        return sum(len(purge.wanted.value.encode()) for purge in self.purges) <= PAGE_MAX_BYTES
 
     def to_mapping(self) -> dict[str, object]:
         """Return the batch as edges are told."""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import pytest
 import sqlalchemy as sa
 
+from edge.orders import BODY_MAX_BYTES
 from origin.database import open_engine, sqlite_url
 from origin.distribution import Carrier, Distribution, NotToldError, Told
 from origin.purge_log import Batch, Kind, PurgeLog, Wanted
 from origin.purge_ordering import AT_ONCE, WAITING_MAX, BusyError, Ordering, OtherOrderError
-from origin.purge_orders import Order
+from origin.purge_orders import Order, parse_order
 from origin.purge_places import PurgePlaces
 
 PATIENT_S = 30.0
@@ -34,6 +37,7 @@ class Edge:
     falls_short: bool = False
     held: threading.Event = field(default_factory=threading.Event)  # answers once it is set
     heard: list[int] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)  # of what it was told, in bytes
     is_closed: bool = False
 
     def __post_init__(self) -> None:
@@ -48,6 +52,7 @@ class Edge:
         if self.falls_short:
             return Told(batch.after)
         assert self.heard[-1:] <= [batch.after]
+        self.sizes.append(len(httpx.Request("POST", self.address, json=batch.to_mapping()).content))
         self.heard += [purge.number for purge in batch.purges]
         return Told(batch.number, name=self.name, region="north", workers=2, edge_id=self.edge_id)
 
@@ -130,6 +135,20 @@ def test_all_edges_are_told_at_once_and_acknowledge(origin: Origin) -> None:
     assert a.heard == b.heard == [purge.number for purge in batch.purges]
     assert not distribution.edges_behind(batch.number)
     assert distribution.edges_behind(batch.number + 1)
+
+
+def test_an_order_that_is_long_is_told_in_parts_that_edges_take(origin: Origin) -> None:
+    edge = Edge("http://a")
+    distribution = origin.distribution(edge)
+    body = json.dumps({"kind": "url", "values": [f"/{n:04d}{'x' * 1_000}" for n in range(1_000)]})
+    assert len(body) <= BODY_MAX_BYTES  # of an order, too
+    wanted = parse_order(body.encode()).wanted
+    batch = origin.log.append(wanted, now_wall=1.0)
+    (standing,) = distribution.wait(distribution.carry(batch), until_mono=soon())
+    assert standing.acknowledged is not None
+    assert edge.heard == [purge.number for purge in batch.purges]
+    assert len(edge.sizes) > 1
+    assert max(edge.sizes) <= BODY_MAX_BYTES
 
 
 def test_one_that_fails_is_named_and_told_again(origin: Origin) -> None:
