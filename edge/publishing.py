@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
+from typing import Final
 
 from cache_policies.policies import UNSYNCED
 from edge.disk_keeper import DiskKeeper
@@ -16,6 +17,9 @@ from edge.purges import Purge, PurgePage
 from edge.receipts import Receipt
 from edge.region_counting import Counting
 from edge.region_places import RegionPoint, log_id_of
+
+UNREAD_MAX: Final = 1_024  # published at once: a worker that misses one drops all it holds;
+UNREAD_MAX_BYTES: Final = 256 * 1024  # the page has room for four times as much
 
 
 @dataclass(kw_only=True)
@@ -115,6 +119,11 @@ class Publishing:
                 await self.disk.record(purges, read_to=read_to)
             except OSError as error:
                 lost = f"not in the purge log: {error.strerror}"
+        unread_bytes = unread = 0
         for purge in purges:
+            if unread == UNREAD_MAX or unread_bytes + len(purge.value) > UNREAD_MAX_BYTES:
+                await self.followed(self.page.behind(self.page.epoch()))
+                unread_bytes = unread = 0
             self.page.publish(purge.kind, purge.value, soft=purge.soft, point=purge.point)
+            unread, unread_bytes = unread + 1, unread_bytes + len(purge.value)
         return lost

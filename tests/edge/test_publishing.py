@@ -14,7 +14,7 @@ from edge.log_page import Numbered, Place
 from edge.orders import PurgeOrder
 from edge.publishing import Publishing
 from edge.purge_log import read
-from edge.purges import PurgeKind, PurgePage
+from edge.purges import Purge, PurgeFollower, PurgeKind, PurgePage
 
 
 class SlowDisk(DiskKeeper):
@@ -63,4 +63,34 @@ async def test_who_gives_up_leaves_no_purge_half_published(tmp_path: Path, numbe
     history = read(tmp_path / "purges")
     assert history is not None
     assert history.sequence == page.epoch() == 2
+    page.close()
+
+
+@pytest.mark.parametrize(("names", "size"), [(8, 10), (2, 1_000)])
+async def test_workers_read_what_is_published_before_it_is_overwritten(
+    names: int, size: int
+) -> None:
+    """However many purges a page of the log has, and whatever names rules add to each."""
+    page = PurgePage.create(workers=1)
+    applied: list[Purge] = []
+    worker = PurgeFollower(page, 0, applied.append)
+
+    def reached(order: PurgeOrder) -> PurgeOrder:
+        (value,) = order.values
+        values = tuple(b"/%d%b" % (n, value.ljust(size, b"x")) for n in range(names))
+        return PurgeOrder(kind=order.kind, values=values)
+
+    async def followed(behind: Sequence[int]) -> None:
+        if behind:
+            worker.catch_up()
+
+    publishing = Publishing(page=page, disk=None, reached=reached, followed=followed)
+    purges = [
+        Numbered(n, PurgeOrder(kind=PurgeKind.URL, values=(b"/%d" % n,))) for n in range(1, 1_001)
+    ]
+    receipt = await publishing.numbered(Place("log", 1_000), purges, 0)
+    assert receipt.is_complete
+    assert {purge.kind for purge in applied} == {PurgeKind.URL}
+    assert len(applied) == names * len(purges)
+    worker.detach()
     page.close()
