@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
@@ -157,7 +158,8 @@ class Distribution:
             self._newest, self._last = batch, max(self._last, batch.number)
             attempts = {address: line.attempts for address, line in self._lines.items()}
         if any(line.place < batch.after for line in self._lines.values()):
-            self._refresh()  # another process may have told them meanwhile
+            with suppress(SQLAlchemyError):  # the batch is logged: it is told all the same
+                self._refresh()  # another process may have told them meanwhile
         is_carried = self._carried(batch)
         now_mono = time.monotonic()
         self._wake(

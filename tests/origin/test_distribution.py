@@ -17,7 +17,14 @@ from edge.orders import BODY_MAX_BYTES
 from origin.database import open_engine, sqlite_url
 from origin.distribution import Carrier, Distribution, NotToldError, Told
 from origin.purge_log import Batch, Kind, PurgeLog, Wanted
-from origin.purge_ordering import AT_ONCE, WAITING_MAX, BusyError, Ordering, OtherOrderError
+from origin.purge_ordering import (
+    AT_ONCE,
+    PURGES_MAX,
+    WAITING_MAX,
+    BusyError,
+    Ordering,
+    OtherOrderError,
+)
 from origin.purge_orders import Order, parse_order
 from origin.purge_places import PurgePlaces
 
@@ -346,6 +353,25 @@ def test_an_order_that_could_not_be_logged_may_come_again(origin: Origin) -> Non
     with origin.engine.begin() as connection:
         connection.execute(sa.text("ALTER TABLE away RENAME TO purge_log"))
     assert ordering.take(ordered("x", "id-1")).result().number == origin.log.last()
+    ordering.close()
+
+
+def test_an_order_that_is_logged_is_told_whatever_the_catalog_says_then(origin: Origin) -> None:
+    a, b = Edge("http://a", fails="away"), Edge("http://b")
+    distribution = origin.distribution(a, b)
+    distribution.wait(distribution.carry(origin.append("x")), until_mono=soon())
+    ordering = Ordering(
+        purge_log=origin.log,
+        distribution=distribution,
+        clock=lambda: 1.0,
+        patience_s=PATIENT_S,
+    )
+    with origin.engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE purge_places RENAME TO away"))
+    receipt = ordering.take(ordered("y")).result()
+    with origin.engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE away RENAME TO purge_places"))
+    assert [each.place >= receipt.number for each in receipt.standings] == [False, True]
     ordering.close()
 
 
