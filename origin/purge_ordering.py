@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 AT_ONCE: Final = 8  # orders that wait for acknowledgements
 WAITING_MAX: Final = 64  # orders that wait for their turn
-IDS_MAX: Final = 1_024  # remembered
+IDS_MAX: Final = 1_024  # remembered,
+PURGES_MAX: Final = 32_768  # as long as they stand for no more than so many
 
 
 class BusyError(Exception):
@@ -44,7 +45,8 @@ class Ordering:
     """Takes orders, each in a thread until its receipt can be written. Thread-safe.
 
     An order that comes again under its id is not logged again: its receipt says how things stand.
-    Ids are remembered until 1024 others came, or this process ends.
+    Ids are remembered until 1024 others came, or such as stand for 32 768 purges, or this process
+    ends.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Ordering:
         self._abilities = abilities
         self._lock = threading.Lock()
         self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._known_purges = 0
         self._waiting = 0
         self._threads = ThreadPoolExecutor(AT_ONCE, "orders")
 
@@ -104,8 +107,10 @@ class Ordering:
         with self._lock:
             known = self._known.setdefault(order.order_id, mine)
             self._known.move_to_end(order.order_id)
-            while len(self._known) > IDS_MAX:
-                self._known.popitem(last=False)
+            if known is mine:
+                self._known_purges += len(mine.wanted)
+            while len(self._known) > IDS_MAX or self._known_purges > PURGES_MAX:
+                self._known_purges -= len(self._known.popitem(last=False)[1].wanted)
         if known.wanted != order.wanted:
             raise OtherOrderError
         if known is not mine:
@@ -113,8 +118,9 @@ class Ordering:
         try:
             batch = self._append(order)
         except BaseException as error:
-            with self._lock:
-                self._known.pop(order.order_id, None)  # nothing was logged: it may come again
+            with self._lock:  # nothing was logged: it may come again
+                if self._known.get(order.order_id) is mine:
+                    self._known_purges -= len(self._known.pop(order.order_id).wanted)
             mine.appended.set_exception(error)
             raise
         mine.appended.set_result(batch)

@@ -375,6 +375,17 @@ def test_an_order_that_is_logged_is_told_whatever_the_catalog_says_then(origin: 
     ordering.close()
 
 
+def test_what_is_remembered_of_orders_is_bounded(origin: Origin) -> None:
+    ordering = Ordering(purge_log=origin.log, distribution=origin.distribution(), clock=lambda: 1.0)
+    wanted = tuple(Wanted(Kind.TAG, str(n)) for n in range(1_000))
+    for n in range(PURGES_MAX // len(wanted) + 2):
+        ordering.take(Order(wanted=wanted, order_id=str(n))).result()
+    assert sum(len(known.wanted) for known in ordering._known.values()) <= PURGES_MAX
+    last = ordering.take(Order(wanted=wanted, order_id=str(n))).result()
+    assert last.number == origin.log.last()
+    ordering.close()
+
+
 def test_orders_that_wait_are_bounded(origin: Origin) -> None:
     edge = Edge("http://a")
     edge.held.clear()
