@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 if TYPE_CHECKING:
     from httpx import AsyncClient
@@ -17,7 +17,15 @@ PATIENCE_S: Final = 10.0  # longer than an edge waits for its own workers, or an
 
 
 class PurgeError(Exception):
-    """Nothing was purged; the message says why and what to do."""
+    """There is no receipt; the message says why and what to do."""
+
+    said: ClassVar[str] = "nothing was purged"
+
+
+class UnansweredError(PurgeError):
+    """The order was sent, and nobody knows what became of it."""
+
+    said = "it is not known whether anything was purged, so repeat the command"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +99,10 @@ async def purge_everywhere(target: Target, wish: Wish) -> Outcome:
 async def _at_listeners(http: AsyncClient, urls: Sequence[str], wish: Wish) -> Outcome:
     """Ask listeners, some of which may be origins'."""
     are_origins = await asyncio.gather(*(_is_origin(http, url) for url in urls))
+    if len(urls) == 1 and are_origins[0]:
+        return await _at_origin(http, urls[0], wish)
     asked = [
-        _at_origin(http, url, wish) if is_origin else _at_edge(http, url, wish)
+        _as_row(url, _at_origin(http, url, wish)) if is_origin else _at_edge(http, url, wish)
         for url, is_origin in zip(urls, are_origins, strict=True)
     ]
     found = await asyncio.gather(*asked)
@@ -102,6 +112,15 @@ async def _at_listeners(http: AsyncClient, urls: Sequence[str], wish: Wish) -> O
         edges=tuple(row for outcome in found for row in outcome.edges),
         providers=tuple(row for outcome in found for row in outcome.providers),
     )
+
+
+async def _as_row(url: str, asked: Awaitable[Outcome]) -> Outcome:
+    """Return what an origin says; a row if it fails, since others have purged by then."""
+    try:
+        return await asked
+    except PurgeError as error:
+        row = Row(name=url, address=url, acknowledged=False, error=f"{error.said}: {error}")
+        return Outcome(edges=(row,))
 
 
 async def _is_origin(http: AsyncClient, url: str) -> bool:
@@ -116,23 +135,30 @@ async def _is_origin(http: AsyncClient, url: str) -> bool:
 
 
 async def _at_origin(http: AsyncClient, url: str, wish: Wish) -> Outcome:
-    from httpx import HTTPError, InvalidURL, NetworkError, RemoteProtocolError  # noqa: PLC0415
+    from httpx import (  # noqa: PLC0415
+        ConnectError,
+        ConnectTimeout,
+        HTTPError,
+        InvalidURL,
+        NetworkError,
+        RemoteProtocolError,
+    )
 
-    order = wish.for_origin()
+    order, was_sent = wish.for_origin(), False
     try:
         try:
             answer = await http.post(f"{url}/purges", json=order)
-        except (
-            NetworkError,
-            RemoteProtocolError,
-        ):  # its id keeps it from counting twice
-            answer = await http.post(f"{url}/purges", json=order)
+        except (NetworkError, RemoteProtocolError) as error:
+            was_sent = not isinstance(error, ConnectError)
+            answer = await http.post(f"{url}/purges", json=order)  # its id: it counts once
         said = answer.json()
         if answer.is_success:
             return _received(said)
         why = said.get("error") or f"status {answer.status_code}"
     except (HTTPError, InvalidURL) as error:
-        why = f"the origin does not answer: {error or type(error).__name__}"
+        why = f"the origin does not answer: {str(error) or type(error).__name__}"
+        if was_sent or not isinstance(error, (ConnectError, ConnectTimeout, InvalidURL)):
+            raise UnansweredError(f"{url}: {why}") from None
     except (ValueError, TypeError, KeyError, AttributeError):
         why = f"{url} answers as no origin does"
     raise PurgeError(f"{url}: {why}")

@@ -68,7 +68,7 @@ def purge(
     except StackError as error:
         give_up(str(error))
     except PurgeError as error:
-        give_up(f"nothing was purged: {error}{elsewhere(target)}")
+        give_up(f"{error.said}: {error}{elsewhere(target)}")
     if as_json:
         print_json(receipt(outcome))
     else:
