@@ -91,7 +91,7 @@ class ShieldApp(EdgeApp):
                 behind = await entrance.is_behind(known)
                 sequence = BEHIND if behind else 0
                 scope["extensions"]["amaro.edge"]["asked"] = Asked(
-                    client=self._client(scope), sequence=sequence
+                    client=self._client(scope), direct=behind, sequence=sequence
                 )
                 answer = await super()._answer(scope, receive, trace)
         except BaseException:

@@ -280,6 +280,26 @@ async def test_what_was_purged_where_it_is_asked_for_comes_from_the_origin(soft:
         assert len(region.origin.asked) == 2
 
 
+async def test_who_is_behind_asks_nobody_who_may_be_behind_too() -> None:
+    """Not even for a head: what it is told by others may be from before the purge, too."""
+    lengths = iter([3, 5])
+
+    async def script(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        length = next(lengths)
+        body = b"" if asked.method == "HEAD" else bytes(length)
+        writer.write(response(body, *KEPT, length=length))
+
+    async with running_region(script, 3) as region:
+        first, second, third = region.ranked("/v/1")
+        await first.get("/v/1")
+        region.purge(PurgeKind.TAG, b"tag-a", at=[third])
+        urls = map(region.url_of, (second, third))
+        third.worker.neighbours.shield.follow(dict.fromkeys(urls, 0.0))
+        got = await third.get("/v/1", method="HEAD")
+        assert got.get("content-length") == b"5"
+        assert counted(region, "edge_answered") == {"behind": 1}
+
+
 async def test_an_owner_that_is_behind_reads_on_in_time() -> None:
     versions = iter([b"old", b"new"])
 
