@@ -129,7 +129,7 @@ class FillClient:
                     _, connection = await loop.create_connection(make, upstream.host, upstream.port)
         except TimeoutError:
             raise UpstreamTimeoutError("connect-timeout", f"{upstream.url}: silent") from None
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter of a name that can be none
             raise UpstreamError("connect-refused", f"{upstream.url}: {error}") from error
         self._open.add(connection)
         return connection

@@ -8,6 +8,7 @@ reader's own clock, which nobody else can set.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -20,6 +21,9 @@ URL_MAX: Final = 256  # characters
 GONE_AFTER_S: Final = 5.0  # without a new word of it
 LEAVING: Final = 0.0  # of an announcement: the time of one that is taken back is below this
 JOINING_S: Final = 2.0  # from a member's first word until it owns keys
+
+_HOST: Final = re.compile(r"(?!.*\.\.)[a-z0-9_][a-z0-9._-]*|[0-9a-f:.]*:[0-9a-f:.]*")
+_LABEL_MAX: Final = 63  # characters (RFC 1035 §2.3.4)
 
 Members: TypeAlias = dict[str, float]
 """URL of the peer listener: the wall time from which it owns keys; 0.0 where it always has."""
@@ -37,13 +41,20 @@ def member_url(text: str) -> str:
         port = parts.port
     except ValueError:
         port, parts = None, urlsplit("")
+    name = parts.hostname or ""
     plain = not (parts.path or parts.query or parts.fragment or parts.username or parts.password)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
+    if parts.scheme not in ("http", "https") or not _is_host(name) or not plain:
         raise MembersError(f"{text!r} is no edge of a region; write http://HOST:PORT")
     if len(text) > URL_MAX or not text.isascii() or not text.isprintable():
         raise MembersError(f"at most {URL_MAX} plain characters an edge")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    host = f"[{name}]" if ":" in name else name
     return f"{parts.scheme}://{host}:{port or (443 if parts.scheme == 'https' else 80)}"
+
+
+def _is_host(text: str) -> bool:
+    """Whether a name can be looked up, and be a label of metrics."""
+    labels = text.split(".")
+    return _HOST.fullmatch(text) is not None and max(map(len, labels)) <= _LABEL_MAX
 
 
 def configured(texts: list[str]) -> Members:

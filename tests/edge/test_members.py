@@ -35,6 +35,11 @@ A, B = "http://10.0.0.1:8090", "http://10.0.0.2:8090"
     http://10.0.0.1:port       -
     http://:8090               -
     http://exämple             -
+    http://a..b                -
+    http://.a                  -
+    http://a"b                 -
+    http://a,b                 -
+    http://edge_1.a-b.example  http://edge_1.a-b.example:80
     """),
     ids=str,
 )
@@ -52,6 +57,10 @@ def test_lists_are_bounded() -> None:
         configured([A] * (MEMBERS_MAX + 1))
     with pytest.raises(MembersError):
         member_url("http://" + "x" * 300)
+    assert member_url("http://" + "x" * 63)
+    for url in ("http://" + "x" * 64, "http://a b:1"):
+        with pytest.raises(MembersError):
+            member_url(url)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"members": 1}', b'{"members": [1]}'])

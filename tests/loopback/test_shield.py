@@ -159,6 +159,14 @@ async def test_a_silent_edge_is_not_waited_for() -> None:
         over.set()
 
 
+async def test_a_name_that_can_be_nobodys_is_passed_over() -> None:
+    async with running_region(short, 1, outside=1) as region:
+        (edge,) = region.edges.values()
+        edge.worker.neighbours.shield.follow({"http://a..b:80": 0.0})
+        assert (await edge.get("/v/1")).body == b"of /v/1"
+        assert counted(region, "edge_asked") == {"connect-refused": 1}
+
+
 async def test_a_slow_origin_is_waited_for_by_all() -> None:
     """Signs of life of the owner keep the others from asking the origin themselves."""
     begun, answer = asyncio.Event(), asyncio.Event()
