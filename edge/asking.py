@@ -46,6 +46,8 @@ SERVER_ERRORS: Final = frozenset({500, 502, 503, 504})
 _UNHEALTHY: Final = frozenset({502, 503, 504})
 _UNSENT: Final = frozenset({"connect-refused", "connect-timeout"})  # the request never left
 _SICK: Final = _UNSENT | {"connection-lost", "first-byte-timeout"}
+_SILENT: Final = frozenset({"connect-timeout", "first-byte-timeout"})
+SILENT_MAX: Final = 2  # edges that are waited for in vain; then the origin is asked
 _SAFE: Final = frozenset({b"GET", b"HEAD"})
 _RESUMED: Final = frozenset({200, 206})
 _BYTES_FROM: Final = {ORIGIN: "fill_bytes", PEER: "peer_bytes", EDGE: "edge_bytes"}
@@ -110,6 +112,7 @@ class Tries:
     left: deque[Route]
     tried: set[Route] = field(default_factory=set)
     again: set[Route] = field(default_factory=set)
+    silent: int = 0  # edges that were
 
     def take(self) -> Route:
         """The next route."""
@@ -120,9 +123,11 @@ class Tries:
     def failed(self, route: Route, error: UpstreamError) -> None:
         """Try a route again after the others, when all that it lost is a connection.
 
-        After an edge whose answer may be outdated nobody but the origin is asked.
+        After an edge whose answer may be outdated nobody but the origin is asked, nor after some
+        that are silent: all may be, where the network is cut.
         """
-        if isinstance(error, OutdatedError):
+        self.silent += route.edge and error.detail in _SILENT
+        if isinstance(error, OutdatedError) or self.silent >= SILENT_MAX:
             self.left = deque(each for each in self.left if not each.peer)
         if error.detail == "connection-lost" and not route.peer and route not in self.again:
             self.again.add(route)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import AsyncExitStack
 
 import pytest
 
+from edge.asking import SILENT_MAX
 from edge.errors import UpstreamError
 from edge.purges import PurgeKind
 from tests.support.edges import Asked, Client, Edge, Script, response, running_origin, until
@@ -156,6 +158,24 @@ async def test_a_silent_edge_is_not_waited_for() -> None:
         assert (await edge.get("/v/1")).body == b"of /v/1"
         assert counted(region, "edge_asked") == {"first-byte-timeout": 1}
         assert len(region.origin.asked) == 1
+        over.set()
+
+
+async def test_where_all_are_silent_only_two_are_waited_for() -> None:
+    over = asyncio.Event()
+
+    async def silent(_asked: Asked, _writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+
+    async with AsyncExitStack() as stack:
+        hanging = [await stack.enter_async_context(running_origin(silent)) for _ in range(5)]
+        region = await stack.enter_async_context(
+            running_region(short, 1, outside=1, edge_silent_s=0.1)
+        )
+        (edge,) = region.edges.values()
+        edge.worker.neighbours.shield.follow({each.url: 0.0 for each in hanging})
+        assert (await edge.get("/v/1")).body == b"of /v/1"
+        assert counted(region, "edge_asked") == {"first-byte-timeout": SILENT_MAX}
         over.set()
 
 
