@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 MEMBERS_MAX: Final = 4_096
 URL_MAX: Final = 256  # characters
 GONE_AFTER_S: Final = 5.0  # without a new word of it
+LISTENED_MAX_S: Final = 2.0  # from one look to the next; for longer nobody has listened
 LEAVING: Final = 0.0  # of an announcement: the time of one that is taken back is below this
 JOINING_S: Final = 2.0  # from a member's first word until it owns keys
 
@@ -95,12 +96,14 @@ class _Seen:
 class Board:
     """What an edge makes of what it reads on the board, time after time.
 
-    As long as nothing can be read, all stay that were there: losing it changes nothing.
+    As long as nothing can be read, all stay that were there, and when it can be again they have
+    the time that they had left to say so: losing the board changes nothing, nor does its return.
     """
 
     def __init__(self, gone_after_s: float = GONE_AFTER_S) -> None:
         self._gone_after_s = gone_after_s
         self._seen: dict[str, _Seen] = {}
+        self._read_mono: float | None = None  # the last time
 
     def read(self, scores: Mapping[str, float], now_mono: float) -> Members:
         """The members after one more successful look: announcements, and when they were renewed.
@@ -108,6 +111,7 @@ class Board:
         One that dies is silent for a while; one that leaves says so by a time below `LEAVING`. What
         is gone from the board counts as silent: somebody may have flushed it.
         """
+        self._pass_over_silence(now_mono)
         for said, score in islice(scores.items(), MEMBERS_MAX):
             seen = self._seen.get(said)
             if seen is None or seen.score != score:
@@ -123,6 +127,14 @@ class Board:
                 url, from_wall = read
                 members[url] = max(from_wall, members.get(url, 0.0))
         return members
+
+    def _pass_over_silence(self, now_mono: float) -> None:
+        """Hold it against nobody that nothing was heard while the board could not be read."""
+        if self._read_mono is not None:
+            unheard_s = now_mono - self._read_mono - LISTENED_MAX_S
+            for seen in self._seen.values() if unheard_s > 0.0 else ():
+                seen.changed_mono += unheard_s
+        self._read_mono = now_mono
 
 
 def _read(said: str) -> tuple[str, float] | None:

@@ -90,8 +90,8 @@ def test_a_new_one_is_known_before_it_owns() -> None:
 def test_one_that_is_silent_is_gone() -> None:
     board = Board(5.0)
     said = announcement(A, 3.0)
-    assert board.read({said: 1.0}, 0.0) == {A: 3.0}
-    assert board.read({said: 1.0}, 4.9) == {A: 3.0}
+    for now_mono in (0.0, 1.0, 2.0, 3.0, 4.0, 4.9):
+        assert board.read({said: 1.0}, now_mono) == {A: 3.0}
     assert board.read({said: 1.0}, 5.0) == {}
     assert board.read({said: 2.0}, 6.0) == {A: 3.0}
 
@@ -107,8 +107,21 @@ def test_a_board_that_is_wiped_changes_nothing_for_those_who_write_again() -> No
     board.read({said: 1.0}, 0.0)
     assert board.read({}, 1.0) == {A: 3.0}
     assert board.read({said: 2.0}, 2.0) == {A: 3.0}
-    assert board.read({}, 6.9) == {A: 3.0}
+    for now_mono in (3.0, 4.0, 5.0, 6.0, 6.9):
+        assert board.read({}, now_mono) == {A: 3.0}
     assert board.read({}, 7.0) == {}
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_board_that_comes_back_is_listened_to_before_anybody_is_missed(there: bool) -> None:
+    board = Board(5.0)
+    said = announcement(A, 3.0)
+    left = {said: 1.0} if there else {}
+    assert board.read({said: 1.0}, 0.0) == {A: 3.0}
+    assert board.read({said: 1.0}, 1.0) == {A: 3.0}
+    assert board.read(left, 100.0) == {A: 3.0}
+    assert board.read(left, 101.0) == {A: 3.0}
+    assert board.read(left, 102.0) == {}
 
 
 def test_one_that_starts_again_owns_nothing_at_first() -> None:
