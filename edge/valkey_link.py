@@ -29,7 +29,8 @@ from edge.valkey_servers import client_of, execute, find_servers, known_servers
 from failover.breaker import Breaker, BreakerPolicy, Signal, State, Verdict, ask, step
 
 FIND_EVERY_S: Final = 1.0  # where buckets are is asked no more often
-ASIDE: Final = 8  # connections beyond those of waits: for probes, and for what nobody waits for
+ASIDE_MAX: Final = 8  # under way of what nobody waits for
+_PROBES: Final = 1  # at a time
 FULL: Final = "full"  # there is no memory for a value
 
 log = logging.getLogger("edge.valkey")
@@ -67,6 +68,7 @@ class ValkeyLink:
         self._servers = known_servers(address)
         self._ways: dict[Server, _Way] = {}
         self._waits = 0
+        self._aside_waits = 0
         self._find_after_mono = 0.0
         self._is_closed = False
 
@@ -109,8 +111,14 @@ class ValkeyLink:
             await way.client.aclose()
 
     async def _aside(self, bucket: int, *command: str | bytes | int) -> Any:
-        deadline = asyncio.get_running_loop().time() + self._limits.redis_write_s
-        return await self._run(bucket, deadline, *command)
+        if self._aside_waits >= ASIDE_MAX:  # a connection too many would count as a failure
+            raise NotAskedError("aside-max")
+        self._aside_waits += 1
+        try:
+            deadline = asyncio.get_running_loop().time() + self._limits.redis_write_s
+            return await self._run(bucket, deadline, *command)
+        finally:
+            self._aside_waits -= 1
 
     async def _run(self, bucket: int, deadline: float, *command: str | bytes | int) -> Any:
         way = self._way(self._servers[bucket])
@@ -148,7 +156,7 @@ class ValkeyLink:
             server,
             connect_s=limits.redis_wait_s,
             reply_s=max(limits.redis_wait_s, limits.redis_write_s),
-            connections=limits.redis_waits_max + ASIDE,
+            connections=limits.redis_waits_max + ASIDE_MAX + _PROBES,
         )
 
     async def _ask(self, way: _Way, deadline: float, *command: str | bytes | int) -> Any:
@@ -205,7 +213,8 @@ class ValkeyLink:
             return
         self._servers = found
         for server in self._ways.keys() - set(found):
-            await self._ways.pop(server).client.aclose()
+            if (way := self._ways.pop(server, None)) is not None:  # another search may have
+                await way.client.aclose()
 
 
 def _value(answer: Any) -> bytes | None:

@@ -21,7 +21,7 @@ from edge.settings import EdgeSettings
 from edge.sliced import SlicedEntry
 from edge.tasks import Tasks
 from edge.valkey_address import parse_address
-from edge.valkey_link import LinkError, NotAskedError, ValkeyLink
+from edge.valkey_link import ASIDE_MAX, LinkError, NotAskedError, ValkeyLink
 from edge.valkey_names import Name, books_of, name_of
 from edge.valkey_scripts import USE
 from edge.valkey_writing import SMALL_BYTES, ValkeyWriter
@@ -30,7 +30,7 @@ from edge.write_queue import Bounds, Writing
 OBJECT_SHARE: Final = 8  # of the budget, for one object at most
 _USES_AFTER_S: Final = 1.0  # then uses are noted, in one go
 _USES_MAX: Final = 4_096
-_DROPS_MAX: Final = 64  # under way
+_DROPS_MAX: Final = ASIDE_MAX - 2  # under way, with what else is: a write finds a place
 
 
 @dataclass(frozen=True, slots=True)

@@ -352,6 +352,19 @@ async def test_waits_are_bounded(valkey_server: RunningValkey) -> None:
     await rig.close()
 
 
+async def test_a_crowd_of_drops_is_no_failure(server: RunningValkey) -> None:
+    """As after a purge of much that is asked for: what is not dropped now is when it is found."""
+    rig = Rig(server.url, redis_waits_max=16)
+    await rig.write(entry(b"a body"))
+    for held in [await rig.find() for _ in range(60)]:
+        assert held is not None
+        held.drop()
+    await rig.at_rest()
+    assert dict(rig.tier.told()) == {f"valkey_up {server.place}": 1.0}
+    assert await rig.find() is None
+    await rig.close()
+
+
 async def test_a_slice_that_lies_in_the_arena_is_written(rig: Rig) -> None:
     arena = Arena(4 * SLICE_BYTES)
     data = os.urandom(SLICE_BYTES)
