@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from cache_policies.message import Fields, RequestHead
@@ -65,7 +65,7 @@ class ShieldAsker:
     in_force: InForce
     limits: Limits
     counters: Counters
-    token: bytes
+    token: bytes = field(repr=False)
 
     def between(self, routes: Sequence[Route], question: Question) -> list[Route]:
         """The routes with other edges between the workers of this node and the origins."""

@@ -1,6 +1,6 @@
 """Where a region's Valkey is: one server, the watched servers of a Sentinel, or a cluster."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, unique
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
@@ -43,7 +43,7 @@ class Address:
     servers: tuple[Server, ...]  # of a Sentinel, the Sentinels
     service: str = ""  # that Sentinels watch
     username: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     database: int = 0
     tls: bool = False
     ca_file: str | None = None  # of those who may sign the servers' certificates
@@ -65,9 +65,14 @@ _SCHEMES: Final = {  # scheme: kind, TLS, default port
 
 def parse_address(text: str) -> Address:
     """What a URL says. Raises ValueError, which shows no password."""
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # which may quote all of it
+        raise ValueError(f"this is no URL; write {FORMS}") from None
     if parts.scheme not in _SCHEMES:
         raise ValueError(f"{parts.scheme or 'this'} is no scheme of Valkey's; write {FORMS}")
+    if "@" in parts.path + parts.query + parts.fragment:  # what is before it may be a password's
+        raise ValueError("write / ? # and @ of a password, or a path, as %2F %3F %23 and %40")
     kind, tls, port = _SCHEMES[parts.scheme]
     account, _, hosts = parts.netloc.rpartition("@")
     username, _, password = account.partition(":")

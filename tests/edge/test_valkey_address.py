@@ -52,6 +52,11 @@ def test_an_address(case: dict[str, str]) -> None:
         ("redis+sentinel://h", "SERVICE"),
         ("unix://h/run/x", "absolute"),
         ("unix:", "absolute"),
+        ("redis://:secret/@h:1", "%2F"),
+        ("redis://:secret#x@h:1", "%23"),
+        ("redis://u:12/secret@h", "%2F"),
+        ("redis://:secret?@h", "%3F"),
+        ("redis://:secret\N{ACCOUNT OF}@h", "URL"),
     ],
 )
 def test_what_is_refused(url: str, word: str) -> None:
@@ -63,6 +68,10 @@ def test_what_is_refused(url: str, word: str) -> None:
 def test_certificates_may_be_signed_by_others() -> None:
     assert parse_address("rediss://h?ca=/etc/own%20ca.pem").ca_file == "/etc/own ca.pem"
     assert parse_address("rediss://h").ca_file is None
+
+
+def test_nothing_shows_a_password() -> None:
+    assert "secret" not in repr(parse_address("redis://u:secret@h"))
 
 
 def test_a_socket_has_no_port() -> None:
