@@ -63,6 +63,8 @@ class ValkeyHeld:
         self._value = value
         self._tier = tier
         self._deadline = deadline  # of the loop's clock, for the first slice that is read
+        self._counted_bytes = len(value.data)  # the origin may be asked first whether it is good
+        tier.writing.memory.reserve(self._counted_bytes)
 
     async def read(self, slice_no: int) -> bytes:
         """One slice, verified."""
@@ -94,10 +96,13 @@ class ValkeyHeld:
         return value
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Stop counting what was found."""
+        counted_bytes, self._counted_bytes = self._counted_bytes, 0
+        self._tier.writing.memory.release(counted_bytes)
 
     def drop(self) -> None:
         """Have the value removed."""
+        self.close()
         self._tier.drop(self._value.name)
 
 

@@ -30,6 +30,7 @@ async def edge_at(
     """An edge of the region: all of them count purges by one log here."""
     async with running_edge(origin_url, redis=valkey_server.url, **(LIMITS | others)) as edge:
         yield edge
+        await until(lambda: not edge.worker.memory.fill_bytes)  # all that was found was let go
 
 
 async def at_rest(edge: Edge) -> None:

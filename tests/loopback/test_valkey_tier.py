@@ -17,6 +17,7 @@ from edge.errors import StorageError
 from edge.record import SLICED, decode, encode, head_bytes
 from edge.sliced import SlicedEntry
 from edge.valkey_names import BUCKETS, books_of, name_of
+from edge.valkey_tier import ValkeyHeld
 from tests.support.edges import until
 from tests.support.valkey_rig import BODY, KEY, LOG_ID, LOOSE, STRONG, Rig, entry
 from tests.support.valkeys import RunningValkey, books_bytes
@@ -350,6 +351,19 @@ async def test_waits_are_bounded(valkey_server: RunningValkey) -> None:
     assert sum(held is not None for held in bodies) == 4
     assert rig.counters.valkey_skipped == 16
     await rig.close()
+
+
+async def test_what_was_found_counts_until_it_is_let_go(rig: Rig) -> None:
+    """It may wait for the origin to validate it."""
+    await rig.write(entry(bytes(100_000)))
+    for let_go in (ValkeyHeld.close, ValkeyHeld.drop):
+        held = await rig.find()
+        assert held is not None
+        assert 100_000 < rig.memory.fill_bytes < 101_000
+        assert await held.read(0) == bytes(100_000)
+        let_go(held)
+        held.close()
+        assert rig.memory.fill_bytes == 0
 
 
 async def test_a_crowd_of_drops_is_no_failure(server: RunningValkey) -> None:
