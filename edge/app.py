@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 from cache_policies.access import Denial
 from cache_policies.cache_status import CacheStatus, Forward
@@ -17,7 +16,7 @@ from edge.door import Door
 from edge.entry import NOT_FOR_PLAYERS
 from edge.errors import DeniedError, DownstreamError, EdgeError, RefusedError
 from edge.exchange import Exchange
-from edge.forwarding import HOP, cleaned
+from edge.forwarding import FOR, HOP, cleaned
 from edge.gates import Refusal
 from edge.outcome import failed, refused
 from edge.pacing import PacedBody
@@ -26,8 +25,6 @@ from edge.server_timing import Trace, asks_for_trace, server_timing
 from edge.settings import Limits
 from edge.tags_told import tags_told
 from edge.ticket import Ticket
-
-FOR: Final = b"x-forwarded-for"
 
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]

@@ -12,7 +12,6 @@ from typing import Final, NamedTuple, Protocol
 
 POINTS_MAX: Final = 16_384  # remembered; half of them are forgotten at once
 LOG_ID_BYTES: Final = 8
-_DIGITS_MAX: Final = 19  # of a number
 
 
 class RegionPoint(NamedTuple):
@@ -124,21 +123,3 @@ class RegionPlaces:
 def log_id_of(name: str) -> bytes:
     """What stands for a log's name in records."""
     return blake2b(name.encode(), digest_size=LOG_ID_BYTES).digest()
-
-
-def told(places: Places, sequence: int) -> bytes | None:
-    """What a peer is told of an entry, or of a fill that begins: `LOG;NUMBER`."""
-    number = places.number_of(sequence)
-    if number is None or places.log_id is None:
-        return None
-    return b"%b;%d" % (places.log_id.hex().encode(), number)
-
-
-def heard(places: Places, said: bytes) -> int | None:
-    """The local sequence that what a peer told counts as; None when it says nothing here."""
-    log, _, number = said.partition(b";")
-    if places.log_id is None or log != places.log_id.hex().encode():
-        return None
-    if not number.isdigit() or len(number) > _DIGITS_MAX:
-        return None
-    return places.sequence_of(int(number))

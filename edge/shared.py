@@ -58,7 +58,7 @@ class Shared:
         if not peers and following.door.ring is not None:
             self.door = following.door
         self.gates: Gates | None = None if peers else following.limiting.gates
-        self.peers = peers  # these connections come from other workers of this node
+        self.peers = peers  # these come from other workers here, or other edges of the region
         self.passage: socket | None = None  # by which connections go to the realtime hub
         self.has_hits = not peers  # what is answered in memory needs no app
         self.is_draining = False  # every answer is its connection's last one

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.region_counting import Counting
-from edge.region_places import OwnPlaces, RegionPlaces, RegionPoint, heard, log_id_of, told
+from edge.region_places import OwnPlaces, RegionPlaces, RegionPoint, log_id_of
 
 LOG = log_id_of("one")
 OTHER = log_id_of("another")
@@ -65,28 +65,9 @@ def test_the_oldest_points_are_forgotten():
     assert [made.sequence_of(each) for each in (6, 11)] == [6, 11]
 
 
-def test_what_peers_are_told():
-    made = places((2, 10, 2), (5, 13, 5))
-    said = told(made, 4)
-    assert said == b"%b;10" % LOG.hex().encode()
-    assert heard(made, said) == 2
-    assert told(made, 1) is None
-    assert told(RegionPlaces(), 1) is None
-    assert heard(RegionPlaces(), said) is None
-
-
-@pytest.mark.parametrize(
-    "said", [b"", b";", b"10", b";10", b"%b;", b"%b;-1", b"%b;x", b"%b;" + b"9" * 20]
-)
-def test_what_a_peer_must_not_say(said):
-    said = said.replace(b"%b", LOG.hex().encode())
-    assert heard(places((2, 10, 2)), said) is None
-
-
 def test_without_a_region_a_node_counts_for_itself():
     own = OwnPlaces(LOG)
     assert (own.number_of(7), own.sequence_of(7)) == (7, 7)
-    assert heard(own, told(own, 7)) == 7
 
 
 # a region of two edges: what fills at one bring is judged at the other
