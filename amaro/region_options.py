@@ -102,7 +102,9 @@ class RegionOptions:
     def _token(self, option: str) -> str:
         file = self.token_file
         try:
-            text = os.environ.get(REGION_VARIABLE, "") if file is None else file.read_text()
+            text = (
+                os.environ.get(REGION_VARIABLE, "") if file is None else file.read_text("latin-1")
+            )
         except OSError as error:
             give_up(f"--region-token-file {file}: {error.strerror}", status=2)
         token = text.strip()

@@ -95,3 +95,13 @@ def test_a_token_that_is_none(
     with pytest.raises(typer.Exit):
         options(shield=OURS).onto(SETTINGS)
     assert says in capsys.readouterr().err
+
+
+def test_a_token_file_with_anything_in_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "token"
+    file.write_bytes(bytes(range(120, 250)))
+    with pytest.raises(typer.Exit):
+        options(shield=OURS, token_file=file).onto(SETTINGS)
+    assert f"--region-token-file {file}: want at least 16 plain" in capsys.readouterr().err
