@@ -51,6 +51,8 @@ def _fresh(
     if type(entry) is Variants:
         entry = entry.entries.get(facts.variant(entry.vary))
     if entry is None and shared.policies.reduces:
+        if not is_target(target):
+            return None
         reduced = shared.policies.reduced(facts.host, target)
         return _fresh(shared, reduced, facts, now, opened=opened) if reduced != target else None
     if isinstance(entry, Entry) and entry.signed is not opened and not opens_anyhow(target, opened):

@@ -288,6 +288,8 @@ class EdgeProtocol(Gated):
 
     def _hit_reduced(self, target: bytes, facts: Facts, opened: bool) -> bool:
         """Look again for what rules leave of the query; what was sent is not stored as it is."""
+        if not is_target(target):
+            return False  # pipelined requests, which rules would cut down to the first one's path
         reduced = self.shared.policies.reduced(facts.host, target)
         return reduced != target and self._hit(reduced, facts, opened, target)
 

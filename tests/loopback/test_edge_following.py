@@ -6,6 +6,7 @@ import re
 import pytest
 
 from tests.support.edges import Asked, Edge, edge_and_origin, response, until
+from tests.support.rules import rules
 
 FRESH = "Cache-Control: max-age=600"
 SLOWLY = "Proxy-Connection: keep-alive"  # means nothing, yet sends a request to the app
@@ -117,6 +118,25 @@ async def test_pipelined_misses_with_known_field_lines_are_requests_of_their_own
         assert (await client.read()).body == b"/known"
         assert (await client.read()).status == 400
         assert len(origin.asked) == 5
+
+
+@pytest.mark.parametrize("proxies", [(), ("cloudflare=127.0.0.0/8",)])
+async def test_pipelined_hits_are_answered_each_where_rules_cut_queries(
+    proxies: tuple[str, ...],
+) -> None:
+    """What follows the first question mark of two requests at once is not one query."""
+
+    async def script(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(response(asked.target, FRESH))
+
+    cut = rules("rules: [{name: all, set: {query: none}}]")
+    async with edge_and_origin(script, policies=cut, trusted_proxies=proxies) as (edge, origin):
+        client = await edge.client()
+        for targets in (["/a?x"], ["/b?x"], ["/b?y"], ["/a?z", "/b?z", "/a"]):
+            client.send(b"".join(f"GET {t} HTTP/1.1\r\nHost: e\r\n\r\n".encode() for t in targets))
+            for target in targets:
+                assert (await client.read()).body == target[:2].encode()
+        assert len(origin.asked) == 2
 
 
 async def test_the_last_answer_of_a_drain_says_so() -> None:
