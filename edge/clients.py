@@ -20,6 +20,7 @@ _Network: TypeAlias = IPv4Network | IPv6Network
 
 UNLIMITED: Final = 1 << 62
 _MAPPED: Final = b"::ffff:"  # before an IPv4 address on a socket for both
+TOLD_IN: Final = frozenset({b"forwarded", b"x-forwarded-for"})  # for whom a proxy asks
 _KNOWN: Final = ", ".join(ProviderKind)
 CLIENT_BITS: Final = 64  # of an IPv6 address: the rest is the client's to choose
 

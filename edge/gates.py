@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from cache_policies.key import split_token
 from cache_policies.policies import Policies
-from edge.clients import TrustedProxies, client_name
+from edge.clients import TOLD_IN, TrustedProxies, client_name
 from edge.heads import Facts
 from edge.limit_table import NS_PER_S, Bucket, LimitTable
 from edge.meter import Meter
@@ -106,7 +106,7 @@ class Gate:
                 return gates.refusal(gates.simple, "rate", wait_ns)
             self.left, meter.left = meter.left, 0  # these pass here from now on
             return True
-        on = gates.on(facts, target)
+        on = self._on(facts, target)
         refusal = self._take(on.of_hits, now_ns)
         if refusal is not None:
             return refusal
@@ -118,17 +118,17 @@ class Gate:
 
     def step(self, facts: Facts, target: bytes, now: float) -> Refusal | None:
         """Whether a request passes that is no plain hit, as far as rates tell."""
-        return self._take(self._gates.on(facts, target).rates, int(now * NS_PER_S))
+        return self._take(self._on(facts, target).rates, int(now * NS_PER_S))
 
     def holds(self, facts: Facts, target: bytes) -> bool:
         """Whether such a request holds something while it is answered: then the app answers it."""
-        on = self._gates.on(facts, target)
+        on = self._on(facts, target)
         return bool(on.places or on.bodies)
 
     def enter(self, facts: Facts, target: bytes, now: float) -> Refusal | Ticket | None:
         """What a request holds while it is answered; None for nothing."""
         gates, now_ns = self._gates, int(now * NS_PER_S)
-        on = gates.on(facts, target)
+        on = self._on(facts, target)
         if not (on.places or on.bodies):
             return None
         ticket = Ticket(gates.stay, now_ns)
@@ -147,6 +147,9 @@ class Gate:
                 return gates.refusal(no, "concurrency", int(gates.stay.s * NS_PER_S) // held_max)
             ticket.held.append((bucket, row))
         return ticket
+
+    def _on(self, facts: Facts, target: bytes) -> On:
+        return self._gates.on(facts, target)
 
     def _take(self, on: Sequence[int], now_ns: int) -> Refusal | None:
         gates = self._gates
@@ -179,6 +182,20 @@ class Gate:
         return bucket
 
 
+class OwnGate(Gate):
+    """A trusted proxy's, for what it asks for itself: only what all share is limited."""
+
+    __slots__ = ()
+
+    def hit(self, facts: Facts, target: bytes, length: int, now: float) -> Refusal | bool:
+        """As `Gate.hit`."""
+        return self._gates.simple is not None or super().hit(facts, target, length, now)
+
+    def _on(self, facts: Facts, target: bytes) -> On:
+        limits, on = self._gates.limits, super()._on(facts, target)
+        return On(*(tuple(no for no in each if not limits[no].per_client) for each in on))
+
+
 class ProxyGate:
     """That of a trusted proxy's connection: each request is some client's."""
 
@@ -191,21 +208,25 @@ class ProxyGate:
         self._gate: Gate | None = None
         self.left = 0
 
-    def of(self, facts: Facts) -> Gate | None:
-        """The gate of the client that a request is from; None for the proxy itself."""
-        if facts is not self._facts:
+    def of(self, facts: Facts) -> Gate:
+        """The gate of the client that a request is from.
+
+        Those of whom the proxy does not say clearly for whom they are share one: a client that
+        has it contradict itself gets no more by that.
+        """
+        if self._gate is None or facts is not self._facts:
             gates = self._gates
             client = gates.proxies.client(self._address, facts.fields)
-            own = client == self._address or gates.proxies.trusts(client)
-            self._gate, self._facts = None if own else gates.of_client(client), facts
+            told = any(name in TOLD_IN for name, _ in facts.fields)
+            own = not told or (client != self._address and gates.proxies.trusts(client))
+            self._gate = OwnGate(gates, b"") if own else gates.of_client(client)
+            self._facts = facts
         return self._gate
 
     def hit(self, facts: Facts, target: bytes, length: int, now: float) -> Refusal | bool:
         """As `Gate.hit`."""
         self.left = 0
         gate = self.of(facts)
-        if gate is None:
-            return True
         gate.left -= 1
         return gate.left >= 0 or gate.hit(facts, target, length, now)
 

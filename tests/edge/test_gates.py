@@ -168,8 +168,30 @@ def test_a_proxy_asks_for_its_clients() -> None:
         assert gate.of(asked) is limits.of_client(client)
     assert heard == {b"192.0.2.1": [True] * 4 + [False] * 2, b"192.0.2.2": [True] * 3}
     assert hits(gate, 50) == ["True"] * 50  # it asks for itself
-    assert gate.of(PLAIN) is None
     assert isinstance(limits.at(b"192.0.2.1"), Gate)
+
+
+@pytest.mark.parametrize("word", ["for=6.6.6.6", "for=unknown", "for=10.0.0.7", "secret"])
+def test_who_has_a_proxy_contradict_itself_is_limited(word: str) -> None:
+    limits = gates(SIMPLE, ["10.0.0.0/8"])
+    gate = limits.at(b"10.0.0.1")
+    asked = facts((b"x-forwarded-for", b"192.0.2.1"), (b"forwarded", word.encode()))
+    heard = []
+    for _ in range(5):
+        gate.left -= 1
+        heard.append(gate.left >= 0 or gate.hit(asked, b"/", 0, NOW) is True)
+    assert heard == [True] * 4 + [False]
+    assert isinstance(gate.of(asked).step(asked, b"/", NOW), Refusal)
+    assert hits(gate, 50) == ["True"] * 50  # what the proxy asks for itself
+
+
+def test_a_proxy_itself_has_its_share_of_what_all_share() -> None:
+    gate = gates(PLACED + HOLDING.replace("limits:", ""), ["10.0.0.0/8"]).at(b"10.0.0.1")
+    assert hits(gate, 5, b"/vod/1") == ["True"] * 3 + ["prefix-rate"] * 2
+    assert hits(gate, 50, b"/api/x") == ["True"] * 50
+    assert isinstance(gate.of(PLAIN).step(PLAIN, b"/vod/1", NOW), Refusal)
+    assert gate.of(PLAIN).holds(PLAIN, b"/vod/1")
+    assert not gate.of(PLAIN).holds(PLAIN, b"/x")
 
 
 def test_clients_that_are_forgotten_are_still_in_the_table() -> None:
