@@ -19,7 +19,7 @@ PLACES_MAX: Final = 16_384  # paths of which it remembers which limits are about
 PLACE_BYTES_MAX: Final = 512  # if they are no longer than that
 WAIT_MAX_NS: Final = 5 * NS_PER_S  # for a body's turn under a bandwidth; more are refused
 RETRY_MAX_S: Final = 3_600
-_OWN: Final = b"/.amaro/"
+_OWN: Final = frozenset({b"/.amaro/live", b"/.amaro/ready"})  # answered here, whoever asks
 _STATUS: Final = {True: 429, False: 503}  # by whether it is the client's own doing
 
 
@@ -273,7 +273,7 @@ class Gates:
 
     def on(self, facts: Facts, target: bytes) -> On:
         """The limits that are about a request; whether the edge is ready anybody may ask."""
-        if target[:2] == b"/." and target.startswith(_OWN):
+        if target[:2] == b"/." and target.partition(b"?")[0] in _OWN:
             return NOTHING
         if self._everywhere is not None:
             return self._everywhere

@@ -106,7 +106,14 @@ def test_a_limit_is_about_what_it_matches() -> None:
     refusal = other.step(PLAIN, b"/vod/1", NOW)
     assert isinstance(refusal, Refusal)
     assert (refusal.status, refusal.retry_after_s) == (503, 1)
-    assert other.step(PLAIN, b"/.amaro/ready", NOW) is None
+
+
+def test_nobody_is_kept_from_asking_whether_the_edge_is_well() -> None:
+    gate = gates(SIMPLE).of_client(b"192.0.2.1")
+    for target in (b"/.amaro/ready", b"/.amaro/live", b"/.amaro/live?now") * 5:
+        assert gate.step(PLAIN, target, NOW) is None
+    said = [gate.step(PLAIN, b"/.amaro/other", NOW) for _ in range(5)]  # the origin's to answer
+    assert [isinstance(each, Refusal) for each in said] == [False] * 4 + [True]
 
 
 def test_places_are_held_until_they_are_left() -> None:
