@@ -28,6 +28,10 @@ class ProviderProtocol(EdgeProtocol):
         entry = look_up(shared, target, facts, self, now)
         if entry is None:
             return False
+        if self.hit_gate is not None:
+            said = self.ask_gate(self.hit_gate, target, facts, entry.length)
+            if said is not None:
+                return said
         entry.mark += 1
         shared.counters.hits += 1
         self._quiet_since = now

@@ -287,3 +287,12 @@ async def test_what_is_worth_least_is_refused_first() -> None:
         said = edge.worker.snapshot()
         assert said["requests refused none shed-feed"] == 1
         assert said["openness"] == 1.0
+
+
+async def test_clients_behind_a_provider_are_limited_as_others() -> None:
+    proxies = ("cloudflare=127.0.0.0/8",)
+    async with edge_and_origin(Script(), policies=RATE, trusted_proxies=proxies) as (edge, _):
+        assert await several(edge, 4, "/a", ONE) == [200, 200, 200, 429]
+        assert is_refused(await edge.get("/a", ONE), 429, "client-rate")
+        assert await several(edge, 4, "/a", OTHER) == [200, 200, 200, 429]
+        assert edge.results()["refused"] == 3
