@@ -69,6 +69,11 @@ class HubConnection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         if isinstance(peer, tuple):
             self._address = str(peer[0]).encode()
+        try:  # whoever waits to shake hands takes a place, too
+            self._counted = shared.clients.enter(self._address)
+        except OverflowError:
+            self._turn_away(429, "client-connections-max")
+            return
         shared.open.add(self)
         self._client = shared.hub.enter(self, monotonic())
 
@@ -188,7 +193,8 @@ class HubConnection(asyncio.Protocol):
         if self._client is not None:
             self._client.address = client
         try:
-            self._counted = shared.clients.enter(client)
+            if client != self._address:  # a trusted proxy's, for which none was counted
+                self._counted = shared.clients.enter(client)
         except OverflowError:
             shared.hub.counted["handshake 429"] += 1
             return self._ws.reject(HTTPStatus.TOO_MANY_REQUESTS, "client-connections-max\n")

@@ -42,12 +42,15 @@ class Tcp(Wire):
 class Visit:
     """A connection and the page at its other end."""
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: Shared, client: str = "") -> None:
         self.tcp = Tcp()
         self.page = ClientProtocol(parse_uri("ws://edge/.amaro/ws"))
         self.connection = HubConnection(shared)
         self.connection.connection_made(self.tcp)
-        self.page.send_request(self.page.connect())
+        request = self.page.connect()
+        if client:
+            request.headers["X-Forwarded-For"] = client
+        self.page.send_request(request)
         self._send()
         self.take()
 
@@ -66,8 +69,8 @@ class Visit:
             self.connection.data_received(data)
 
 
-def shared_of(hub: Hub) -> Shared:
-    proxies = TrustedProxies()
+def shared_of(hub: Hub, proxies: TrustedProxies | None = None) -> Shared:
+    proxies = proxies or TrustedProxies()
     clients = ClientCounts(2, proxies)
     return Shared(hub=hub, visitors=Visitors((), proxies), clients=clients, fanning=asyncio.Event())
 
@@ -152,13 +155,29 @@ async def test_what_waited_waits_again_when_it_is_too_much() -> None:
 
 async def test_connections_of_one_client_are_bounded() -> None:
     shared = shared_of(hub_of())
-    first, _second = visit(shared), visit(shared)
-    third = Visit(shared)
-    assert third.page.handshake_exc is not None
-    assert shared.hub.counted["handshake 429"] == 1
-    third.connection.connection_lost(None)
+    first, waiting = visit(shared), HubConnection(shared)
+    waiting.connection_made(Tcp())  # it has not shaken hands, and may never do
+    third, tcp = HubConnection(shared), Tcp()
+    third.connection_made(tcp)
+    assert tcp.take().startswith(b"HTTP/1.1 429 ")
+    assert tcp.closed
+    assert shared.hub.counted["refused client-connections-max"] == 1
+    third.connection_lost(None)
     first.connection.connection_lost(None)
     visit(shared)
+    waiting.connection_lost(None)
+    visit(shared)
+
+
+async def test_so_are_those_of_one_client_of_a_proxy() -> None:
+    proxies = TrustedProxies(["192.0.2.1"])
+    shared = shared_of(hub_of(), proxies)
+    made = [Visit(shared, client="203.0.113.1") for _ in range(3)]
+    assert [each.page.handshake_exc is None for each in made] == [True, True, False]
+    assert shared.hub.counted["handshake 429"] == 1
+    assert Visit(shared, client="203.0.113.2").page.handshake_exc is None
+    made[0].connection.connection_lost(None)
+    assert Visit(shared, client="203.0.113.1").page.handshake_exc is None
 
 
 async def test_connections_in_all_are_bounded() -> None:
