@@ -21,6 +21,7 @@ from edge.realtime.visitors import Visitors
 
 UNTAKEN_BYTES_MAX: Final = 16 * 1024  # in the transport; what is more waits as references to frames
 SEND_BUFFER_BYTES: Final = 64 * 1024  # in the kernel, which would take megabytes of a slow reader's
+HEARD_BYTES: Final = 4 * 1024  # read at once: of the smallest frames they take 4 ms
 PARTS_MAX: Final = 64  # of one message; empty ones would count nothing towards its size
 FAREWELL_S: Final = 5.0  # for a page to close, too
 BUSY: Final = b"HTTP/1.1 %d %b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -82,14 +83,17 @@ class HubConnection(asyncio.Protocol):
         if self._client is None:
             return
         self._client.unanswered = 0
-        self._ws.receive_data(data)
-        for event in self._ws.events_received():
-            if isinstance(event, Request):
-                self._ws.send_response(self._answer(event))
-                self._flush()  # before anything that the hub says
-            elif isinstance(event, Frame):
-                self._take(event)
-        self._flush()
+        for at in range(0, len(data), HEARD_BYTES):
+            if self._tcp.is_closing():
+                return
+            self._ws.receive_data(data[at : at + HEARD_BYTES])
+            for event in self._ws.events_received():
+                if isinstance(event, Request):
+                    self._ws.send_response(self._answer(event))
+                    self._flush()  # before anything that the hub says
+                elif isinstance(event, Frame):
+                    self._take(event)
+            self._flush()
 
     def eof_received(self) -> None:
         """The page says no more, and so do we."""
@@ -213,6 +217,9 @@ class HubConnection(asyncio.Protocol):
                     text = b"".join(self._parts)
                     self._parts.clear()
                     self._say(text)
+            case Opcode.PING | Opcode.PONG:
+                if self._client is not None:
+                    self._shared.hub.hear_ping(self._client, monotonic())
             case Opcode.BINARY:
                 self._ws.fail(1003, "text only")
 

@@ -71,12 +71,8 @@ class Hub:
 
     def hear(self, client: Client, text: bytes, *, now_mono: float, now_wall: float) -> None:
         """A page says something."""
-        limits = self.limits
         client.unanswered = 0
-        may = client.allowance.take(
-            per_s=limits.says_per_s, burst=limits.says_burst, now_mono=now_mono
-        )
-        said = messages.parse(text) if may else Refusal.RATE
+        said = messages.parse(text) if self._may_say(client, now_mono) else Refusal.RATE
         if isinstance(said, Refusal):
             why: Refusal | None = said
         else:
@@ -84,12 +80,28 @@ class Hub:
         if why is None:
             self.counted["heard"] += 1
             return
+        if self._refuses(client, why):
+            client.line.send(messages.refused(why), lasting=False)
+
+    def hear_ping(self, client: Client, now_mono: float) -> None:
+        """A page asks whether we are there, or answers: that takes as long as what it says."""
+        if not self._may_say(client, now_mono):
+            self._refuses(client, Refusal.RATE)
+
+    def _may_say(self, client: Client, now_mono: float) -> bool:
+        limits = self.limits
+        return client.allowance.take(
+            per_s=limits.says_per_s, burst=limits.says_burst, now_mono=now_mono
+        )
+
+    def _refuses(self, client: Client, why: Refusal) -> bool:
+        """Count what comes to nothing; False where it was one too many, and the page has to go."""
         self.counted[f"refused {why}"] += 1
         client.refusals += 1
-        if client.refusals > limits.refusals_max:
-            self._end(client, Close.TOO_MANY)
-        else:
-            client.line.send(messages.refused(why), lasting=False)
+        if client.refusals <= self.limits.refusals_max:
+            return True
+        self._end(client, Close.TOO_MANY)
+        return False
 
     def _heed(
         self, client: Client, said: Message, now_mono: float, now_wall: float

@@ -8,12 +8,13 @@ import json
 import weakref
 from typing import Any
 
+import pytest
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.uri import parse_uri
 
 from edge.clients import ClientCounts, TrustedProxies
-from edge.realtime.connection import HubConnection, Shared
+from edge.realtime.connection import HEARD_BYTES, HubConnection, Shared
 from edge.realtime.hub import Hub
 from edge.realtime.limits import HubLimits
 from edge.realtime.marks import Mark
@@ -191,6 +192,16 @@ async def test_connections_in_all_are_bounded() -> None:
     other.data_received(b"x")
     other.connection_lost(None)
     assert len(shared.open) == 1
+
+
+@pytest.mark.parametrize("opcode", [Opcode.PING, Opcode.PONG])
+async def test_who_floods_with_the_smallest_frames_is_cut(opcode: Opcode) -> None:
+    made = visit(shared_of(hub_of()))
+    flood = Frame(opcode, b"").serialize(mask=True) * 10_000
+    made.connection.data_received(flood)
+    assert made.tcp.closed
+    assert made.tcp.sent.count(b"\x8a\x00") < HEARD_BYTES
+    assert made.connection._shared.hub.counted["refused rate"] < HEARD_BYTES
 
 
 async def test_what_is_said_is_rendered_as_the_page_reads_it() -> None:
