@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _PORT = re.compile(rb":\d*\Z")
 _SLASHES = re.compile(rb"/{2,}")
+_END = re.compile(rb"[\0?#].*", re.DOTALL)  # what follows is no path to who decodes first
 _DECODED_MAX = 3  # times: nobody decodes more often
 
 
@@ -48,17 +49,19 @@ def literal_path(target: bytes) -> bytes:
     return _without_dots([unquote_to_bytes(each).replace(b"/", b"%2F") for each in segments])
 
 
-def widest_path(target: bytes) -> bytes:
+def widest_path(target: bytes, *, to_its_end: bool = False) -> bytes:
     """Return a target's path for who decodes again and again, and drops parameters of segments.
 
-    Where a path must not be reached, even such readers are thought of.
+    Where a path must not be reached, even such readers are thought of: those, too, for whom it ends
+    at an encoded NUL, `?` or `#`, and those who read on `to_its_end`.
     """
     path = target.partition(b"?")[0]
     if is_plain(path) and b"\\" not in path and b";" not in path:
         return path
     for _ in range(_DECODED_MAX):
         path = unquote_to_bytes(path)
-    segments = path.partition(b"\0")[0].replace(b"\\", b"/").split(b"/")
+    path = path if to_its_end else _END.sub(b"", path)
+    segments = path.replace(b"\\", b"/").split(b"/")
     plain = b"/".join([segment.partition(b";")[0] for segment in segments])
     return _without_dots(_SLASHES.sub(b"/", plain).split(b"/"))
 
@@ -78,8 +81,11 @@ def _without_dots(segments: Sequence[bytes]) -> bytes:
 
 
 def plain_host(host: bytes) -> bytes:
-    """Return a host as rules see it: in lower case, without a port."""
-    return _PORT.sub(b"", host.lower())
+    """Return a host as rules see it: in lower case, without a port, nor the dot of the root.
+
+    `films.example.` is `films.example` to origins (RFC 1034 §3.1).
+    """
+    return _PORT.sub(b"", host.lower()).rstrip(b".")
 
 
 @dataclass(frozen=True, slots=True)

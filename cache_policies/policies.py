@@ -171,7 +171,8 @@ class Policies:
         if not self.guards:
             return False
         name = plain_host(self.host(scheme, host))
-        readings = {plain_path(target), literal_path(target), widest_path(target)}
+        wide = widest_path(target), widest_path(target, to_its_end=True)
+        readings = {plain_path(target), literal_path(target), *wide}
         return any(self._is_shut(name, path) for path in readings)
 
     def _is_shut(self, host: bytes, path: bytes) -> bool:
@@ -229,7 +230,7 @@ class Policies:
     def host(self, scheme: bytes, host: bytes) -> bytes:
         """Return the host under which a resource is stored."""
         host = plain_authority(scheme.lower(), host)
-        return self.aliases.get(host, host)
+        return self.aliases.get(host) or self.aliases.get(host.removesuffix(b"."), host)
 
     def key(self, scheme: bytes, host: bytes, target: bytes) -> tuple[bytes, bytes]:
         """Return (cache key, target of which an origin is asked) of a resource.

@@ -58,6 +58,8 @@ def test_a_path_is_seen_in_its_plain_spelling(case):
     /x/..;v=1/a;b/c          /a/c
     /x/%2e%2e%3b/a           /a
     /a%2500.m4s              /a
+    /a%3f.m4s                /a
+    /a%2523/b                /a
     //a/.//b                 /a/b
 """),
     ids=str,

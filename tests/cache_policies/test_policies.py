@@ -257,6 +257,12 @@ GUARDED = compiled("""
         (b"h", b"/v/..%2fa.m4s", True),  # to the letter it is there
         (b"h", b"/v/a.m4s%00.jpg", True),
         (b"h", b"/v/a.m4s;.jpg", True),
+        (b"h", b"/v/a.m4s%3f.jpg", True),  # an inner proxy decodes, and sends a query
+        (b"h", b"/v/a.m4s%2523.jpg", True),
+        (b"h", b"/w%2500/../%2576/a.m4s", True),  # and who reads on behind the NUL
+        (b"h.", b"/v/a.m4s", True),  # the same host
+        (b"H.:8080", b"/v/a.m4s", True),
+        (b"www.h.", b"/v/a.m4s", True),
         (b"h", b"*", False),
     ],
     ids=repr,
