@@ -15,7 +15,9 @@ _MASKED: Final = re.compile(
     rb"token|sig|secret|auth|pass|pwd|key|jwt|cred|session|hdnts|hdnea|hmac|code|otp|md5|hash",
     re.IGNORECASE,
 )
-_TOKEN: Final = re.compile(rb"/~[A-Za-z0-9_-]{%d,}" % TOKEN_BYTES_MIN)  # where none should be
+_TOKEN: Final = re.compile(  # where none should be, or as some clients spell it
+    rb"(/|%%(?:25)*2[Ff])(~|%%(?:25)*7[Ee])[A-Za-z0-9_-]{%d,}" % TOKEN_BYTES_MIN
+)
 _BETWEEN: Final = re.compile(rb"([&;])")  # parameters; some origins take `;` for `&`
 
 
@@ -100,8 +102,8 @@ def network(address: bytes) -> bytes:
 
 def path_text(target: bytes) -> bytes:
     """A request target as JSON text, without the values of parameters that could be secrets."""
-    if b"~" in target:
-        target = _TOKEN.sub(b"/~-", split_token(target)[1])
+    if b"~" in target or b"7e" in target or b"7E" in target:
+        target = _TOKEN.sub(rb"\1\2-", split_token(target)[1])
     if b"?" in target:
         target = masked(target)
     if len(target) > PATH_BYTES_MAX:

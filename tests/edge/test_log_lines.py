@@ -97,6 +97,22 @@ def test_secrets_are_left_out(target: bytes, logged: bytes) -> None:
     assert masked(target) == logged
 
 
+@pytest.mark.parametrize(
+    ("target", "logged"),
+    [
+        (b"/~%b/v/a", b"/v/a"),
+        (b"/v/~%b/a", b"/v/~-/a"),
+        (b"/%%7E%b/v/a", b"/%7E-/v/a"),  # as some clients write a tilde
+        (b"/%%257e%b/v/a", b"/%257e-/v/a"),
+        (b"/a?to=%%2F~%b%%2Fv", b"/a?to=%2F~-%2Fv"),
+        (b"/a?CMCD=nor%%3D%%22%%252F%%7E%b%%252Fv", b"/a?CMCD=nor%3D%22%252F%7E-%252Fv"),
+    ],
+)
+def test_tokens_are_left_out_however_they_are_spelled(target: bytes, logged: bytes) -> None:
+    assert path_text(target % (b"x" * 44)) == logged
+    assert path_text(target % b"short") == (target % b"short")
+
+
 def test_long_targets_are_cut() -> None:
     assert path_text(b"/" * PATH_BYTES_MAX) == b"/" * PATH_BYTES_MAX
     assert path_text(b"/" * 9000) == b"/" * PATH_BYTES_MAX + b"..."
