@@ -48,9 +48,10 @@ class Places:
         if not self._queues.arrive(title, waiting):
             try:
                 async with asyncio.timeout(self._wait_s):
-                    await waiting
+                    # cancelling must not end it: its turn may come before this task runs again
+                    await asyncio.shield(waiting)
             except BaseException as error:
-                if waiting.done() and not waiting.cancelled():
+                if waiting.done():
                     self.leave(title, loop.time())  # it had its place just now
                 else:
                     self._queues.give_up(title, waiting)
