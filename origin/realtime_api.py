@@ -49,7 +49,9 @@ class RealtimeApi:
                 return refuse(413, "That is no token.")
         now_wall, old = self.clock(), body.decode("latin-1").strip()
         known = verify_signals(ring, old, now_wall - RENEWABLE_S)
-        subject = known.subject if isinstance(known, Claims) else secrets.token_urlsafe(9)
+        subject = secrets.token_urlsafe(9)
+        if isinstance(known, Claims) and known.topics == TOPICS:  # not an account's
+            subject = known.subject
         claims = Claims(subject, TOPICS, now_wall + TOKEN_S)
         token = mint_signals(ring, claims, now_wall)
         said = {"token": token, "expires_in_s": TOKEN_S, "subject": subject}

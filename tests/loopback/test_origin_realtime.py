@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,9 @@ async def test_a_page_gets_a_token_and_keeps_its_pseudonym(tmp_path: Path) -> No
         forged = mint_signals(shared_ring("forged"), claims, 0.0)
         other = await client.post("/api/realtime", content=forged)
         assert other.json()["subject"] != claims.subject
+        account = mint_signals(RING, Claims("ada", ("story:8f3a",), time.time() + 9.0), 0.0)
+        other = await client.post("/api/realtime", content=account)
+        assert other.json()["subject"] != "ada"  # whose name she has until her platform says so
         assert (await client.post("/api/realtime", content="x" * 999)).status_code == 413
 
 
