@@ -20,7 +20,7 @@ _Network: TypeAlias = IPv4Network | IPv6Network
 
 UNLIMITED: Final = 1 << 62
 _MAPPED: Final = b"::ffff:"  # before an IPv4 address on a socket for both
-TOLD_IN: Final = frozenset({b"forwarded", b"x-forwarded-for"})  # for whom a proxy asks
+_TOLD_IN: Final = frozenset({b"forwarded", b"x-forwarded-for"})  # for whom a proxy asks
 _KNOWN: Final = ", ".join(ProviderKind)
 CLIENT_BITS: Final = 64  # of an IPv6 address: the rest is the client's to choose
 
@@ -77,6 +77,12 @@ class TrustedProxies:
         }
         return said.pop() if len(said) == 1 else address
 
+    def is_unclear(self, address: bytes, fields: Fields) -> bool:
+        """Whether a trusted proxy says for whom it asks, but not in a way that holds."""
+        told = any(name in _TOLD_IN for name, _ in fields)
+        own = address.removeprefix(_MAPPED)
+        return told and self.trusts(own) and self.client(address, fields) == own
+
     def _last_untrusted(self, address: bytes, chain: list[str]) -> bytes:
         found = address
         for text in reversed(chain):
@@ -100,13 +106,16 @@ class ClientCounts:
         self.proxies = proxies
         self._counts: Counter[str] = Counter()
 
-    def enter(self, address: bytes) -> str | None:
+    def enter(self, address: bytes, *, unclear: bool = False) -> str | None:
         """Count a connection; return whom to give to `leave`, None for one that is not counted.
 
-        Raises OverflowError when its client has too many.
+        All whose proxy is `unclear` about for whom it asks are one client of its address. Raises
+        OverflowError when its client has too many.
         """
         read = _read(address.decode("latin-1"))
-        if read is None or read.is_loopback or self.proxies.trusts(address):
+        if read is None:
+            return None
+        if not unclear and (read.is_loopback or self.proxies.trusts(address)):
             return None
         client = counted_as(read)
         if self._counts[client] >= self._connections_max:

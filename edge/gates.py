@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from cache_policies.key import split_token
 from cache_policies.policies import Policies
-from edge.clients import TOLD_IN, TrustedProxies, client_name
+from edge.clients import TrustedProxies, client_name
 from edge.heads import Facts
 from edge.limit_table import NS_PER_S, Bucket, LimitTable
 from edge.meter import Meter
@@ -217,8 +217,8 @@ class ProxyGate:
         if self._gate is None or facts is not self._facts:
             gates = self._gates
             client = gates.proxies.client(self._address, facts.fields)
-            told = any(name in TOLD_IN for name, _ in facts.fields)
-            own = not told or (client != self._address and gates.proxies.trusts(client))
+            unclear = gates.proxies.is_unclear
+            own = gates.proxies.trusts(client) and not unclear(self._address, facts.fields)
             self._gate = OwnGate(gates, b"") if own else gates.of_client(client)
             self._facts = facts
         return self._gate

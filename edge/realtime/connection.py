@@ -193,12 +193,12 @@ class HubConnection(asyncio.Protocol):
         if found is not None:
             shared.hub.counted[f"handshake {found.status}"] += 1
             return self._ws.reject(found.status, found.text)
-        client = visitors.client(self._address, request)
+        client, unclear = visitors.client(self._address, request)
         if self._client is not None:
             self._client.address = client
         try:
-            if client != self._address:  # a trusted proxy's, for which none was counted
-                self._counted = shared.clients.enter(client)
+            if unclear or client != self._address:  # a trusted proxy's, of whom none was counted
+                self._counted = shared.clients.enter(client, unclear=unclear)
         except OverflowError:
             shared.hub.counted["handshake 429"] += 1
             return self._ws.reject(HTTPStatus.TOO_MANY_REQUESTS, "client-connections-max\n")

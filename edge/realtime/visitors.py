@@ -47,13 +47,13 @@ class Visitors:
             return Plain(HTTPStatus.FORBIDDEN, "origin\n")
         return None
 
-    def client(self, address: bytes, request: Request) -> bytes:
-        """Whose connection this is, by address."""
+    def client(self, address: bytes, request: Request) -> tuple[bytes, bool]:
+        """Whose connection this is, by address, and whether its proxy is unclear about that."""
         said = request.headers.raw_items()
         fields = tuple(
             (name.lower().encode(), value.encode("latin-1", "replace")) for name, value in said
         )
-        return self._proxies.client(address, fields)
+        return self._proxies.client(address, fields), self._proxies.is_unclear(address, fields)
 
     def _may_come(self, request: Request) -> bool:
         said = request.headers.get_all("Origin")

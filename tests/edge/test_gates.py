@@ -179,9 +179,10 @@ def test_a_proxy_asks_for_its_clients() -> None:
 
 
 @pytest.mark.parametrize("word", ["for=6.6.6.6", "for=unknown", "for=10.0.0.7", "secret"])
-def test_who_has_a_proxy_contradict_itself_is_limited(word: str) -> None:
+@pytest.mark.parametrize("address", [b"10.0.0.1", b"::ffff:10.0.0.1"])
+def test_who_has_a_proxy_contradict_itself_is_limited(word: str, address: bytes) -> None:
     limits = gates(SIMPLE, ["10.0.0.0/8"])
-    gate = limits.at(b"10.0.0.1")
+    gate = limits.at(address)
     asked = facts((b"x-forwarded-for", b"192.0.2.1"), (b"forwarded", word.encode()))
     heard = []
     for _ in range(5):

@@ -179,6 +179,11 @@ async def test_so_are_those_of_one_client_of_a_proxy() -> None:
     assert Visit(shared, client="203.0.113.2").page.handshake_exc is None
     made[0].connection.connection_lost(None)
     assert Visit(shared, client="203.0.113.1").page.handshake_exc is None
+    unclear = [Visit(shared, client="192.0.2.99, unknown") for _ in range(3)]
+    assert [each.page.handshake_exc is None for each in unclear] == [True, True, False]
+    for each in unclear:
+        each.connection.connection_lost(None)
+    assert Visit(shared, client="unknown").page.handshake_exc is None
 
 
 async def test_connections_in_all_are_bounded() -> None:

@@ -58,5 +58,9 @@ def test_other_paths(path: str, is_ready: bool, status: int) -> None:
 
 def test_a_trusted_proxy_says_whose_connection_it_is() -> None:
     request = asks("/.amaro/ws", ("X-Forwarded-For", "192.0.2.7"))
-    assert visitors().client(b"10.1.2.3", request) == b"192.0.2.7"
-    assert visitors().client(b"192.0.2.1", request) == b"192.0.2.1"
+    assert visitors().client(b"10.1.2.3", request) == (b"192.0.2.7", False)
+    assert visitors().client(b"192.0.2.1", request) == (b"192.0.2.1", False)
+    unclear = asks("/.amaro/ws", ("X-Forwarded-For", "192.0.2.7"), ("Forwarded", "for=6.6.6.6"))
+    assert visitors().client(b"10.1.2.3", unclear) == (b"10.1.2.3", True)
+    assert visitors().client(b"192.0.2.1", unclear) == (b"192.0.2.1", False)
+    assert visitors().client(b"10.1.2.3", asks()) == (b"10.1.2.3", False)
