@@ -366,15 +366,15 @@ async def test_what_was_found_counts_until_it_is_let_go(rig: Rig) -> None:
         assert rig.memory.fill_bytes == 0
 
 
-async def test_a_crowd_of_drops_is_no_failure(server: RunningValkey) -> None:
+async def test_a_crowd_of_drops_is_no_failure(valkey_server: RunningValkey) -> None:
     """As after a purge of much that is asked for: what is not dropped now is when it is found."""
-    rig = Rig(server.url, redis_waits_max=16)
+    rig = Rig(valkey_server.url, redis_waits_max=16)
     await rig.write(entry(b"a body"))
     for held in [await rig.find() for _ in range(60)]:
         assert held is not None
         held.drop()
     await rig.at_rest()
-    assert dict(rig.tier.told()) == {f"valkey_up {server.place}": 1.0}
+    assert dict(rig.tier.told()) == {f"valkey_up {valkey_server.place}": 1.0}
     assert await rig.find() is None
     await rig.close()
 

@@ -19,7 +19,8 @@ from edge.purges import Purge, PurgeFollower, PurgePage
 from edge.recent_purges import RecentPurges
 from edge.record import RecordHead
 from edge.region_follower import RegionFollower
-from edge.region_places import heard, told
+from edge.region_places import Places
+from edge.region_sequence import SEQUENCE, Known, said
 from tests.support.region_world import (
     KEYS,
     KINDS,
@@ -389,6 +390,22 @@ class Edge:
                 return await self._fetch(worker, key), PASSED
         found, _ = await self.answer(worker, key, for_peer=True)
         return found.version, told(worker.opened.region, found.sequence)
+
+
+def told(places: Places, sequence: int) -> bytes | None:
+    """What is told of an entry, or of a fill that begins."""
+    number = places.number_of(sequence)
+    if number is None or places.log_id is None:
+        return None
+    return Known(places.log_id, number).line()[1]
+
+
+def heard(places: Places, value: bytes) -> int | None:
+    """What that counts as here; None when it says nothing."""
+    known = said(((SEQUENCE, value),))
+    if known is None or known.log_id != places.log_id:
+        return None
+    return places.sequence_of(known.number)
 
 
 def _knows(worker: Worker, asks: bytes) -> bool:
