@@ -10,7 +10,8 @@ import os
 import socket
 import subprocess
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -152,12 +153,23 @@ async def hits(pages: int, seconds: int, rounds: int) -> dict[str, Any]:
         }
 
 
+@contextmanager
+def idle() -> Iterator[None]:
+    """Run only where nobody else on this core wants to. Taking that back needs root."""
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 async def p99_us(url: str, seconds: int, log: Path) -> float:
     """Return the 99th percentile of what plain hits take, in microseconds."""
     command = ["taskset", "-c", str(LOAD_CORE), "h2load", "--h1", "-c8", f"-D{seconds}"]
     command += [f"--rps={HITS_PER_S / 8:.2f}", f"--log-file={log}", f"{url}/o/1/1024"]
     asking = await asyncio.create_subprocess_exec(*command, stdout=subprocess.DEVNULL)
-    await asking.wait()
+    with idle():  # pages are on the load's core: what they take is no delay of the worker's
+        await asking.wait()
     errors, took_us = read_log(log)
     await asyncio.to_thread(log.unlink)
     if errors or len(took_us) < 0.9 * HITS_PER_S * seconds:
