@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from edge.settings import EdgeSettings
 
 LOOP, FILLS, UPLINK = "loop-late", "fills-wait", "uplink-busy"  # why it waits
+SHED = "shed"
 BYTES, REQUESTS, MEMORY = "bytes", "requests", "memory"
 BURST_S: Final = 1.0  # of a budget may be used at once
 
@@ -53,10 +54,13 @@ class Pressure(NamedTuple):
     late_s: float = 0.0  # the event loop, at its last looks
     waiting: int = 0  # players that wait for a head
     players_bps: float = 0.0  # bytes a second that come from upstreams for players
+    is_shed: bool = False  # the worker has more to do than it can: this goes first
 
 
 def yields(pressure: Pressure, policy: PrewarmPolicy) -> str:
     """Why prewarming has to wait for players; "" when it has not."""
+    if pressure.is_shed:
+        return SHED
     if pressure.late_s > policy.late_max_s:
         return LOOP
     if pressure.waiting > policy.waiting_max:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from random import random
 from time import monotonic
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from edge.prewarm_plan import Order
 from edge.prewarmed import USED
 from edge.purges import PurgeFollower
 from edge.settings import EdgeSettings
+from edge.shedding import Priority, Shedder
 from edge.tasks import Tasks
 
 LOOK_EVERY_S: Final = 0.025
@@ -45,11 +47,13 @@ class Prewarmer:
         filler: Filler,
         tasks: Tasks,
         purges: PurgeFollower,
+        shedder: Shedder,
         settings: EdgeSettings,
     ) -> None:
         self._filler = filler
         self._tasks = tasks
         self._purges = purges
+        self._shedder = shedder
         self._watch = LoopWatch()  # that of the worker, once it is heard
         policy = policy_of(settings)
         self.is_on = policy is not None
@@ -119,7 +123,8 @@ class Prewarmer:
     def pressure(self) -> Pressure:
         """What players make of this worker now."""
         waiting = self._filler.fills.waiting
-        return Pressure(self._watch.recent_s, waiting, self._players_bps)
+        is_shed = not self._shedder.admits(Priority.PREWARMING, random())
+        return Pressure(self._watch.recent_s, waiting, self._players_bps, is_shed)
 
     def _rate(self, now_mono: float) -> None:
         """Follow how much comes from upstreams for players."""

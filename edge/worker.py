@@ -182,7 +182,11 @@ class Worker:
             admission=self.admission,
         )
         self.prewarmer = Prewarmer(
-            filler=filler, tasks=self.tasks, purges=self.follower, settings=settings
+            filler=filler,
+            tasks=self.tasks,
+            purges=self.follower,
+            shedder=self.admission.shedder,
+            settings=settings,
         )
 
         def app(kind: type[A], accounts: Accounts) -> A:

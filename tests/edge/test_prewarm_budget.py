@@ -11,6 +11,7 @@ from edge.prewarm_budget import (
     LOOP,
     MEMORY,
     REQUESTS,
+    SHED,
     UPLINK,
     Allowance,
     Budget,
@@ -30,6 +31,7 @@ CALM = Pressure()
         (Pressure(late_s=0.021), LOOP),
         (Pressure(waiting=9), FILLS),
         (Pressure(players_bps=801.0), UPLINK),
+        (Pressure(is_shed=True), SHED),
         (Pressure(late_s=0.02, waiting=8, players_bps=800.0), ""),
     ],
 )
@@ -74,8 +76,8 @@ def test_no_more_is_taken_than_time_gave(per_s, steps):
 
 
 @given(
-    st.builds(Pressure, st.floats(0, 1), st.integers(0, 50), st.floats(0, 2000)),
-    st.builds(Pressure, st.floats(0, 1), st.integers(0, 50), st.floats(0, 2000)),
+    st.builds(Pressure, st.floats(0, 1), st.integers(0, 50), st.floats(0, 2000), st.booleans()),
+    st.builds(Pressure, st.floats(0, 1), st.integers(0, 50), st.floats(0, 2000), st.booleans()),
 )
 def test_more_pressure_never_lets_it_go_on(one, other):
     worse = Pressure(*map(max, zip(one, other, strict=True)))

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from edge.look_ahead import LookAhead
 from edge.playlists import MediaPlaylist, Segment
-from edge.prewarm_budget import FILLS, MEMORY, Budget, Pressure, PrewarmPolicy
+from edge.prewarm_budget import FILLS, MEMORY, SHED, Budget, Pressure, PrewarmPolicy
 from edge.prewarm_choice import (
     AWAITED_MAX,
     AWAITED_S,
@@ -19,10 +19,12 @@ from edge.prewarm_choice import (
     Outcome,
 )
 from edge.prewarm_plan import WARM, Order
+from edge.shedding import Load, Priority, Shedder
 
 CALM, BUSY = Pressure(), Pressure(waiting=99)
 MEMORY_BYTES = 1_000_000
 SIZE = 1000
+DRAW = 0.5
 
 
 class Stored:
@@ -203,3 +205,27 @@ def test_whatever_happens_budgets_hold_and_nothing_is_fetched_twice(steps):
         for each in wanted[:2]:
             stored.marks[each.key] = 0
             choosing.fetched(each, Fetched(Outcome.STORED, SIZE), stored, now_s)
+
+
+def test_under_pressure_it_is_the_first_to_stop_and_the_last_to_go_on():
+    shedder, choosing, stored = Shedder(), chooser(requests_per_s=1e9), Stored()
+    stopped, began = [], []
+    for tick in range(600):
+        now_s = tick * 0.1
+        too_much = 5.0 <= now_s < 20.0
+        shedder.see(Load(late_s=0.5 if too_much else 0.0, busy=1.0, fills=0.0), now_s)
+        admitted = {each.name for each in Priority if shedder.admits(each, DRAW)}
+        choosing.told([f"{tick}"], now_s)
+        pressure = Pressure(is_shed=not shedder.admits(Priority.PREWARMING, DRAW))
+        if fetch(choosing, stored, now_s, pressure):
+            admitted.add("fetched ahead")
+        (stopped if too_much else began).append(admitted)
+    order = [len(each) for each in stopped if "fetched ahead" not in each]
+    everything = {each.name for each in Priority} | {"fetched ahead"}
+    assert stopped[0] == everything
+    assert max(order) == len(everything) - 2  # PREWARMING itself, and what that means
+    assert order == sorted(order, reverse=True)
+    assert stopped[-1] == {"PLAYBACK"}
+    assert began[-1] == everything
+    assert all(len(each) == len(everything) for each in began if "fetched ahead" in each)
+    assert choosing.waits[SHED] > 100
