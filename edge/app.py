@@ -20,6 +20,7 @@ from edge.forwarding import FOR, HOP, cleaned
 from edge.gates import Refusal
 from edge.outcome import failed, refused
 from edge.pacing import PacedBody
+from edge.refusals import READABLE
 from edge.region_sequence import SEQUENCE
 from edge.server_timing import Trace, asks_for_trace, server_timing
 from edge.settings import Limits
@@ -240,10 +241,9 @@ def _workers_asked(fields: Fields) -> Asked:
 
 
 def _denied(denial: Denial) -> Answer:
-    """The answer to who has no token for what it wants; pages, too, may read why."""
+    """The answer to who has no token for what it wants."""
     says = CacheStatus(forward=Forward.REQUEST, detail=denial.value)
     answer = of_error(DeniedError(denial.value), says)
-    answer.fields = (*answer.fields, (b"access-control-allow-origin", b"*"))
     answer.outcome = refused(denial.value)
     return answer
 
@@ -258,5 +258,11 @@ def _refused(refusal: Refusal) -> Answer:
 
 def text_answer(status: int, text: bytes) -> Answer:
     """An answer of this edge's own."""
-    fields = ((b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store"))
+    fields: Fields = (
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"cache-control", b"no-store"),
+        *READABLE,
+    )
+    if status == 503:
+        fields = (*fields, (b"retry-after", b"1"))
     return Answer(status, fields, len(text), StoredBody([text]))

@@ -15,12 +15,14 @@ from cache_policies.validation import Evaluation, evaluate, not_modified_fields
 from edge.arena import SLICE_BYTES
 from edge.body import Piece
 from edge.collapse import FillReader
-from edge.entry import VIA, Entry, passed_fields
+from edge.entry import Entry, passed_fields, readers
 from edge.errors import EdgeError, UpstreamError
 from edge.fetch import Response
 from edge.forwarding import HOP
+from edge.heads import Facts
 from edge.multipart import Multipart, Spans, multipart
 from edge.outcome import NOWHERE, ORIGIN, OWN, Outcome, of_answer, refused
+from edge.refusals import READABLE
 
 BODILESS: Final = frozenset({204, 304})
 
@@ -64,6 +66,35 @@ def plan(request: RequestHead, stored: Stored, length: int | None) -> Plan:
     if wanted is UNSATISFIABLE:
         return OUT_OF_RANGE
     return Plan(Shape.PART, *wanted[0]) if len(wanted) == 1 else Plan(Shape.PARTS, spans=wanted)
+
+
+class Kept(Protocol):
+    """What is asked of an entry to know how long an answer is."""
+
+    @property
+    def stored(self) -> Stored:
+        """What it is of."""
+
+    @property
+    def length(self) -> int:
+        """The bytes of its body."""
+
+
+def sent_bytes(entry: Kept, facts: Facts) -> int:
+    """How long the body is of what answers a plain request with an entry."""
+    if facts.method == b"HEAD":
+        return 0
+    if not facts.selecting:
+        return entry.length
+    planned = plan(facts.request, entry.stored, entry.length)
+    match planned.shape:
+        case Shape.WHOLE:
+            return entry.length
+        case Shape.PART:
+            return planned.last - planned.first + 1
+        case Shape.PARTS:
+            return multipart(planned.spans, entry.length, entry.stored.fields).length
+    return 0
 
 
 class Body(Protocol):
@@ -297,11 +328,13 @@ def of_error(error: EdgeError, says: CacheStatus) -> Answer:
         (b"cache-control", b"no-store"),
         (b"cache-status", render(says)),
         (HOP, error.detail.encode()),
+        *READABLE,
     )
     answer = Answer(error.status, fields, len(text), StoredBody([text])).says(says, NOWHERE)
     if error.retry_after_s is not None:
-        answer.fields = (*fields, (b"retry-after", b"%d" % error.retry_after_s))
         answer.outcome = refused(error.detail)
+    if error.retry_after_s is not None or error.status == 503:
+        answer.fields = (*fields, (b"retry-after", b"%d" % (error.retry_after_s or 1)))
     return answer
 
 
@@ -311,7 +344,9 @@ def _partial(
     if planned.shape is Shape.NOT_MODIFIED:
         return Answer(304, _head(not_modified_fields(fields), about))
     if planned.shape is Shape.UNSATISFIABLE:
-        return Answer(416, ((b"content-range", b"bytes */%d" % length), (b"via", VIA), *about))
+        return Answer(
+            416, _head(((b"content-range", b"bytes */%d" % length), *readers(fields)), about)
+        )
     if planned.shape is Shape.PARTS:
         around = multipart(planned.spans, length, fields)
         said = _head(around.fields(fields), about)

@@ -67,6 +67,11 @@ def passed_fields(fields: Fields) -> Fields:
     return (*(line for line in fields if line[0] not in _SAID_ANEW), _VIA_LINE)
 
 
+def readers(fields: Fields) -> Fields:
+    """Which pages may read an answer; one that is made from what is stored says so, too."""
+    return tuple(line for line in fields if line[0].startswith(b"access-control-"))
+
+
 def player_fields(fields: Fields, stripped: frozenset[bytes] = frozenset()) -> Fields:
     """What a player sees of `passed_fields`; peers see the purge tags, too, and all else."""
     return tuple(
@@ -286,10 +291,9 @@ class Entry(Evictable):
         warm = self._warm
         if now_mono >= warm.until:
             warm = self._tick(now_mono)
-        return b"%bcontent-range: bytes */%d\r\ncontent-length: 0\r\nvia: %b\r\n%b" % (
-            STATUS_LINES[416],
-            self.length,
-            VIA,
+        return b"%bcontent-range: bytes */%d\r\ncontent-length: 0\r\nvia: %b\r\n%b%b" % (
+            *(STATUS_LINES[416], self.length, VIA),
+            field_block(readers(self.stored.fields)),
             warm.second,
         )
 

@@ -3,6 +3,7 @@
 from time import monotonic
 
 from edge.answering import Answering
+from edge.entry import Entry
 from edge.gates import Gate, ProxyGate, Refusal
 from edge.heads import Facts
 from edge.limiting import admit
@@ -25,7 +26,7 @@ class Gated(Answering):
             self.hit_gate = self.gate if gates.counts_hits else None
 
     def ask_gate(
-        self, gate: Gate | ProxyGate, target: bytes, facts: Facts, length: int
+        self, gate: Gate | ProxyGate, target: bytes, facts: Facts, entry: Entry
     ) -> bool | None:
         """Whether a plain hit was answered by a refusal; None when it passes.
 
@@ -33,7 +34,7 @@ class Gated(Answering):
         """
         if self.is_counted:
             return False
-        said = gate.hit(facts, target, length, monotonic())
+        said = gate.hit(facts, target, entry, monotonic())
         if said is True:
             return None
         if said is False:

@@ -9,9 +9,11 @@ from typing import Final, NamedTuple
 from cache_policies.key import split_token
 from cache_policies.policies import Policies
 from edge.clients import TrustedProxies, client_name
+from edge.delivery import Kept, sent_bytes
 from edge.heads import Facts
 from edge.limit_table import NS_PER_S, Bucket, LimitTable
 from edge.meter import Meter
+from edge.refusals import READABLE_LINES
 from edge.ticket import BURST_NS, Stay, Ticket
 
 GATES_MAX: Final = 16_384  # clients that a worker remembers; others have what the table says
@@ -35,15 +37,6 @@ class On(NamedTuple):
 NOTHING: Final = On()
 
 
-def _asked_bytes(facts: Facts, length: int) -> int:
-    """How much of a body of `length` a plain request asks for, at most."""
-    if facts.method == b"HEAD":
-        return 0
-    if type(facts.wish) is tuple:
-        return max(0, min(facts.wish[1], length - 1) - facts.wish[0] + 1)
-    return length
-
-
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """What a request is told that was too much."""
@@ -58,11 +51,12 @@ class Refusal:
         return (
             b"HTTP/1.1 %d %b\r\ncontent-type: text/plain; charset=utf-8\r\n"
             b"cache-control: no-store\r\ncache-status: amaro-edge; fwd=request; detail=%b\r\n"
-            b"retry-after: %d\r\ncontent-length: %d\r\n\r\n%b"
+            b"%bretry-after: %d\r\ncontent-length: %d\r\n\r\n%b"
             % (
                 self.status,
                 b"Too Many Requests" if self.status == 429 else b"Service Unavailable",
                 self.reason.encode(),
+                READABLE_LINES,
                 self.retry_after_s,
                 len(text),
                 b"" if head_only else text,
@@ -92,8 +86,8 @@ class Gate:
         del facts
         return self
 
-    def hit(self, facts: Facts, target: bytes, length: int, now: float) -> Refusal | bool:
-        """Whether a plain hit with a body of `length` passes, after `left` was counted below 0.
+    def hit(self, facts: Facts, target: bytes, entry: Kept, now: float) -> Refusal | bool:
+        """Whether a plain hit on an entry passes, after `left` was counted below 0.
 
         False when it does but its body has to be paced, which the app does.
         """
@@ -110,11 +104,17 @@ class Gate:
         refusal = self._take(on.of_hits, now_ns)
         if refusal is not None:
             return refusal
-        for no in on.bodies:
-            cost_ns = int(_asked_bytes(facts, length) * gates.each_ns[no])
-            if self.bucket(no, b"b").spend(cost_ns, BURST_NS, now_ns):
-                return False
-        return True
+        return not on.bodies or self._pays(on.bodies, sent_bytes(entry, facts), now_ns)
+
+    def _pays(self, on: Sequence[int], size_bytes: int, now_ns: int) -> bool:
+        """Pay for a body under all of these bandwidths, or under none of them."""
+        each_ns = self._gates.each_ns
+        costs = [(self.bucket(no, b"b"), int(size_bytes * each_ns[no])) for no in on]
+        if len(costs) > 1 and any(
+            bucket.wait_ns(cost_ns, BURST_NS, now_ns) for bucket, cost_ns in costs
+        ):
+            return False
+        return all(not bucket.spend(cost_ns, BURST_NS, now_ns) for bucket, cost_ns in costs)
 
     def step(self, facts: Facts, target: bytes, now: float) -> Refusal | None:
         """Whether a request passes that is no plain hit, as far as rates tell."""
@@ -142,7 +142,7 @@ class Gate:
             bucket, held_max = self.bucket(no, b"c"), gates.limits[no].concurrency or 0
             row = bucket.enter(held_max, now_ns)
             if row is None:
-                ticket.leave(now_ns)
+                ticket.give_up()
                 # one of so many answers ends after about this
                 return gates.refusal(no, "concurrency", int(gates.stay.s * NS_PER_S) // held_max)
             ticket.held.append((bucket, row))
@@ -187,9 +187,9 @@ class OwnGate(Gate):
 
     __slots__ = ()
 
-    def hit(self, facts: Facts, target: bytes, length: int, now: float) -> Refusal | bool:
+    def hit(self, facts: Facts, target: bytes, entry: Kept, now: float) -> Refusal | bool:
         """As `Gate.hit`."""
-        return self._gates.simple is not None or super().hit(facts, target, length, now)
+        return self._gates.simple is not None or super().hit(facts, target, entry, now)
 
     def _on(self, facts: Facts, target: bytes) -> On:
         limits, on = self._gates.limits, super()._on(facts, target)
@@ -223,12 +223,12 @@ class ProxyGate:
             self._facts = facts
         return self._gate
 
-    def hit(self, facts: Facts, target: bytes, length: int, now: float) -> Refusal | bool:
+    def hit(self, facts: Facts, target: bytes, entry: Kept, now: float) -> Refusal | bool:
         """As `Gate.hit`."""
         self.left = 0
         gate = self.of(facts)
         gate.left -= 1
-        return gate.left >= 0 or gate.hit(facts, target, length, now)
+        return gate.left >= 0 or gate.hit(facts, target, entry, now)
 
 
 class Gates:

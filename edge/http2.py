@@ -245,7 +245,7 @@ class Http2Protocol:
         gate = self._streams.hit_gate
         if gate is not None:
             gate.left -= 1
-            if gate.left < 0 and not self._streams.lets(gate, event, facts, entry.length):
+            if gate.left < 0 and not self._streams.lets(gate, event, facts, entry):
                 self._slow(event, facts, window, now)
                 return
         entry.mark += 1

@@ -99,6 +99,10 @@ class Bucket:
         words[row + table.spent_at] += cost_ns
         return 0
 
+    def wait_ns(self, cost_ns: int, burst_ns: int, now_ns: int) -> int:
+        """The ns until `spend` would take so much, of which nothing is taken."""
+        return max(0, self.debt_ns(now_ns) + cost_ns - burst_ns)
+
     def charge(self, cost_ns: int, burst_ns: int, now_ns: int) -> int:
         """Take `cost_ns` in any case; return the ns until there is a burst's room for it."""
         over_ns = self.spend(cost_ns, burst_ns, now_ns)

@@ -260,7 +260,7 @@ class EdgeProtocol(Gated):
         if gate is not None:  # 10 ns; 30 more where hits are limited
             gate.left -= 1
             if gate.left < 0:
-                said = self.ask_gate(gate, asked or target, facts, entry.length)
+                said = self.ask_gate(gate, asked or target, facts, entry)
                 if said is not None:
                     return said
         entry.mark += 1
@@ -297,10 +297,13 @@ class EdgeProtocol(Gated):
         """Answer with slices, if all that it takes are there."""
         if now >= entry.part_until or not facts.selecting or lacks(entry, facts.request):
             return False
-        if self.hit_gate is not None:
-            said = self.ask_gate(self.hit_gate, target, facts, entry.length)
-            if said is not None:
-                return said
+        gate = self.hit_gate
+        if gate is not None:
+            gate.left -= 1
+            if gate.left < 0:
+                said = self.ask_gate(gate, target, facts, entry)
+                if said is not None:
+                    return said
         entry.mark += 1
         self.shared.counters.hits += 1
         self._quiet_since = now

@@ -29,7 +29,7 @@ class ProviderProtocol(EdgeProtocol):
         if entry is None:
             return False
         if self.hit_gate is not None:
-            said = self.ask_gate(self.hit_gate, target, facts, entry.length)
+            said = self.ask_gate(self.hit_gate, target, facts, entry)
             if said is not None:
                 return said
         entry.mark += 1

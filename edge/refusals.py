@@ -37,6 +37,15 @@ REFUSALS: Final[dict[str, int]] = {
 }
 
 
+READABLE: Final = (  # else a page's player sees no status, but a network that failed
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"cache-status, retry-after"),
+)
+"""What each answer says with which the edge itself refuses something."""
+READABLE_LINES: Final = b"".join(b"%b: %b\r\n" % line for line in READABLE)
+_AGAIN: Final = {429: b"retry-after: 5\r\n", 503: b"retry-after: 5\r\n"}  # connections end
+
+
 class RefusedHeadError(Exception):
     """A request that nobody may answer; its status is all that its sender gets."""
 
@@ -51,6 +60,9 @@ class RefusedHeadError(Exception):
         phrase = HTTPStatus(self.status).phrase.encode()
         return (
             b"HTTP/1.1 %d %b\r\ncontent-type: text/plain; charset=utf-8\r\n"
-            b"content-length: %d\r\nconnection: close\r\n\r\n%b"
-            % (self.status, phrase, len(text), text)
+            b"%b%bcontent-length: %d\r\nconnection: close\r\n\r\n%b"
+            % (
+                *(self.status, phrase, READABLE_LINES, _AGAIN.get(self.status, b"")),
+                *(len(text), text),
+            )
         )

@@ -10,6 +10,7 @@ from uvicorn.server import ServerState
 
 from edge.body import Piece
 from edge.cycle import App, Cycle
+from edge.entry import Entry
 from edge.following import Follower
 from edge.gates import Gate, ProxyGate, Refusal
 from edge.heads import Facts, expects_continue
@@ -56,9 +57,9 @@ class Streams:
         self._gate = None if gates is None else gates.at(self.address)
         self.hit_gate = self._gate if gates is not None and gates.counts_hits else None
 
-    def lets(self, gate: Gate | ProxyGate, event: zttp.Request, facts: Facts, length: int) -> bool:
+    def lets(self, gate: Gate | ProxyGate, event: zttp.Request, facts: Facts, entry: Entry) -> bool:
         """Whether a plain hit passes; else `begin` refuses it, or has its body paced."""
-        said = gate.hit(facts, event.target, length, monotonic())
+        said = gate.hit(facts, event.target, entry, monotonic())
         if said is not True:
             self._told = event.stream_id, said or None
         return said is True

@@ -44,6 +44,10 @@ class Ticket:
         """The request has been answered; more than once is once."""
         if self.held:
             self.stay.lasted(max(0, now_ns - self.began_ns) / NS_PER_S)
+        self.give_up()
+
+    def give_up(self) -> None:
+        """The request is not answered after all: that says nothing about how long any takes."""
         while self.held:
             bucket, row = self.held.pop()
             bucket.leave(row)

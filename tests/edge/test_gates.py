@@ -1,16 +1,20 @@
 """Gates: what passes under which limits, and what a refusal says."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import pytest
 
 from cache_policies.load import load_policies
 from cache_policies.policies import Policies, compile_policies
+from cache_policies.stored import Stored
 from edge.clients import TrustedProxies
+from edge.delivery import sent_bytes
 from edge.gates import GATES_MAX, Gate, Gates, ProxyGate, Refusal, retry_after_s
 from edge.heads import Context, Facts, read_facts
 from edge.limit_table import NS_PER_S, LimitTable, table_words
 from edge.ticket import Stay, Ticket
+from tests.support.responses import stored
 
 NOW = 1000.0
 SIMPLE = "limits: [{name: a, rate: 10/s, burst: 4}]"
@@ -48,12 +52,23 @@ def facts(*fields: tuple[bytes, bytes], method: bytes = b"GET") -> Facts:
 PLAIN = facts()
 
 
+@dataclass(frozen=True)
+class Whole:
+    """What a gate asks of an entry."""
+
+    length: int = 0
+    stored: Stored = field(default_factory=lambda: stored('etag: "x"'))
+
+
+EMPTY = Whole()
+
+
 def hits(gate: Gate | ProxyGate, number: int, target: bytes = b"/", length: int = 0) -> list[str]:
     """What a hit path would hear of so many hits at once."""
     heard = []
     for _ in range(number):
         gate.left -= 1
-        said = True if gate.left >= 0 else gate.hit(PLAIN, target, length, NOW)
+        said = True if gate.left >= 0 else gate.hit(PLAIN, target, Whole(length), NOW)
         heard.append(said.reason if isinstance(said, Refusal) else str(said))
     return heard
 
@@ -64,7 +79,7 @@ def test_a_client_has_its_rate_and_no_more() -> None:
     gate = limits.of_client(b"192.0.2.1")
     assert hits(gate, 5) == ["True"] * 4 + ["client-rate"]
     assert hits(limits.of_client(b"192.0.2.2"), 5) == ["True"] * 4 + ["client-rate"]
-    refusal = gate.hit(PLAIN, b"/", 0, NOW)
+    refusal = gate.hit(PLAIN, b"/", EMPTY, NOW)
     assert isinstance(refusal, Refusal)
     assert (refusal.status, refusal.retry_after_s) == (429, 1)
 
@@ -153,12 +168,64 @@ def test_bodies_beyond_a_bandwidth_are_paced_and_then_refused() -> None:
 
 
 def test_a_part_costs_its_own_bytes() -> None:
-    gate = gates(HOLDING).of_client(b"192.0.2.1")
+    gate, film = gates(HOLDING).of_client(b"192.0.2.1"), Whole(1 << 20)
     part = facts((b"range", b"bytes=0-99"))
-    part.wish = (0, 99)
-    assert [gate.hit(part, b"/vod/1", 1 << 20, NOW) for _ in range(11)] == [True] * 10 + [False]
+    assert [gate.hit(part, b"/vod/1", film, NOW) for _ in range(11)] == [True] * 10 + [False]
     same = facts((b"if-none-match", b'"x"'))
-    assert gate.hit(same, b"/vod/1", 0, NOW) is True
+    assert gate.hit(same, b"/vod/1", film, NOW) is True
+
+
+@pytest.mark.parametrize(
+    ("field_line", "method", "size_bytes"),
+    [
+        (None, b"GET", 1000),
+        (None, b"HEAD", 0),
+        ((b"if-none-match", b'"x"'), b"GET", 0),
+        ((b"if-none-match", b'"y"'), b"GET", 1000),
+        ((b"if-none-match", b'"y", W/"x"'), b"GET", 0),
+        ((b"range", b"bytes=0-9"), b"GET", 10),
+        ((b"range", b"bytes=-9"), b"GET", 9),
+        ((b"range", b"bytes=990-2000"), b"GET", 10),
+        ((b"range", b"bytes=1000-"), b"GET", 0),
+        ((b"range", b"lines=1-2"), b"GET", 1000),
+    ],
+)
+def test_a_body_costs_what_is_sent_of_it(
+    field_line: tuple[bytes, bytes] | None, method: bytes, size_bytes: int
+) -> None:
+    asked = facts(*([field_line] if field_line else []), method=method)
+    assert sent_bytes(Whole(1000), asked) == size_bytes
+    several = facts((b"range", b"bytes=0-9,500-509"))
+    assert 20 < sent_bytes(Whole(1000), several) < 400
+
+
+def test_a_body_that_one_bandwidth_refuses_costs_nothing_under_another() -> None:
+    both = """
+    limits:
+      - {name: wide, bandwidth: 10kB/s}
+      - {name: slow, per: prefix, bandwidth: 1kB/s}
+    """
+    gate = gates(both).of_client(b"192.0.2.1")
+    assert hits(gate, 4, b"/", 900) == ["True", "False", "False", "False"]
+    spent = [gate.bucket(no, b"b").debt_ns(int(NOW * NS_PER_S)) for no in range(2)]
+    assert spent == [90_000_000, 900_000_000]
+
+
+def test_a_request_that_is_refused_says_nothing_of_how_long_others_take() -> None:
+    places = """
+    limits:
+      - {name: many, concurrency: 9}
+      - {name: one, per: prefix, concurrency: 1}
+    """
+    limits = gates(places)
+    gate = limits.of_client(b"192.0.2.1")
+    assert isinstance(gate.enter(PLAIN, b"/", NOW), Ticket)
+    for _ in range(20):
+        refusal = gate.enter(PLAIN, b"/", NOW)
+        assert isinstance(refusal, Refusal)
+        assert refusal.retry_after_s == 1
+    assert limits.stay.s == 1.0
+    assert gate.bucket(0, b"c").enter(9, int(NOW * NS_PER_S)) is not None
 
 
 def test_a_proxy_asks_for_its_clients() -> None:
@@ -170,7 +237,7 @@ def test_a_proxy_asks_for_its_clients() -> None:
         asked = facts((b"x-forwarded-for", client))
         for _ in range(3):
             gate.left -= 1
-            said = gate.left >= 0 or gate.hit(asked, b"/", 0, NOW)
+            said = gate.left >= 0 or gate.hit(asked, b"/", EMPTY, NOW)
             heard.setdefault(client, []).append(said is True)
         assert gate.of(asked) is limits.of_client(client)
     assert heard == {b"192.0.2.1": [True] * 4 + [False] * 2, b"192.0.2.2": [True] * 3}
@@ -187,7 +254,7 @@ def test_who_has_a_proxy_contradict_itself_is_limited(word: str, address: bytes)
     heard = []
     for _ in range(5):
         gate.left -= 1
-        heard.append(gate.left >= 0 or gate.hit(asked, b"/", 0, NOW) is True)
+        heard.append(gate.left >= 0 or gate.hit(asked, b"/", EMPTY, NOW) is True)
     assert heard == [True] * 4 + [False]
     assert isinstance(gate.of(asked).step(asked, b"/", NOW), Refusal)
     assert hits(gate, 50) == ["True"] * 50  # what the proxy asks for itself
@@ -232,6 +299,8 @@ def test_a_refusal_is_a_whole_response() -> None:
         b"content-type: text/plain; charset=utf-8",
         b"cache-control: no-store",
         b"cache-status: amaro-edge; fwd=request; detail=client-rate",
+        b"access-control-allow-origin: *",
+        b"access-control-expose-headers: cache-status, retry-after",
         b"retry-after: 7",
         b"content-length: 12",
     ]

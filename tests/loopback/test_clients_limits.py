@@ -33,8 +33,9 @@ async def test_one_client_has_so_many_connections_and_no_more() -> None:
         Connection(worker, worker.protocol(), FromAfar(address))  # type: ignore[arg-type]
         for address in ("203.0.113.1", "203.0.113.1", "203.0.113.1", "203.0.113.2", "127.0.0.1")
     ]
-    said = [connection.wire.take()[:12] for connection in connections]
-    assert said == [b"", b"", b"HTTP/1.1 429", b"", b""]
+    said = [connection.wire.take() for connection in connections]
+    assert [each[:12] for each in said] == [b"", b"", b"HTTP/1.1 429", b"", b""]
+    assert b"\r\nretry-after: 5\r\n" in said[2]
     assert worker.counters.snapshot()["refused_client_connections_max"] == 1
     connections[0].close()
     again = Connection(worker, worker.protocol(), FromAfar("203.0.113.1"))  # type: ignore[arg-type]

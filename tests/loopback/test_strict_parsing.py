@@ -181,6 +181,7 @@ async def test_refused_heads(sent: bytes) -> None:
             got = await client.read()
             assert (got.status, got.body) == (REFUSALS[reason], reason.encode() + b"\n")
             assert got.get("connection") == b"close"
+            assert got.get("access-control-allow-origin") == b"*"
             assert await client.is_closed()
             assert refused(edge, reason) == number + 1
         assert len(origin.asked) == asked
