@@ -24,6 +24,7 @@ class Row:
     script: str = "browser.lua"  # makes the requests
     connections: int = CONNECTIONS  # over which wrk sends them
     fields: tuple[tuple[str, str], ...] = ()  # of a request beside the browser's
+    prefix: str = ""  # of the path: a token
     parts: bool = False  # of the object are asked for, one after the other: see `parts`
     tls: bool = False
     http2: bool = False  # over TLS
@@ -37,8 +38,8 @@ class Row:
 
     @property
     def path(self) -> str:
-        """The path of the object at the origin."""
-        return f"/fast/{self.size}"
+        """The path of the object, as it is asked for."""
+        return f"{self.prefix}/fast/{self.size}"
 
     @property
     def body_bytes(self) -> int:
