@@ -38,7 +38,7 @@ up: setup
 
 test: setup $(VENV)/.ready-dev $(TEST_SCRIPTS)
 	@$(BIN)/python -m tests.prepare
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check .

@@ -44,7 +44,7 @@ rules:
     set: { access: signed }
 """
 
-PLAIN: Final = BY_LABEL["1KiB"]
+PLAIN: Final = replace(BY_LABEL["1KiB"], script="alike.lua")
 TOLD: Final = replace(PLAIN, script="told.lua")
 
 
