@@ -16,12 +16,11 @@ from edge.door import Door
 from edge.entry import NOT_FOR_PLAYERS
 from edge.errors import DeniedError, DownstreamError, EdgeError, RefusedError
 from edge.exchange import Exchange
-from edge.forwarding import FOR, HOP, cleaned
+from edge.forwarding import HOP, cleaned
 from edge.gates import Refusal
 from edge.outcome import failed, refused
 from edge.pacing import PacedBody
 from edge.refusals import READABLE
-from edge.region_sequence import SEQUENCE
 from edge.server_timing import Trace, asks_for_trace, server_timing
 from edge.settings import Limits
 from edge.tags_told import tags_told
@@ -120,7 +119,7 @@ class EdgeApp:
             request = replace(request, target=admitted)
         length = told["body_length"]
         body = None if length == 0 else self._body(receive)
-        asked = self._asked(scope, fields)
+        asked = self._asked(scope)
         try:
             if length is not None and length > self._limits.body_max_bytes:
                 raise BodyTooLargeError("request-body-too-large")
@@ -133,16 +132,20 @@ class EdgeApp:
             answer.outcome = failed(error.detail)
             return answer
         asked = replace(asked, body=body, body_length=length, trace=trace, early=told["early"])
-        answer = await self._exchange.answer(request, asked, told["reader"])
-        if asked.inside and answer.sequence is not None:
-            answer.fields = (*answer.fields, (SEQUENCE, b"%d" % answer.sequence))
-        return answer
+        return await self._exchange.answer(request, asked, told["reader"])
 
-    def _asked(self, scope: Scope, fields: Fields) -> Asked:
-        """Who asks for a fill."""
-        if scope["extensions"]["amaro.edge"]["peer"]:
-            return _workers_asked(fields)
-        return Asked(client=self._client(scope))
+    def _asked(self, scope: Scope) -> Asked:
+        """Who asks for a fill: a player, or whom a peer's app has found it to be."""
+        known: Asked | None = scope["extensions"]["amaro.edge"].get("asked")
+        return Asked(client=self._client(scope)) if known is None else known
+
+    def _key(self, scope: Scope, fields: Fields) -> bytes:
+        """The cache key of what a peer asks for."""
+        told = scope["extensions"]["amaro.edge"]
+        key, _ = self._exchange.filler.in_force.policies.key(
+            scheme_of(scope, fields), told["host"], told["target"]
+        )
+        return key
 
     def _admitted(self, door: Door, request: RequestHead, client: bytes) -> bytes | Denial:
         """What is asked for, without its token, or why it is not given."""
@@ -231,13 +234,6 @@ def scheme_of(scope: Scope, fields: Fields) -> bytes:
     if not scope["extensions"]["amaro.edge"]["peer"]:
         return own
     return dict(fields).get(b"x-forwarded-proto", own)
-
-
-def _workers_asked(fields: Fields) -> Asked:
-    """What another worker says of its player. Only its own socket is believed, never a player."""
-    said = dict(fields)
-    client = said.get(FOR, b"unknown")
-    return Asked(client=client, inside=True, sequence=int(said.get(HOP, b"0")))
 
 
 def _denied(denial: Denial) -> Answer:

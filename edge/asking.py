@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from cache_policies.message import Fields, RequestHead, ResponseHead
@@ -240,10 +241,16 @@ class Asker:
 
     async def _once(self, route: Route, question: Question) -> Received:
         """One attempt at one upstream, and what it says about its health."""
-        if route.edge and self.shield is not None:
+        if self.shield is None or not route.peer:
+            return await self._sent(route, question)
+        if route.edge:
             return await self.shield.ask(route, question)
+        return await self.shield.ask_worker(question, partial(self._sent, route, question))
+
+    async def _sent(self, route: Route, question: Question, mark: bytes = b"") -> Received:
+        """What an origin answers, or another worker, which is told a `mark`."""
         request, asked = question.request, question.asked
-        hop = b"%d" % question.sequence if route.peer else None
+        hop = b"%d%b" % (question.sequence, mark) if route.peer else None
         fields = forwarded_fields(request, asked.client, hop=hop)
         place = None if route.peer else await self.places.enter(title_of(question.key))
         fetch = Fetch(

@@ -11,6 +11,7 @@ from edge.entry import IDENTITY, VIA
 from edge.region_sequence import SEQUENCE
 
 HOP: Final = b"amaro-hop"  # marks a fill that one worker asks of another; trusted on their socket
+UPWARDS: Final = b";up"  # in it: other edges may wait for this fill, only those above may be asked
 TOKEN: Final = b"amaro-region"  # what edges of a region know each other by
 
 _CONDITIONS: Final = frozenset(

@@ -36,8 +36,8 @@ class Shield:
         self._routes: dict[Member, Route] = {}
         self._health: dict[Upstream, Health] = {}
         self._in_flight: Counter[Member] = Counter()
-        self._asked_below: Counter[bytes] = Counter()  # keys that lower members are asked for
-        self._answering: Counter[bytes] = Counter()  # keys that members ask this edge for
+        self._asked_below: Counter[bytes] = Counter()  # keys that lower members may be asked for
+        self._answering: Counter[bytes] = Counter()  # keys that members may wait for here
 
     def follow(self, members: Mapping[str, float]) -> None:
         """Take another list of members for true; what is known of those that stay is kept."""
@@ -83,9 +83,34 @@ class Shield:
             return None
         return Lease(self._answered, key)
 
-    def ask(self, route: Route, key: bytes) -> Lease:
-        """Count a question to a member, until its answer is there to the end."""
-        return Lease(partial(self._asked, Member(route.upstream.url)), key)
+    def ask(self, route: Route, key: bytes) -> Lease | None:
+        """Count a question to a member, until its answer is there to the end.
+
+        None when it is not to be asked any more: it ranks lower, and others wait for this edge now.
+        """
+        member = Member(route.upstream.url)
+        is_below = self.own is not None and (
+            (member.weight(key), member) < (self.own.weight(key), self.own)
+        )
+        if is_below and self._answering[key]:
+            return None
+        return Lease(partial(self._asked, member, is_below), key)
+
+    def ask_worker(self, key: bytes, now_wall: float) -> Lease | None:
+        """Count a question to another worker of the node, which may ask members of any rank.
+
+        None when it has to be told to ask only those above, as this one may.
+        """
+        if self._answering[key] or self.is_owner(now_wall):
+            return None
+        return Lease(self._asked_on, key)
+
+    def answer_worker(self, key: bytes) -> Lease | None:
+        """Let another worker of the node wait for this one, and members for that worker.
+
+        None when this one waits for lower members; as in `answer`, nobody waits for it then.
+        """
+        return None if self._asked_below[key] else Lease(self._answered, key)
 
     def saw(self, upstream: Upstream, signal: Signal) -> None:
         """Learn from an answer, from its absence, or from a probe."""
@@ -121,10 +146,13 @@ class Shield:
                 yield f"edge_up {member.url}", float(not self.is_down(route.upstream))
                 yield f"edge_in_flight {member.url}", self._in_flight[member]
 
-    def _asked(self, member: Member, key: bytes, more: int) -> None:
+    def _asked(self, member: Member, is_below: bool, key: bytes, more: int) -> None:
         _add(self._in_flight, member, more)
-        if self.own is not None and (member.weight(key), member) < (self.own.weight(key), self.own):
-            _add(self._asked_below, key, more)
+        if is_below:
+            self._asked_on(key, more)
+
+    def _asked_on(self, key: bytes, more: int) -> None:
+        _add(self._asked_below, key, more)
 
     def _answered(self, key: bytes, more: int) -> None:
         _add(self._answering, key, more)

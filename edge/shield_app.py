@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cache_policies.message import Fields
-from edge.app import EdgeApp, Receive, scheme_of, text_answer
+from edge.app import EdgeApp, Receive, text_answer
 from edge.asking import Asked
 from edge.body import Piece
 from edge.counters import Counters
@@ -102,18 +102,6 @@ class ShieldApp(EdgeApp):
         answer.fields = (*answer.fields, told.line())
         answer.body = LeasedBody(answer.body, lease)
         return answer
-
-    def _asked(self, scope: Scope, fields: Fields) -> Asked:
-        del fields
-        asked: Asked = scope["extensions"]["amaro.edge"]["asked"]
-        return asked
-
-    def _key(self, scope: Scope, fields: Fields) -> bytes:
-        told = scope["extensions"]["amaro.edge"]
-        key, _ = self._exchange.filler.in_force.policies.key(
-            scheme_of(scope, fields), told["host"], told["target"]
-        )
-        return key
 
     @contextmanager
     def _alive(self, scope: Scope) -> Iterator[None]:

@@ -15,7 +15,7 @@ from edge.asking import Question, Received
 from edge.counters import Counters
 from edge.errors import OutdatedError, UpstreamError
 from edge.fetch import Fetch, FillClient, Response
-from edge.forwarding import HOP, edge_fields, received_head
+from edge.forwarding import HOP, UPWARDS, edge_fields, received_head
 from edge.in_force import InForce
 from edge.outcome import EDGE
 from edge.purged import Purged
@@ -27,7 +27,7 @@ from edge.shield import Lease, Shield
 from failover.health import Signal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from cache_policies.message import ResponseHead
 
@@ -79,6 +79,9 @@ class ShieldAsker:
     async def ask(self, route: Route, question: Question) -> Received:
         """What another edge answers. Raises UpstreamError when it is of no use, whatever it is."""
         lease = self.shield.ask(route, question.key)
+        if lease is None:
+            self._count(route, "edge-waits")
+            raise UpstreamError("edge-waits", "it could wait for this edge, which others wait for")
         try:
             return await self._ask(route, question, lease)
         except UpstreamError as error:
@@ -88,6 +91,20 @@ class ShieldAsker:
         except BaseException:
             lease.end()
             raise
+
+    async def ask_worker(
+        self, question: Question, ask: Callable[[bytes], Awaitable[Received]]
+    ) -> Received:
+        """What another worker answers, asked with a mark where edges may wait for this one."""
+        lease = self.shield.ask_worker(question.key, time.time())
+        if lease is None:
+            return await ask(UPWARDS)
+        try:
+            received = await ask(b"")
+        except BaseException:
+            lease.end()
+            raise
+        return replace(received, response=LeasedResponse(received.response, lease))
 
     async def _ask(self, route: Route, question: Question, lease: Lease) -> Received:
         known = self._known(question)
@@ -123,7 +140,7 @@ class ShieldAsker:
             self.shield.saw(route.upstream, Signal.FAIL)
             self._count(route, "cut")
 
-        watched = EdgeResponse(response, lease, broke)
+        watched = LeasedResponse(response, lease, broke)
         return Received(
             watched, head, times, peer=True, upstream=route.upstream, tier=EDGE, sequence=sequence
         )
@@ -166,10 +183,12 @@ class ShieldAsker:
         self.counters.edge_asked(route.upstream.url, result)
 
 
-class EdgeResponse:
+class LeasedResponse:
     """An answer on its way; a member whose answers break off is asked for others less."""
 
-    def __init__(self, response: Response, lease: Lease, broke: Callable[[], None]) -> None:
+    def __init__(
+        self, response: Response, lease: Lease, broke: Callable[[], None] | None = None
+    ) -> None:
         self.status = response.status
         self.fields: Fields = response.fields
         self.length = response.length
@@ -182,7 +201,8 @@ class EdgeResponse:
         try:
             piece = await self._response.read()
         except UpstreamError:
-            self._broke()
+            if self._broke is not None:
+                self._broke()
             self._lease.end()
             raise
         if not piece:

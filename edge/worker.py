@@ -63,6 +63,7 @@ from edge.upkeep import look_after
 from edge.upstreams import Upstreams
 from edge.whereabouts import whereabouts_of
 from edge.whom_to_ask import upstreams_of
+from edge.workers_app import WorkersApp
 
 DOOR_S: Final = 0.25  # connections that have begun may still come in, at the end of a drain
 
@@ -203,7 +204,7 @@ class Worker:
             return kind(exchange, limits, self._is_ready, accounts, debugging)
 
         self.app = app(EdgeApp, self.accounts)
-        self.peer_app = app(EdgeApp, self.peer_accounts)
+        self.peer_app = app(WorkersApp, self.peer_accounts)
         self.region_app = app(ShieldApp, self.peer_accounts)
         self.region_app.entrance = self.neighbours.entrance(self.follower.catch_up)
 

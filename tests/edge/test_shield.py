@@ -1,14 +1,13 @@
 """Whom one worker asks: owners that are well, and nobody who could wait for it."""
 
 from collections.abc import Iterator
+from random import Random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from edge.region_ranking import Member, ranked
 from edge.region_sequence import Known, said
-from edge.routes import Upstream
+from edge.routes import Route, Upstream
 from edge.shield import Lease, Shield
 from failover.health import Signal
 
@@ -60,7 +59,7 @@ def test_those_that_are_down_are_left_out_until_they_are_back() -> None:
 def test_those_that_have_too_much_to_do_are_left_out() -> None:
     of = shield()
     (owner,) = of.routes(KEY, 0.0)[:1]
-    leases = [of.ask(owner, KEY) for _ in range(22)]
+    leases = [lease for _ in range(22) if (lease := of.ask(owner, KEY))]
     assert asked(of) == ORDER[1:]
     for _ in range(2):  # it ends once
         leases[0].end()
@@ -94,7 +93,9 @@ def test_nobody_waits_for_one_that_waits_for_those_below() -> None:
     of = shield(ORDER[0], LISTED | {ORDER[0]: 100.0})
     (below,) = of.routes(KEY, 99.0)[:1]
     question = of.ask(below, KEY)
+    assert question is not None
     assert of.answer(KEY, 100.0) is None
+    assert of.answer_worker(KEY) is None
     assert of.answer(b"http://h/another", 100.0) is not None
     question.end()
     assert of.answer(KEY, 100.0) is not None
@@ -110,43 +111,101 @@ def test_one_for_whom_others_wait_asks_only_those_above() -> None:
     assert asked(of) == [url for url in ORDER if url != ORDER[2]]
 
 
-events = st.lists(
-    st.tuples(st.sampled_from(["list", "ask", "end"]), st.integers(0, 4), st.integers(0, 31)),
-    max_size=60,
-)
+def test_one_for_whom_others_wait_asks_nobody_below_though_it_meant_to() -> None:
+    """It began when nobody waited, with those above, who took their time."""
+    of = shield(ORDER[2], LISTED | {ORDER[2]: 100.0})
+    *_, below = of.routes(KEY, 99.0)
+    answer = of.answer(KEY, 100.0)
+    assert answer is not None
+    assert of.ask(below, KEY) is None
+    assert of.ask(of.routes(KEY, 100.0)[0], KEY) is not None
+    answer.end()
+    assert of.ask(below, KEY) is not None
 
 
-@given(events=events)
-def test_no_two_ever_wait_for_each_other(events: list[tuple[str, int, int]]) -> None:
-    """Lists change at will while questions are under way; who waits for whom has no circle."""
-    edges = {url: shield(url) for url in URLS}
-    waits: list[tuple[str, str, Lease, Lease]] = []
-    for what, number, chosen in events:
-        url = URLS[number]
+def test_workers_of_a_node_do_not_wait_for_each_other_through_another_edge() -> None:
+    """One asks below as long as its node owns nothing; the other is asked when it does."""
+    joining = LISTED | {ORDER[0]: 100.0}
+    one, other = shield(ORDER[0], joining), shield(ORDER[0], joining)
+    question = one.ask(one.routes(KEY, 99.9)[0], KEY)
+    assert question is not None
+    assert other.answer(KEY, 100.1) is not None
+    assert other.ask_worker(KEY, 100.1) is None  # what it asks is marked
+    assert one.answer_worker(KEY) is None
+    question.end()
+    answer = one.answer_worker(KEY)
+    assert answer is not None
+    one.follow(LISTED | {ORDER[0]: 200.0})
+    assert asked(one, now_wall=101.0) == []
+
+
+def test_what_a_worker_that_owns_nothing_asks_of_another_may_go_anywhere() -> None:
+    """So nobody waits for it meanwhile."""
+    of = shield(ORDER[0], LISTED | {ORDER[0]: 100.0})
+    question = of.ask_worker(KEY, 99.9)
+    assert question is not None
+    assert of.answer(KEY, 100.1) is None
+    question.end()
+    assert of.answer(KEY, 100.1) is not None
+
+
+WORKERS = [(url, number) for url in URLS[:3] for number in range(2)]
+Place = tuple[str, int]
+Waits = list[tuple[Place, Place, list[Lease]]]
+EVENTS = ("list", "plan", "plan", "ask", "ask", "hop", "end", "end")
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_two_ever_wait_for_each_other(seed: int) -> None:
+    """Lists change at will while questions are under way; who waits for whom has no circle.
+
+    Workers of a node hear of lists at different times, and go on with what they meant to ask.
+    """
+    draw = Random(seed)
+    listed = dict.fromkeys(URLS[:3], 0.0)
+    shields = {place: shield(place[0], listed) for place in WORKERS}
+    plans: dict[Place, list[Route]] = {place: [] for place in WORKERS}
+    waits: Waits = []
+    for _ in range(8_000):
+        what, here = draw.choice(EVENTS), draw.choice(WORKERS)
+        of = shields[here]
         if what == "list":
-            edges[url].follow({each: 0.0 for n, each in enumerate(URLS) if chosen >> n & 1})
-        elif what == "ask":
-            for route in edges[url].routes(KEY, 0.0)[chosen % 3 :]:
-                there = route.upstream.url
-                question = edges[url].ask(route, KEY)
-                if (answer := edges[there].answer(KEY, 0.0)) is not None:
-                    waits.append((url, there, question, answer))
-                    break
-                question.end()
-        elif waits:
-            _, _, question, answer = waits.pop(chosen % len(waits))
-            question.end()
-            answer.end()
-        assert not any(url in reached(url, waits) for url in URLS)
+            of.follow({url: 0.0 for url in listed if draw.random() < 0.6})
+        elif what == "plan":
+            plans[here] = of.routes(KEY, 0.0)
+        elif what == "ask" and plans[here]:
+            route = plans[here].pop(0)
+            there = route.upstream.url, draw.randrange(2)  # the kernel chooses which worker
+            if there[0] != here[0] and (question := of.ask(route, KEY)) is not None:
+                answer = shields[there].answer(KEY, 0.0)
+                waits += asked_of(here, there, question, answer)
+        elif what == "hop" and here[1]:
+            there, question = (here[0], 0), of.ask_worker(KEY, 0.0)
+            if question is not None:
+                waits.append((here, there, [question]))
+            elif (answer := shields[there].answer_worker(KEY)) is not None:
+                waits.append((here, there, [answer]))
+        elif what == "end" and waits:
+            for lease in waits.pop(draw.randrange(len(waits)))[2]:
+                lease.end()
+        assert not any(place in reached(place, waits) for place in WORKERS)
 
 
-def reached(url: str, waits: list[tuple[str, str, Lease, Lease]]) -> set[str]:
+def asked_of(here: Place, there: Place, question: Lease, answer: Lease | None) -> Waits:
+    """One waits for another if that answers."""
+    if answer is None:
+        question.end()
+        return []
+    return [(here, there, [question, answer])]
+
+
+def reached(place: Place, waits: Waits) -> set[Place]:
     """All that one waits for, through others, too."""
 
-    def ahead(of: set[str]) -> Iterator[str]:
-        return (there for here, there, *_ in waits if here in of)
+    def ahead(of: set[Place]) -> Iterator[Place]:
+        return (there for here, there, _ in waits if here in of)
 
-    found = set(ahead({url}))
+    found = set(ahead({place}))
     while more := set(ahead(found)) - found:
         found |= more
     return found

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import Counter
 from contextlib import AsyncExitStack
+from functools import partial
+from math import inf
+from pathlib import Path
 
 import pytest
 
 from edge.asking import SILENT_MAX
 from edge.errors import UpstreamError
+from edge.peer import PeerUpstreams, peer_socket, ranking
 from edge.purges import PurgeKind
-from tests.support.edges import Asked, Client, Edge, Script, response, running_origin, until
+from edge.region_ranking import Member
+from tests.support.edges import (
+    Asked,
+    Client,
+    Edge,
+    PromptServer,
+    Script,
+    response,
+    running_origin,
+    until,
+)
 from tests.support.region import LOG, REGION_TOKEN, Region, cut_off, reached, running_region
 
 KEPT = ("Cache-Control: max-age=600", 'ETag: "1"', "Surrogate-Key: tag-a")
@@ -248,6 +263,78 @@ async def test_who_may_ask(lines: list[str], method: str, status: int, result: s
             assert got.get("surrogate-key") == b"tag-a"
         assert (await edge.get("/v/1")).get("amaro-sequence") is None
         await client.close()
+
+
+@pytest.mark.parametrize(("owns", "hop"), [(True, b"0;up"), (False, b"0")])
+async def test_a_worker_tells_another_whom_it_may_ask(
+    owns: bool, hop: bytes, tmp_path: Path
+) -> None:
+    """An edge may wait for one that owns keys; nobody waits for another until it has its answer."""
+    gate = asyncio.Event()
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(peer_socket(tmp_path, 1)))
+    async with running_region(short, 1) as region, running_origin(ranged(gate=gate)) as worker:
+        (edge,) = region.edges.values()
+        workers = await asyncio.start_unix_server(worker._serve, sock=listener)
+        upstreams = edge.worker.app._exchange.filler.asker.upstreams
+        key = next(key for key in map(b"http://edge.test/%d".__mod__, range(99)) if ranks(key))
+        edge.worker.app._exchange.filler.asker.upstreams = PeerUpstreams(
+            origins=upstreams.origins, worker_no=0, workers=2, peer_dir=tmp_path
+        )
+        shield = edge.worker.neighbours.shield
+        shield.follow({region.url_of(edge): 0.0 if owns else inf})
+        target = key.removeprefix(b"http://edge.test").decode()
+        asking = asyncio.create_task(edge.get(target))
+        await until(lambda: edge.worker.counters.peer_bytes > 0)
+        shield.follow({region.url_of(edge): 0.0})
+        answer = shield.answer(key, 0.0)
+        assert (answer is not None) is owns
+        gate.set()
+        assert (await asking).body == BODY
+        assert shield.answer(key, 0.0) is not None
+        assert worker.asked[0].get("amaro-hop") == hop
+        workers.close()
+
+
+def ranks(key: bytes) -> bool:
+    """Whether the first of two workers asks the second for it."""
+    return ranking(key, 2)[0] == 1
+
+
+async def test_a_worker_that_asks_below_lets_no_edge_wait_for_it_through_another_worker() -> None:
+    """It passes the question on to the origin, and follows no fill that waits for others."""
+    gate = asyncio.Event()
+    async with (
+        running_origin(ranged(BODY, *KEPT, SEQUENCE, gate=gate)) as below,
+        running_region(short, 1) as region,
+    ):
+        (edge,) = region.edges.values()
+        own, shield = region.url_of(edge), edge.worker.neighbours.shield
+        weigh = partial(Member.weight, Member(own))
+        target = next(
+            target
+            for target in map("/v/{}".format, range(99))
+            if weigh(key_of(target)) > Member(below.url).weight(key_of(target))
+        )
+        shield.follow({own: inf, below.url: 0.0})
+        waiting = asyncio.create_task(edge.get(target))
+        await until(lambda: edge.worker.counters.edge_bytes > 0)
+        listener = socket.create_server(("127.0.0.1", 0))
+        server = PromptServer(edge.worker, peers=True)
+        serving = asyncio.create_task(server.run_on([listener]))
+        await server.serving.wait()
+        client = Client(*await asyncio.open_connection(*listener.getsockname()))
+        got = await client.get(target, "Amaro-Hop: 0;up")
+        assert got.body == b"of " + target.encode()
+        await client.close()
+        gate.set()
+        await waiting
+        server.should_exit = True
+        await serving
+
+
+def key_of(target: str) -> bytes:
+    return f"http://edge.test{target}".encode()
 
 
 async def test_one_that_owns_nothing_is_not_to_be_asked() -> None:
