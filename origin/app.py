@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -84,7 +85,9 @@ def build_app(parts: Parts, chores: Chores) -> OriginApp:
         Route("/uploads/{upload_id}", tus.upload, methods=["HEAD", "PATCH", "DELETE", "POST"]),
     ]
     starlette = Starlette(
-        routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _unrouted}
+        routes=routes,
+        lifespan=lifespan,
+        exception_handlers={HTTPException: _unrouted, ClientDisconnect: _left},
     )
     starlette.router.redirect_slashes = False
     return OriginApp(starlette, tus)
@@ -113,6 +116,11 @@ async def _unrouted(_request: Request, error: Exception) -> Response:
     sentences = {404: "There is nothing at this path.", 405: "This path does not take that method."}
     sentence = sentences.get(error.status_code, error.detail)
     return refuse(error.status_code, sentence, headers=error.headers)
+
+
+async def _left(_request: Request, _error: Exception) -> Response:
+    """Answer nobody: the client left in the middle of its body."""
+    return Response(status_code=400)
 
 
 def _plain(status: int, text: str) -> Response:

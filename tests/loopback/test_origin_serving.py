@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -258,3 +259,19 @@ async def test_a_preflight_allows_what_players_and_uploaders_send(
     assert {"upload-offset", "tus-resumable", "range"} <= set(allowed.replace(" ", "").split(","))
     assert "PATCH" in answer.headers["access-control-allow-methods"]
     assert answer.headers["tus-extension"].startswith("creation,")
+
+
+async def test_a_client_that_leaves_in_mid_body_is_no_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ring = f"key k1 {'ab' * 32}"
+    async with running_origin(OriginSettings(data=tmp_path, token="t", access_ring=ring)) as client:
+        for path in ("/purges", "/tokens", "/api/realtime"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", client.base_url.port)
+            head = f"POST {path} HTTP/1.1\r\nHost: o\r\nAuthorization: Bearer t\r\n"
+            writer.write(f"{head}Content-Length: 100\r\n\r\nhalf".encode())
+            writer.write_eof()
+            assert await reader.read() == b""
+            writer.close()
+        assert (await client.get("/.amaro/live")).status_code == 200
+    assert not [each for each in caplog.records if each.exc_info]
