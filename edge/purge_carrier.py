@@ -30,6 +30,7 @@ PING_EVERY_S: Final = 2.0  # while nothing is heard; after three of them the con
 _PINGS: Final = 3
 _CONNECT_S: Final = 1.0
 _ACK_NAME: Final = re.compile(rf"{PREFIX}:\{{b(\d\d)\}}:acks:[\w-]{{1,64}}", re.ASCII)
+_SAID: Final = frozenset({"workers", "error"})  # of a receipt
 _NOTE: Final = """#!lua
 redis.call('RPUSH', KEYS[1], ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[2])
@@ -122,7 +123,7 @@ class PurgeCarrier:
             missed()
             told = {"log": carried.log, "number": 0, "error": str(error), **self._name()}
         else:
-            told |= {name: text for name, text in receipt.to_mapping().items() if name == "error"}
+            told |= {name: said for name, said in receipt.to_mapping().items() if name in _SAID}
         told["ms"] = round((time.monotonic() - began_mono) * 1000.0, 3)
         if found := _ACK_NAME.fullmatch(carried.ack):
             bucket = int(found[1])

@@ -101,6 +101,7 @@ async def test_what_is_said_is_carried_out_and_acknowledged(valkey_server: Runni
                 "admin": ANY,
                 "log": LOG,
                 "number": 2,
+                "workers": 1,
             }
             assert 0 < valkey_server.ask("TTL", ACK) <= 60
             say(valkey_server, log.message(0, ack=ACK))  # it may come twice
