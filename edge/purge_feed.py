@@ -23,10 +23,15 @@ class PurgeFeed:
         self._page_s = page_s
         self._http = httpx.AsyncClient(headers=headers, timeout=PAGE_TIMEOUT_S, trust_env=False)
 
-    async def page(self, after: int) -> LogPage:
-        """The purges after a number, as many as the log gives at once. Raises FeedError."""
+    async def page(self, after: int, log: str = "") -> LogPage:
+        """The purges after a number, as many as the log gives at once. Raises FeedError.
+
+        Whose log is said to have that number may see that it was set back.
+        """
+        asked: dict[str, str | int] = {"after": after, "limit": PAGE_MAX}
+        if log:
+            asked["log"] = log
         try:
-            asked = {"after": after, "limit": PAGE_MAX}
             async with asyncio.timeout(self._page_s):
                 answer = await self._http.get(self._url, params=asked)
             if answer.status_code != httpx.codes.OK:

@@ -29,8 +29,8 @@ log = logging.getLogger("edge.purges")
 class Feed(Protocol):
     """Where the log is read."""
 
-    async def page(self, after: int) -> LogPage:
-        """The purges after a number. Raises FeedError."""
+    async def page(self, after: int, log: str = "") -> LogPage:
+        """The purges after a number, which is one of a log's. Raises FeedError."""
 
 
 class RegionFollower:
@@ -130,7 +130,10 @@ class RegionFollower:
             is_last = False
             while not is_last:
                 asked = self.place
-                page = await self._feed.page(NUMBER_MAX if asked is None else asked.number)
+                if asked is None:
+                    page = await self._feed.page(NUMBER_MAX)
+                else:
+                    page = await self._feed.page(asked.number, asked.log)
                 async with self._taking:
                     is_last = await self._take(page, asked, began_at)
             self._note_synced(began_mono)

@@ -48,7 +48,12 @@ def open_engine(catalog_url: str) -> sa.Engine:
 
 
 def reading(engine: sa.Engine) -> sa.Engine:
-    """Return a view of the engine whose transactions only read and never wait for writers."""
+    """Return a view of the engine whose transactions only read and never wait for writers.
+
+    Each sees the state of one instant.
+    """
+    if engine.dialect.name == "postgresql":
+        return engine.execution_options(isolation_level="REPEATABLE READ")
     return engine.execution_options(amaro_reads=True)
 
 

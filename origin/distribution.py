@@ -273,6 +273,8 @@ class Distribution:
             if batch is None:
                 return self._go_on(line)
             told = line.recipient.tell(batch)
+            if self._is_set_back(batch, told):
+                return True
         except NotToldError as error:
             return self._failed(line, str(error), error.retry_after_s)
         except SQLAlchemyError as error:
@@ -280,6 +282,16 @@ class Distribution:
         if told.number < batch.number:
             return self._failed(line, f"has come to purge {told.number} only", None)
         self._told(line, told, "push")
+        return True
+
+    def _is_set_back(self, batch: Batch, told: Told) -> bool:
+        """Whether somebody has come further than the log: then all is told under a new name."""
+        if told.number <= batch.number or told.number <= self._log.last():
+            return False
+        log.warning("the purge log was set back: edges start empty")
+        self._log.renew(batch.log)
+        with self._changed:
+            self._newest = None
         return True
 
     def _next(self, place: int) -> Batch | None:
@@ -334,8 +346,11 @@ class Distribution:
         """Note what came by the carrier, if it is sure from whom.
 
         Edges of a region have one name, and what they listen at may be `0.0.0.0`, or one port of
-        several hosts. Who was pushed to is known by what it said there: its id.
+        several hosts. Who was pushed to is known by what it said there: its id. Who says to have
+        come further than the log is known here has to say so when it is pushed to.
         """
+        if told.number > self._last:
+            return
         lines = self._lines.values()
         known = (line for line in lines if told.edge_id and line.edge_id == told.edge_id)
         line = next(known, self._lines.get(address))

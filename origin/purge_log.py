@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, unique
@@ -121,13 +122,24 @@ class PurgeLog:
         self._engine = engine
         self._reading = reading(engine)
         with self._reading.connect() as connection:
-            self.name: Final = connection.execute(sa.select(PurgeLogName.name)).scalar_one()
+            self.name = _name(connection)  # as it was when the log was last asked
 
     def append(self, wanted: Sequence[Wanted], *, now_wall: float) -> Batch:
         """Log purges, all or none; they are durable on return."""
         with Session(self._engine) as session, session.begin():
             after, purges = append(session, wanted, now_wall=now_wall)
-        return Batch(log=self.name, after=after, purges=purges)
+            self.name = name = _name(session)
+        return Batch(log=name, after=after, purges=purges)
+
+    def renew(self, name: str) -> None:
+        """Give the log another name if this is the one it has: who follows it then starts empty.
+
+        For a catalog that was set back, as by restoring a backup: it gives numbers again that
+        edges know as those of other purges.
+        """
+        new = sa.update(PurgeLogName).where(PurgeLogName.name == name)
+        with self._engine.begin() as connection:
+            connection.execute(new.values(name=secrets.token_hex(8)))
 
     def page(self, after: int, *, limit: int = PAGE_MAX) -> Page:
         """Return the purges after a number, as many as fit a page."""
@@ -135,6 +147,7 @@ class PurgeLog:
         columns = (number, LoggedPurge.kind, LoggedPurge.value, LoggedPurge.soft)
         query = sa.select(*columns).where(number > after).order_by(number).limit(limit)
         with self._reading.connect() as connection:
+            self.name = name = _name(connection)
             first, last = connection.execute(
                 sa.select(sa.func.min(number), sa.func.max(number))
             ).one()
@@ -143,7 +156,7 @@ class PurgeLog:
             Logged(row.number, Wanted(Kind(row.kind), row.value, bool(row.soft))) for row in rows
         )
         return Page(
-            log=self.name,
+            log=name,
             floor=0 if first is None else first - 1,
             last=last or 0,
             purges=tuple(_fitting(purges)),
@@ -162,10 +175,10 @@ class PurgeLog:
         page = self.page(place)
         if place < page.floor:
             everything = Logged(page.last, Wanted(Kind.ALL))
-            return Batch(log=self.name, after=place, purges=(everything,))
+            return Batch(log=page.log, after=place, purges=(everything,))
         if not page.purges:
             return None
-        return Batch(log=self.name, after=place, purges=page.purges)
+        return Batch(log=page.log, after=place, purges=page.purges)
 
     def forget_old(self, *, now_wall: float) -> None:
         """Forget what no edge should need any more, but never the newest: its number is known.
@@ -179,6 +192,10 @@ class PurgeLog:
             newest = session.scalar(sa.select(sa.func.max(number)))
             first = session.scalar(kept)
             session.execute(sa.delete(LoggedPurge).where(number < (first or newest or 0)))
+
+
+def _name(asked: sa.Connection | Session) -> str:
+    return asked.execute(sa.select(PurgeLogName.name)).scalar_one()
 
 
 def _fitting(purges: Iterator[Logged]) -> Iterator[Logged]:

@@ -32,7 +32,10 @@ class PurgesApi:
         self._token = token
 
     async def read(self, request: Request) -> Response:
-        """Answer `GET /purges?after=N&limit=M` with a page of the log."""
+        """Answer `GET /purges?after=N&limit=M` with a page of the log.
+
+        With `log`, the log that the number is of: one that was set back before it is renewed.
+        """
         if not self._is_authorised(request):
             return _refused()
         after = _number(request.query_params.get("after", "0"), NUMBER_MAX)
@@ -42,6 +45,9 @@ class PurgesApi:
         if not limit:
             return _json({"error": f"limit: want 1 to {PAGE_MAX}"}, 400)
         page = await run_in_threadpool(self._log.page, after, limit=limit)
+        if after > page.last and request.query_params.get("log") == page.log:
+            await run_in_threadpool(self._log.renew, page.log)
+            page = await run_in_threadpool(self._log.page, after, limit=limit)
         return _json(page.to_mapping(), 200)
 
     async def order(self, request: Request) -> Response:

@@ -22,7 +22,7 @@ class Feed:
         self.goes_on = asyncio.Event()
         self.goes_on.set()
 
-    async def page(self, after: int) -> LogPage:
+    async def page(self, after: int, log: str = "") -> LogPage:
         await self.goes_on.wait()
         return LogPage(log="log", floor=0, last=0, purges=())
 

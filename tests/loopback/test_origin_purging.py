@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from edge.purge_feed import PurgeFeed
 from origin.service import open_publisher
 from origin.serving import bind
 from origin.settings import OriginSettings
@@ -165,6 +166,18 @@ async def test_without_a_token_nobody_reads_the_log(tmp_path: Path) -> None:
     async with running_origin(OriginSettings(data=tmp_path)) as client:
         fields = {"authorization": "Bearer None"}
         assert (await client.get("/purges", headers=fields)).status_code == 401
+
+
+async def test_a_log_that_an_edge_is_ahead_of_gets_a_new_name(tmp_path: Path) -> None:
+    async with running_origin(OriginSettings(data=tmp_path, token="secret")) as client:
+        feed = PurgeFeed(f"{client.base_url}/purges", "secret")
+        name = (await feed.page(0)).log
+        assert (await feed.page(9, "another")).log == name
+        assert (await feed.page(0, name)).log == name
+        renewed = (await feed.page(9, name)).log  # as after a backup was restored
+        assert renewed != name
+        assert (await feed.page(9, name)).log == renewed
+        await feed.close()
 
 
 async def ordered(client: httpx.AsyncClient, **order: Any) -> httpx.Response:

@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy.orm import Session
 
-from origin.database import open_engine, sqlite_url
+from origin.database import open_engine, reading, sqlite_url
 from origin.purge_log import (
     KEPT_S,
     PAGE_MAX_BYTES,
@@ -62,6 +62,25 @@ def test_what_is_appended_is_read_in_order(engine: sa.Engine) -> None:
     assert later.after == batch.number
     assert log.page(before, limit=1).purges == batch.purges[:1]
     assert PurgeLog(engine).name == log.name
+
+
+def test_a_page_is_of_one_instant(engine: sa.Engine) -> None:
+    log = PurgeLog(engine)
+    with reading(engine).connect() as connection:
+        newest = sa.select(sa.func.max(LoggedPurge.number))
+        before = connection.execute(newest).scalar()
+        log.append(WANTED, now_wall=1.0)
+        assert connection.execute(newest).scalar() == before
+
+
+def test_a_log_that_was_set_back_gets_another_name_once(engine: sa.Engine) -> None:
+    log, other = PurgeLog(engine), PurgeLog(engine)
+    old = log.name
+    log.renew(old)
+    renewed = other.page(0).log
+    assert renewed != old
+    other.renew(old)  # seen by both
+    assert log.append(WANTED, now_wall=1.0).log == log.name == renewed
 
 
 def test_a_page_is_bounded_in_bytes(engine: sa.Engine) -> None:

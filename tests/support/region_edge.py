@@ -98,7 +98,7 @@ class Feed:
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
 
-    async def page(self, after: int) -> LogPage:
+    async def page(self, after: int, log: str = "") -> LogPage:
         region = self._edge.region
         await region.pause(0.3)
         if not self._edge.reads_log:
