@@ -15,12 +15,12 @@ from benchmarks.viewers import SEGMENT_S, Crowd, Story, View
 from cache_policies.eviction import Evictable
 from cache_policies.tournament import Tournament
 from edge.audience import Audience
+from edge.favour import end_favour, favour
 from edge.look_ahead import LookAhead, Wanted
 from edge.playlists import MediaPlaylist, Playlist, Segment
 from edge.prewarm_budget import Budget, Pressure, PrewarmPolicy
 from edge.prewarm_choice import Chooser, Fetched, Outcome
 from edge.prewarm_plan import WARM, Expected, PlanBudget, plan
-from edge.prewarming import FAVOUR
 from edge.warming import WARM_HORIZON_S
 
 ORIGIN_S: Final = 0.04  # to the first byte
@@ -87,8 +87,15 @@ class World:
 
     def favour(self, key: str) -> None:
         """As a worker favours what it fetched ahead."""
-        kept = self._memory[key]
-        kept.seen = kept.mark - FAVOUR
+        kept = self._memory.get(key)
+        if kept is not None:
+            favour(kept)
+
+    def end_favour(self, key: str) -> None:
+        """And ends that, as a worker does."""
+        kept = self._memory.get(key)
+        if kept is not None:
+            end_favour(kept)
 
     # the edge
 

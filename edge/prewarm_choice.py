@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Protocol
 from edge.look_ahead import CMCD, LookAhead, Wanted
 from edge.playlists import Playlist, is_playlist
 from edge.prewarm_budget import MEMORY, Budget, Pressure
-from edge.prewarm_plan import WARM, Order
+from edge.prewarm_plan import Order
 from edge.prewarmed import Ledger, Prewarmed
 
 URGENT_MAX: Final = 512  # that players will ask for within seconds
@@ -52,7 +52,10 @@ class View(Protocol):
         """What is stored under a key, if that is a playlist."""
 
     def favour(self, key: str) -> None:
-        """Have eviction believe that what is stored under a key was asked for before."""
+        """Have eviction spare what is stored under a key: it will be asked for soon."""
+
+    def end_favour(self, key: str) -> None:
+        """Have eviction treat it like all else: it was asked for, or nobody came."""
 
 
 class Chooser:
@@ -102,8 +105,10 @@ class Chooser:
             self.asked(key, view, now_s)
         for key in [key for key, until_s in self._awaited.items() if now_s >= until_s]:
             del self._awaited[key]
-        for key in list(self.ledger.look(view.hits, now_s, LOOKED_AT)):
-            self.asked(key, view, now_s)
+        for key, is_used in list(self.ledger.look(view.hits, now_s, LOOKED_AT)):
+            view.end_favour(key)
+            if is_used:
+                self.asked(key, view, now_s)
         chosen: list[Wanted] = []
         while len(self.running) < self.budget.policy.at_once:
             wanted = self._next(view, now_s)
@@ -134,10 +139,10 @@ class Chooser:
         if fetched.outcome is Outcome.STORED:
             prewarmed = Prewarmed(wanted.reason, fetched.size_bytes, now_s)
             self.ledger.add(key, prewarmed, is_used=fetched.is_used)
-            if wanted.reason == WARM:
-                view.favour(key)
             if fetched.is_used:
                 self.asked(key, view, now_s)
+            else:
+                view.favour(key)
         self._expand(wanted, view)
 
     def _want(self, wanted: Iterable[Wanted], now_s: float) -> None:
@@ -149,8 +154,11 @@ class Chooser:
         """The next that is neither here nor hopeless."""
         while self._urgent:
             _, (wanted, until_s) = self._urgent.popitem(last=False)
-            if now_s < until_s and self._is_missing(wanted.key, view, now_s):
+            if now_s >= until_s:
+                continue
+            if self._is_missing(wanted.key, view, now_s):
                 return wanted
+            view.favour(wanted.key)  # it may have been on its way out
         while self._orders:
             _, order = self._orders.popitem(last=False)
             wanted = Wanted(order.key, order.reason, 1.0, order.requests)

@@ -4,10 +4,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple
 
+from edge.look_ahead import CMCD, NEXT
 from edge.prewarm_plan import WARM
 
 TRACKED_MAX: Final = 16_384  # objects at once; nothing more is prewarmed then
 UNUSED_MAX_S: Final = 3600.0  # after which nobody is expected to ask any more
+SOON: Final = frozenset({NEXT, CMCD})  # reasons: somebody watches now,
+SOON_S: Final = 30.0  # and has asked by then, or is gone
 
 USED: Final = "used"
 EVICTED: Final = "evicted"  # or purged, before anybody asked
@@ -20,6 +23,7 @@ class Prewarmed(NamedTuple):
     reason: str
     size_bytes: int
     since_s: float
+    is_due: bool = True  # somebody is expected still
 
 
 class Ledger:
@@ -54,8 +58,11 @@ class Ledger:
             self._waiting[key] = prewarmed
             self._count(prewarmed, 1)
 
-    def look(self, hits: Callable[[str], int | None], now_s: float, limit: int) -> Iterator[str]:
-        """Yield those of the next `limit` objects that were asked for since the last look.
+    def look(
+        self, hits: Callable[[str], int | None], now_s: float, limit: int
+    ) -> Iterator[tuple[str, bool]]:
+        """Yield those of the next `limit` objects that were asked for since the last look, and
+        those for which nobody has come in time: the key, and whether it was asked for.
 
         `hits` is how often what is stored under a key has answered, None when nothing is.
         """
@@ -63,14 +70,26 @@ class Ledger:
             prewarmed, hit = self._waiting[key], hits(key)
             if hit:
                 self._settle(key, prewarmed, USED)
-                yield key
+                yield key, True
             elif hit is None:
                 self._settle(key, prewarmed, EVICTED)
             elif now_s - prewarmed.since_s >= UNUSED_MAX_S:
                 self._settle(key, prewarmed, UNUSED)
             else:  # behind those that were not looked at
                 del self._waiting[key]
-                self._waiting[key] = prewarmed
+                self._waiting[key] = self._still_due(prewarmed, now_s)
+                if self._waiting[key] is not prewarmed:
+                    yield key, False
+
+    def _still_due(self, prewarmed: Prewarmed, now_s: float) -> Prewarmed:
+        """What waits on, without a part in the budget of memory once it is not expected soon."""
+        is_soon = prewarmed.reason in SOON and now_s - prewarmed.since_s >= SOON_S
+        if not (is_soon and prewarmed.is_due):
+            return prewarmed
+        overdue = prewarmed._replace(is_due=False)
+        self._count(prewarmed, -1)
+        self._count(overdue, 1)
+        return overdue
 
     def _settle(self, key: str, prewarmed: Prewarmed, what: str) -> None:
         del self._waiting[key]
@@ -79,7 +98,7 @@ class Ledger:
 
     def _count(self, prewarmed: Prewarmed, sign: int) -> None:
         self.waiting_bytes += sign * prewarmed.size_bytes
-        if prewarmed.reason != WARM:  # that is what memory would hold anyway
+        if prewarmed.reason != WARM and prewarmed.is_due:  # else memory would hold it anyway
             self.spent_bytes += sign * prewarmed.size_bytes
 
     def _sum(self, prewarmed: Prewarmed, what: str) -> None:

@@ -14,6 +14,7 @@ from edge.cmcd import NextObject, Report
 from edge.collapse import Fill, FillReader, Phase
 from edge.entry import Entry
 from edge.errors import EdgeError
+from edge.favour import end_favour, favour
 from edge.filling import Filler
 from edge.look_ahead import LookAhead, Wanted
 from edge.loop_watch import LoopWatch
@@ -34,7 +35,6 @@ PAUSED_S: Final = 0.02  # then a fetch that waits looks again
 PAUSED_MAX_S: Final = 10.0  # in all; an upstream would not wait for ever
 NOTED_MAX: Final = 512  # requests between two looks
 RATE_OVER_S: Final = 0.5
-FAVOUR: Final = 2  # hits that eviction is to believe in
 NEXT_MAX: Final = 4  # objects that one report names
 
 
@@ -217,10 +217,16 @@ class Prewarmer:
         return max(marks, default=None)
 
     def favour(self, key: str) -> None:
-        """Have eviction believe that what is stored under a key was asked for before."""
+        """Have eviction spare what is stored under a key: it will be asked for soon."""
         found = self._filler.memory.index.get(key.encode("latin-1"))
         if isinstance(found, Entry):
-            found.seen = found.mark - FAVOUR
+            favour(found)
+
+    def end_favour(self, key: str) -> None:
+        """Have eviction treat it like all else: it was asked for, or nobody came."""
+        found = self._filler.memory.index.get(key.encode("latin-1"))
+        if isinstance(found, Entry):
+            end_favour(found)
 
     def playlist(self, key: str) -> Playlist | None:
         """What is stored under a key, if that is a playlist."""

@@ -19,6 +19,7 @@ from edge.prewarm_choice import (
     Outcome,
 )
 from edge.prewarm_plan import WARM, Order
+from edge.prewarmed import SOON_S
 from edge.shedding import Load, Priority, Shedder
 
 CALM, BUSY = Pressure(), Pressure(waiting=99)
@@ -33,12 +34,16 @@ class Stored:
     def __init__(self):
         self.marks = {}
         self.playlists = {}
+        self.favoured = set()
 
     def hits(self, key):
         return self.marks.get(key)
 
     def favour(self, key):
-        assert key in self.marks
+        self.favoured.add(key)
+
+    def end_favour(self, key):
+        self.favoured.discard(key)
 
     def playlist(self, key):
         return self.playlists.get(key) if key in self.marks else None
@@ -76,6 +81,25 @@ def test_a_player_is_always_one_segment_behind():
         fetch(choosing, stored, 1.0 + number)
     assert f"f/{5}" in stored.marks
     assert choosing.ledger.objects[("next", "used")] == 5
+
+
+def test_what_is_expected_is_not_evicted_meanwhile():
+    choosing, stored = chooser(), Stored()
+    choosing.ahead.know("f.m3u8", film("f", 6))
+    choosing.asked("f/0", stored, 0.0)
+    assert fetch(choosing, stored, 0.0) == ["f/1"]
+    assert stored.favoured == {"f/1"}
+    stored.marks["f/1"] = 1
+    assert fetch(choosing, stored, 2.0) == ["f/2"]
+    assert stored.favoured == {"f/2"}
+    assert fetch(choosing, stored, 1.0 + SOON_S) == []
+    assert stored.favoured == {"f/2"}
+    assert fetch(choosing, stored, 2.0 + SOON_S) == []
+    assert stored.favoured == set()  # the player has left
+    stored.marks |= {"g/1": 3}  # was asked for before, and may be on its way out
+    choosing.told(["g/1"], 40.0)
+    assert fetch(choosing, stored, 40.0) == []
+    assert stored.favoured == {"g/1"}
 
 
 def test_one_that_came_too_late_is_used_at_once():

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.prewarmed import EVICTED, TRACKED_MAX, UNUSED, UNUSED_MAX_S, USED, Ledger, Prewarmed
+from edge.prewarmed import (
+    EVICTED,
+    SOON_S,
+    TRACKED_MAX,
+    UNUSED,
+    UNUSED_MAX_S,
+    USED,
+    Ledger,
+    Prewarmed,
+)
 from edge.prewarmed import precision as share
 
 
@@ -13,12 +22,22 @@ def test_what_becomes_of_objects():
     for number, key in enumerate("abcd"):
         ledger.add(key, Prewarmed("next", 10**number, 0.0), is_used=key == "d")
     stored = {"a": 2, "b": 0}
-    assert list(ledger.look(stored.get, 1.0, 10)) == ["a"]
+    assert list(ledger.look(stored.get, 1.0, 10)) == [("a", True)]
     assert ("b" in ledger, "c" in ledger, len(ledger), ledger.waiting_bytes) == (True, False, 1, 10)
     assert ledger.bytes == {("next", USED): 1001, ("next", EVICTED): 100}
+    assert list(ledger.look(stored.get, SOON_S, 10)) == [("b", False)]
+    assert (ledger.waiting_bytes, ledger.spent_bytes) == (10, 0)  # it is like all else by now
     assert list(ledger.look(stored.get, UNUSED_MAX_S, 10)) == []
     assert ledger.objects["next", UNUSED] == 1
     assert (len(ledger), ledger.waiting_bytes) == (0, 0)
+
+
+def test_what_is_expected_some_time_has_its_place_for_longer():
+    ledger = Ledger()
+    ledger.add("a", Prewarmed("hour", 10, 0.0), is_used=False)
+    ledger.add("b", Prewarmed("warm", 20, 0.0), is_used=False)
+    assert list(ledger.look(dict.fromkeys("ab", 0).get, SOON_S, 10)) == []
+    assert (ledger.waiting_bytes, ledger.spent_bytes) == (30, 10)
 
 
 def test_an_object_that_is_stored_anew():
@@ -67,4 +86,5 @@ def test_every_byte_is_somewhere(steps):
             stored.pop(key)
         list(ledger.look(stored.get, number, 2))
         assert ledger.waiting_bytes + sum(ledger.bytes.values()) == fetched
+        assert 0 <= ledger.spent_bytes <= ledger.waiting_bytes
         assert len(ledger) + sum(ledger.objects.values()) == number + 1
