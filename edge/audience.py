@@ -6,9 +6,11 @@ from typing import Any, Final, NamedTuple
 
 from cache_policies.key import normalise
 from cache_policies.message import Fields, field_lines
+from edge.clients import client_name
 from edge.cmcd import Report, read_request
 from edge.devices import device_of
 from edge.hours import HOUR_S, Hours
+from edge.networks import Heeded, Networks, Viewing
 from edge.playlists import is_playlist
 from edge.popularity import Popularity, PopularityPolicy
 from edge.quality import MEDIA, Heard, Quality, Tally
@@ -46,6 +48,7 @@ class Gatherer:
         self._objects: dict[tuple[str, str], list[float]] = {}
         self.retention: Retention | None = None  # by position, where playlists are read
         self._tally = Tally()
+        self._networks = Heeded() if whereabouts.has_networks else None
 
     def gather(self, sample: Sample) -> None:
         """Add a sample. None of it is kept but names of what was asked for, and sums."""
@@ -53,8 +56,11 @@ class Gatherer:
         region = self._whereabouts.region(sample.address, sample.fields)
         story = story_of(path.decode("latin-1"))
         report = read_request(sample.target, sample.fields)
+        viewing = self._viewing(region, sample) if self._networks else None
         if story is not None:
             _count(self._stories, (region, story), sample.weight)
+            if self._networks and viewing:
+                self._networks.watch(viewing, story)
             key = sample.prefix + path
             if b"?" not in path and len(key) <= OBJECT_BYTES_MAX:  # a query may be somebody's own
                 name = key.decode("latin-1")
@@ -64,7 +70,10 @@ class Gatherer:
         if report and report.get("object_type") in MEDIA:
             device = device_of(b" ".join(field_lines(sample.fields, b"user-agent")))
             session = self._hashed(report.get("session_id"))
-            self._tally.hear((region, device), Heard(report, sample.weight, session))
+            heard_report = Heard(report, sample.weight, session)
+            self._tally.hear((region, device), heard_report)
+            if self._networks and viewing:
+                self._networks.hear(viewing, heard_report)
 
     def take(self, salt: str) -> dict[str, Any]:
         """What was heard since the last time, as JSON has it; `salt` is for what comes."""
@@ -76,12 +85,18 @@ class Gatherer:
             "objects": [[*name, *counted] for name, counted in objects.items()],
             "quality": self._tally.take(),
             "retention": None if self.retention is None else self.retention.take(),
+            "networks": None if self._networks is None else self._networks.take(),
         }
 
-    def _hashed(self, session_id: object) -> int | None:
-        if not self._salt or not isinstance(session_id, str):
+    def _viewing(self, region: str, sample: Sample) -> Viewing:
+        where, address, fields = self._whereabouts, sample.address, sample.fields
+        viewer = self._hashed(client_name(where.client(address, fields).encode()).decode("latin-1"))
+        return Viewing(region, where.network(address, fields), viewer, sample.weight)
+
+    def _hashed(self, name: object) -> int | None:
+        if not self._salt or not isinstance(name, str):
             return None
-        made = blake2b(session_id.encode(), digest_size=6, key=self._salt)
+        made = blake2b(name.encode(), digest_size=6, key=self._salt)
         return int.from_bytes(made.digest())
 
 
@@ -92,12 +107,15 @@ class Audience:
         self.stories = Popularity()
         self.objects = Popularity(OBJECTS)
         self.quality = Quality()
+        self.networks = Networks()
         self.retention = Retention()
         self.hours = Hours()  # of playlists
 
     def adding(self, taken: Mapping[str, Any], now_mono: float, hour: int) -> Iterator[None]:
         """Add what a worker's `take` tells; stops now and then, so that others have their turn."""
         self.quality.add(taken["quality"], hour)
+        if (by_network := taken.get("networks")) is not None:
+            yield from self.networks.adding(by_network, now_mono, hour)
         if (counted := taken.get("retention")) is not None:
             self.retention.add_counted(counted)
         for _, name, weight, _ in taken["objects"]:
@@ -125,7 +143,9 @@ class Audience:
             "cold": [each.to_mapping("story") for each in cold],
             "objects": [each.to_mapping("object") for each in objects],
             "hours": self.quality.hours(region, HOURS),
-            "devices": self.quality.devices(region, HOURS),
+            "devices": self.quality.classes(region, HOURS),
+            "networks": self.networks.told(region, now_mono),
+            "network_quality": self.networks.quality(region),
             "retention": [round(share, 3) for share in self.retention.curve()],
         }
 

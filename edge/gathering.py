@@ -48,5 +48,9 @@ class Gathering:
         self.audience = Audience()
 
     def counts(self) -> dict[str, Any]:
-        """The leading stories of all regions, for whoever adds edges up."""
-        return {"counts": self.audience.stories.to_mapping(COUNTS_MAX, monotonic())}
+        """The leading stories of all regions and networks, for whoever adds edges up."""
+        now_mono = monotonic()
+        return {
+            "counts": self.audience.stories.to_mapping(COUNTS_MAX, now_mono),
+            "network_counts": self.audience.networks.counts(COUNTS_MAX, now_mono),
+        }

@@ -38,6 +38,7 @@ class Handover:
     ring: str | None = None  # of access keys, as it is written; never logged
     policies: dict[str, Any] | None = None  # `PolicyFile.to_mapping` of the rules in force
     passage: socket.socket | None = None  # by which connections go to the hub, or come to it
+    networks_fd: int | None = None  # of a compiled table
 
 
 def hand_over(control: socket.socket, given: Handover) -> None:
@@ -51,10 +52,12 @@ def hand_over(control: socket.socket, given: Handover) -> None:
         "supervisor": os.getpid(),
         "policies": given.policies,
         "ring": given.ring,
+        "passes": given.passage is not None,
     }
     line = json.dumps(message, ensure_ascii=False).encode() + b"\n"
     passage = () if given.passage is None else (given.passage.fileno(),)
-    socket.send_fds(control, [line], [given.page.fd, given.listener.fileno(), *passage])
+    networks = () if given.networks_fd is None else (given.networks_fd,)
+    socket.send_fds(control, [line], [given.page.fd, given.listener.fileno(), *passage, *networks])
 
 
 def adopt(stdin: int = 0) -> tuple[Handover, socket.socket]:
@@ -65,15 +68,15 @@ def adopt(stdin: int = 0) -> tuple[Handover, socket.socket]:
     control = socket.socket(fileno=os.dup(stdin))
     line, fds = b"", []
     while not line.endswith(b"\n"):
-        data, more, _, _ = socket.recv_fds(control, MESSAGE_MAX_BYTES, 3, socket.MSG_CMSG_CLOEXEC)
+        data, more, _, _ = socket.recv_fds(control, MESSAGE_MAX_BYTES, 4, socket.MSG_CMSG_CLOEXEC)
         if not data:
             sys.exit("a worker is started by `amaro edge serve`, not by hand")
         line += data
         fds += more
     message = json.loads(line)
     _die_with(message["supervisor"])
-    page_fd, listener_fd, *passage_fd = fds
-    passage = socket.socket(fileno=passage_fd[0]) if passage_fd else None
+    page_fd, listener_fd, *rest = fds
+    passage = socket.socket(fileno=rest.pop(0)) if message["passes"] else None
     if passage is not None:
         passage.setblocking(False)
     listener = socket.socket(fileno=listener_fd)
@@ -91,6 +94,7 @@ def adopt(stdin: int = 0) -> tuple[Handover, socket.socket]:
         policies=message["policies"],
         ring=message["ring"],
         passage=passage,
+        networks_fd=rest[0] if rest else None,
     )
     return given, control
 

@@ -102,6 +102,7 @@ class Node:
                     ring=files.ring,
                     policies=None if files.policies is None else files.policies.to_mapping(),
                     passage=holdings.hubs[0].passage if holdings.hubs else None,
+                    networks_fd=files.networks_fd,
                 ),
                 command,
                 {"invalidate": self._invalidations.asked, "read-on": self.region.read_on},

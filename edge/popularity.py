@@ -127,6 +127,10 @@ class Popularity:
             self._regions[place] = _with(self._regions[place], told, now_s)
             self._everywhere = _with(self._all(now_s), told, now_s)
 
+    def forget(self, region: str) -> None:
+        """Give a region's place to another; what it counted everywhere stays."""
+        self._regions.pop(region, None)
+
     def _place(self, region: str, now_s: float) -> str:
         """The region under which this one is counted: itself, while there is room."""
         regions = self._regions

@@ -1,4 +1,4 @@
-"""How playback goes, by region, hour and class of device: sums and histograms of what players tell.
+"""How playback goes, by region, hour and class of players: sums and histograms of what they tell.
 
 Nothing of one person is kept: a session is known by a salted hash, which is forgotten once
 `PEOPLE_MIN` of them have been counted or the hour is over. What fewer did is not shown.
@@ -7,12 +7,13 @@ Nothing of one person is kept: a session is known by a salted hash, which is for
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
+from zlib import crc32
 
 from edge.cmcd import Report, number
-from edge.devices import CLASSES
 
 HOURS_MAX: Final = 48
 REGIONS_MAX: Final = 32
+CELLS_MAX: Final = 256  # of one hour
 PEOPLE_MIN: Final = 5  # sessions behind each number that is shown
 THROUGHPUT_KBPS: Final = (250, 500, 1000, 2000, 4000, 8000, 16_000, 32_000, 64_000)
 BUFFER_MS: Final = (0, 500, 1000, 2000, 4000, 8000, 16_000, 32_000, 64_000)
@@ -37,7 +38,7 @@ class Heard(NamedTuple):
 
 
 class Cell:
-    """What reports of one region, hour and class of device add up to."""
+    """What reports of one region, hour and class of players add up to."""
 
     __slots__ = ("_sessions", "histograms", "reports", "starved", "starved_ms")
 
@@ -85,13 +86,13 @@ class Cell:
         else:
             self._meet(said["sessions"])
 
-    def forget_sessions(self, device: str) -> None:
+    def forget_sessions(self, called: str) -> None:
         """The hour is over: how many there were is all that matters now.
 
         Another hour of the same class may have had the same people: it has the same numbers.
         """
         if self._sessions is not None:
-            first = -PEOPLE_MIN * (1 + CLASSES.index(device))
+            first = -PEOPLE_MIN * (1 + crc32(called.encode()))
             self._sessions = set(range(first, first + len(self._sessions)))
 
     def to_mapping(self) -> dict[str, Any]:
@@ -137,7 +138,7 @@ def quantile(bounds: tuple[int, ...], counts: list[float], share: float) -> floa
     return below  # or above
 
 
-Place: TypeAlias = tuple[str, str]  # region, class of device
+Place: TypeAlias = tuple[str, str]  # region, class: a device's, or a network
 
 
 class Tally:
@@ -148,15 +149,10 @@ class Tally:
 
     def hear(self, place: Place, heard: Heard) -> None:
         """Add a report."""
-        region, device = place
-        if place not in self._cells:
-            if len({known for known, _ in self._cells} | {region}) > REGIONS_MAX:
-                place = (OTHER, device)
-            self._cells.setdefault(place, Cell())
-        self._cells[place].hear(heard)
+        _cell_of(self._cells, place).hear(heard)
 
     def take(self) -> list[list[Any]]:
-        """[region, device, cell] of each, which begin anew."""
+        """[region, class, cell] of each, which begin anew."""
         cells, self._cells = self._cells, {}
         return [[*place, cell.to_mapping()] for place, cell in cells.items()]
 
@@ -164,24 +160,22 @@ class Tally:
 class Quality:
     """The cells of the last hours; one a node. Hours are counted from 1970 on."""
 
-    def __init__(self) -> None:
+    def __init__(self, hours_max: int = HOURS_MAX) -> None:
+        self._hours_max = hours_max
         self._hours: dict[int, dict[Place, Cell]] = {}
 
     def add(self, told: list[list[Any]], hour: int) -> None:
         """Add what a worker's `take` tells."""
         if hour not in self._hours:
             for cells in self._hours.values():
-                for (_, device), cell in cells.items():
-                    cell.forget_sessions(device)
+                for (_, called), cell in cells.items():
+                    cell.forget_sessions(called)
             self._hours[hour] = {}
-            while len(self._hours) > HOURS_MAX:
+            while len(self._hours) > self._hours_max:
                 del self._hours[min(self._hours)]
         cells = self._hours[hour]
-        for region, device, said in told:
-            place = (region, device)
-            if place not in cells and len({known for known, _ in cells} | {region}) > REGIONS_MAX:
-                place = (OTHER, device)
-            cells.setdefault(place, Cell()).add(said)
+        for region, called, said in told:
+            _cell_of(cells, (region, called)).add(said)
 
     def hours(self, region: str | None, limit: int) -> list[dict[str, Any]]:
         """A region's hours, or everybody's, the latest first; those of too few are left out."""
@@ -192,24 +186,25 @@ class Quality:
                 found.append({"hour": hour} | whole.summary())
         return found
 
-    def devices(self, region: str | None, limit: int) -> dict[str, dict[str, Any]]:
-        """The same hours by class of device; classes of too few count as `other`."""
-        shown = {device: Cell() for device in CLASSES}
+    def classes(self, region: str | None, limit: int) -> dict[str, dict[str, Any]]:
+        """The same hours by class, that of most reports first; those of too few are `other`."""
+        shown: dict[str, Cell] = {}
         for hour in sorted(self._hours, reverse=True)[:limit]:
-            for (_, device), cell in self._cells(hour, region).items():
+            for (_, called), cell in self._cells(hour, region).items():
                 counted = _whole([cell])
-                counted.forget_sessions(device)  # of two hours, only numbers can be compared
-                shown[device].add(counted.to_mapping())
-        rest = [shown.pop(OTHER)]
-        for device, cell in [*shown.items()]:
+                counted.forget_sessions(called)  # of two hours, only numbers can be compared
+                shown.setdefault(called, Cell()).add(counted.to_mapping())
+        rest = [shown.pop(OTHER, Cell())]
+        for called, cell in [*shown.items()]:
             if cell.people < PEOPLE_MIN:
-                rest.append(shown.pop(device))
+                rest.append(shown.pop(called))
         while shown and 0 < _whole(rest).people < PEOPLE_MIN:
             # who takes the shown from all there is must not be left with a few
-            rest.append(shown.pop(min(shown, key=lambda device: shown[device].reports)))
+            rest.append(shown.pop(min(shown, key=lambda called: shown[called].reports)))
+        ranked = sorted(shown.items(), key=lambda each: (-each[1].reports, each[0]))
         if _whole(rest).people >= PEOPLE_MIN:
-            shown[OTHER] = _whole(rest)
-        return {device: cell.summary() for device, cell in shown.items()}
+            ranked.append((OTHER, _whole(rest)))
+        return {called: cell.summary() for called, cell in ranked}
 
     def _cells(self, hour: int, region: str | None) -> dict[Place, Cell]:
         cells = self._hours[hour]
@@ -221,3 +216,13 @@ def _whole(cells: Iterable[Cell]) -> Cell:
     for cell in cells:
         whole.add(cell.to_mapping())
     return whole
+
+
+def _cell_of(cells: dict[Place, Cell], place: Place) -> Cell:
+    """The cell of a place; of one too many, of all such together."""
+    if place not in cells:
+        region, called = place
+        if len({known for known, _ in cells} | {region}) > REGIONS_MAX:
+            region = OTHER
+        place = (region, called if len(cells) < CELLS_MAX else OTHER)
+    return cells.setdefault(place, Cell())

@@ -154,6 +154,8 @@ class EdgeSettings:
     region: str = ""
     region_header: str = ""  # by which trusted proxies say where a player is
     geoip: bool = False  # else it is in the country that its address was given to
+    network_header: str = ""  # by which trusted proxies say what network a player is in
+    network_table: str | None = None  # a file that tells it for the others
     prewarm: bool = False  # fetch what players will ask for
     uplink_bps: int = 125_000_000  # bytes a second that upstreams can give this node
     prewarm_share: float = 0.2  # of it

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cache_policies.access_ring import RingError
 from edge.access_keys import read_ring
+from edge.network_file import read_networks
 from edge.settings import EdgeSettings
 from edge.tls import Pem, read_pairs
 
@@ -21,16 +22,23 @@ class Files:
     pems: tuple[Pem, ...] = ()
     policies: PolicyFile | None = None
     ring: str | None = None  # of access keys
+    networks_fd: int | None = None  # of a compiled table of networks
 
     @classmethod
     def read(cls, settings: EdgeSettings) -> Files:
-        """Read them. Raises CertificateError, PolicyFileError or RingError."""
+        """Read them. Raises CertificateError, PolicyFileError, RingError or TableError."""
         file = settings.access_keys
         ring = settings.access_ring or None if file is None else read_ring(file)
         policies = _read_rules(settings)
         if ring is None and policies is not None:
             _refuse_rules_without_keys(policies)
-        return cls(pems=read_pairs(settings.tls), policies=policies, ring=ring)
+        table = settings.network_table
+        return cls(
+            pems=read_pairs(settings.tls),
+            policies=policies,
+            ring=ring,
+            networks_fd=None if table is None else read_networks(table),
+        )
 
 
 def _refuse_rules_without_keys(policies: PolicyFile) -> None:

@@ -32,8 +32,8 @@ async def serve(
 ) -> None:
     """Run a node until SIGTERM or SIGINT; `started` gets the settings with the ports that it has.
 
-    Raises PolicyFileError, CertificateError, ListenError or DiskError before any worker is started,
-    and WorkerError when one of them never serves.
+    Raises PolicyFileError, CertificateError, RingError, TableError, ListenError or DiskError before
+    any worker is started, and WorkerError when one of them never serves.
     """
     files = Files.read(settings)
     with ExitStack() as opened:

@@ -36,6 +36,7 @@ from edge.loop_watch import LoopWatch
 from edge.memory import Memory
 from edge.messages import configure
 from edge.neighbours import Neighbours
+from edge.network_file import open_networks
 from edge.opening import open_tiers
 from edge.other_variants import OtherVariants
 from edge.peer import listening_peer
@@ -84,7 +85,9 @@ class Worker:
         self.log = access_log(settings, self.counters)
         proxies = TrustedProxies(settings.trusted_proxies)
         clients = ClientCounts(limits.client_connections_max, proxies)
-        self.gatherer = Gatherer(whereabouts_of(settings, proxies))
+        self.gatherer = Gatherer(
+            whereabouts_of(settings, proxies, open_networks(given.networks_fd))
+        )
         self.sampler = Sampler(self.gatherer.gather)
         self.accounts = Accounts(self.counters, self.log, clients, self.sampler)
         self.door = Door(settings.region, proxies, limits.tokens_max)

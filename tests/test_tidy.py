@@ -57,6 +57,7 @@ RIM = {
         "membership.py",
         "metrics.py",
         "neighbours.py",
+        "network_file.py",
         "node.py",
         "output.py",
         "pace.py",

@@ -146,6 +146,15 @@ def serve(
     geoip: Annotated[
         bool, typer.Option("--geoip", help="Players' regions are their addresses' countries.")
     ] = False,
+    network_header: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="A field of --trusted-proxy that tells players' networks (ASN)."
+        ),
+    ] = None,
+    network_table: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Which addresses are in which network.")
+    ] = None,
     access_keys: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help=f"Keys of signed paths, if not in {KEYS_VARIABLE}."),
@@ -209,6 +218,7 @@ def serve(
         _refuse_without("--access-log FILE", {"--access-log-sample": access_log_sample})
     if not trusted_proxy:
         _refuse_without("--trusted-proxy CIDR", {"--region-header": region_header})
+        _refuse_without("--trusted-proxy CIDR", {"--network-header": network_header})
     if admin is None and purge_log is None and realtime is None and not warm_from:
         _refuse_without("--admin HOST:PORT", {"--token-file": token_file})
     if not prewarm:
@@ -252,6 +262,8 @@ def serve(
         region=region,
         geoip=geoip,
         region_header=_read("--region-header", read_field_name, region_header or ""),
+        network_header=_read("--network-header", read_field_name, network_header or ""),
+        network_table=None if network_table is None else str(network_table.absolute()),
         access_keys=None if access_keys is None else str(access_keys.absolute()),
         access_ring="" if access_keys is not None else os.environ.get(KEYS_VARIABLE, ""),
         prewarm=prewarm,
@@ -310,6 +322,7 @@ def _run(settings: EdgeSettings) -> None:
     from edge.keeper import WorkerError  # noqa: PLC0415
     from edge.listeners import ListenError  # noqa: PLC0415
     from edge.messages import configure  # noqa: PLC0415
+    from edge.network_table import TableError  # noqa: PLC0415
     from edge.starting import serve as serve_node  # noqa: PLC0415
     from edge.tls import CertificateError  # noqa: PLC0415
 
@@ -323,6 +336,8 @@ def _run(settings: EdgeSettings) -> None:
     except RingError as error:
         where = settings.access_keys or f"${KEYS_VARIABLE}"
         give_up(f"--access-keys {where}: {error}", status=2)
+    except TableError as error:
+        give_up(f"--network-table {settings.network_table}: {error}", status=2)
     except (ListenError, DiskError, WorkerError) as error:
         give_up(str(error))
 

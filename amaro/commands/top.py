@@ -1,16 +1,17 @@
-"""`amaro top`: what people watch, what rises and what gets cold, by region, over all edges."""
+"""`amaro top`: what people watch, what rises and what gets cold, by region and network."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
+from amaro.popular_text import SECTIONS, head, page
 from amaro.stack import DEFAULT_DATA, StackError
 from amaro.target import AdminOption, DataOption, Target, TokenFileOption, find_target
 from amaro.terminal import err, give_up, out, print_json
@@ -27,8 +28,14 @@ if TYPE_CHECKING:
 PATIENCE_S: Final = 5.0
 REFRESH_S: Final = 2.0
 LIMIT_MAX: Final = 100  # an edge tells no more
-TITLE_WIDTH: Final = 40
-SECTIONS: Final = (("top", "bold"), ("rising", "green"), ("cold", "blue"))
+PLACES_MAX: Final = 4096  # networks of all edges together
+
+
+class By(StrEnum):
+    """What each region's rows are."""
+
+    STORY = "story"
+    NETWORK = "network"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +44,8 @@ class Heard:
 
     name: str
     counts: Mapping[str, Any] | None = None
+    networks: Mapping[str, Any] | None = None
+    prewarm: Mapping[str, Any] | None = None
     error: str = ""
 
 
@@ -44,6 +53,7 @@ def top(
     region: Annotated[
         str | None, typer.Option(metavar="NAME", help="One region; all of them without.")
     ] = None,
+    by: Annotated[By, typer.Option(help="Rows of stories, or of networks (ASN).")] = By.STORY,
     limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, help="Stories of each kind.")] = 10,
     once: Annotated[bool, typer.Option("--once", help="Print it once, do not refresh.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -64,10 +74,10 @@ def top(
         give_up("the running stack has no edge with an admin listener")
     watched = Watched(edges, target, region, limit)
     if as_json or once or not out.is_terminal:
-        _show_once(*asyncio.run(watched.look()), as_json=as_json)
+        _show_once(*asyncio.run(watched.look()), by=by, as_json=as_json)
     else:
         try:
-            asyncio.run(_refresh(watched))
+            asyncio.run(_refresh(watched, by))
         except KeyboardInterrupt:
             raise typer.Exit(0) from None
 
@@ -90,7 +100,8 @@ class Watched:
         async with AsyncClient(headers=self._headers, timeout=PATIENCE_S, trust_env=False) as http:
             heard = await asyncio.gather(*(_ask(http, name, url) for name, url in self._edges))
         found = rankings(heard, self._region, self._limit)
-        stories = [story for ranked in found for name, _ in SECTIONS for story in ranked[name]]
+        ranked = [*found, *(network for each in found for network in each["networks"])]
+        stories = [story for each in ranked for name, _, _ in SECTIONS for story in each[name]]
         await self._titles.learn(story["story"] for story in stories)
         for story in stories:
             story["title"] = self._titles.of(story["story"])
@@ -99,27 +110,67 @@ class Watched:
 
 def rankings(heard: Iterable[Heard], region: str | None, limit: int) -> list[dict[str, Any]]:
     """How stories stand in one region, or in each, that of most requests first."""
+    from edge.networks import STORIES  # noqa: PLC0415
     from edge.popularity import Popularity  # noqa: PLC0415
 
-    whole = Popularity()
+    whole, networks = Popularity(), Popularity(replace(STORIES, regions_max=PLACES_MAX))
     for each in heard:
         if each.counts is not None:
             whole.take_in(each.counts, 0.0)
+            networks.take_in(each.networks or {}, 0.0)
     regions = whole.regions(0.0) if region is None else [region]
-    return [_ranked(whole, each, limit) for each in regions]
+    return [
+        {
+            "region": each,
+            **_ranked(whole, each, limit),
+            "networks": _networks(networks, each, limit),
+        }
+        for each in regions
+    ]
 
 
-def _ranked(whole: Popularity, region: str, limit: int) -> dict[str, Any]:
+def _networks(networks: Popularity, region: str, limit: int) -> list[dict[str, Any]]:
+    """The networks of a region, with how stories stand in each."""
+    from edge.networks import parts_of  # noqa: PLC0415
+
+    places = [place for place in networks.regions(0.0) if parts_of(place)[0] == region]
+    total = sum(networks.per_minute(place, 0.0) for place in places)
+    return [
+        {
+            "network": parts_of(place)[1],
+            "share": round(networks.per_minute(place, 0.0) / max(total, 1e-9), 4),
+            **_ranked(networks, place, limit),
+        }
+        for place in places
+    ]
+
+
+def _ranked(whole: Popularity, place: str, limit: int) -> dict[str, Any]:
     def mapped(standings: Iterable[Standing]) -> list[dict[str, Any]]:
         return [each.to_mapping("story") for each in standings]
 
-    found = whole.ranking(region, 0.0, limit)
+    found = whole.ranking(place, 0.0, limit)
     return {
-        "region": region,
-        "per_minute": round(whole.per_minute(region, 0.0), 2),
+        "per_minute": round(whole.per_minute(place, 0.0), 2),
         "top": mapped(found.top),
         "rising": mapped(found.rising),
         "cold": mapped(found.cold),
+    }
+
+
+def prewarming(heard: Iterable[Heard]) -> dict[str, Any]:
+    """What came of prewarming, at all edges together and at each."""
+    from edge.prewarmed import precision  # noqa: PLC0415
+
+    edges = {each.name: each.prewarm for each in heard if each.prewarm is not None}
+    used = sum(each["used_bytes"] for each in edges.values())
+    wasted = sum(each["wasted_bytes"] for each in edges.values())
+    return {
+        "on": any(each["on"] for each in edges.values()),
+        "precision": round(precision(used, wasted), 4),
+        "used_bytes": used,
+        "wasted_bytes": wasted,
+        "edges": [{"name": name, **each} for name, each in edges.items()],
     }
 
 
@@ -128,57 +179,47 @@ async def _ask(http: AsyncClient, name: str, admin_url: str) -> Heard:
 
     try:
         response = await http.get(f"{admin_url}/popular", params={"counts": "", "limit": 1})
-        return Heard(name=name, counts=response.raise_for_status().json()["counts"])
+        said = response.raise_for_status().json()
+        return Heard(
+            name=name,
+            counts=said["counts"],
+            networks=said["network_counts"],
+            prewarm=said["prewarm"],
+        )
     except (HTTPError, InvalidURL, ValueError, KeyError, TypeError) as error:
         return Heard(name=name, error=str(error) or type(error).__name__)
 
 
-def _show_once(heard: list[Heard], found: list[dict[str, Any]], *, as_json: bool) -> None:
+def _show_once(heard: list[Heard], found: list[dict[str, Any]], *, by: By, as_json: bool) -> None:
     missing = [each for each in heard if each.counts is None]
     if as_json:
-        names = [each.name for each in missing]
-        print_json({"edges": len(heard) - len(missing), "missing": names, "regions": found})
+        told = {
+            "edges": len(heard) - len(missing),
+            "missing": [each.name for each in missing],
+            "prewarm": prewarming(heard),
+            "regions": found,
+        }
+        print_json(told)
     else:
-        out.print(_page(found))
+        out.print(_page(heard, found, by))
         for each in missing:
             err.print(Text(f"{each.name} did not answer: {each.error}"), soft_wrap=True)
     raise typer.Exit(1 if len(missing) == len(heard) else 0)
 
 
-async def _refresh(watched: Watched) -> None:
+async def _refresh(watched: Watched, by: By) -> None:
     from rich.live import Live  # noqa: PLC0415
 
     with Live(console=out, screen=True, auto_refresh=False) as live:
         while True:
             heard, found = await watched.look()
             silent = [f"{each.name} did not answer" for each in heard if each.counts is None]
-            live.update(Group(_page(found), Text("\n".join(silent), "red")), refresh=True)
+            foot = Text("\n".join(silent), "red")
+            live.update(Group(_page(heard, found, by), foot), refresh=True)
             await asyncio.sleep(REFRESH_S)
 
 
-def _page(found: list[dict[str, Any]]) -> RenderableType:
-    if not found:
-        return Text("Nobody has watched anything yet.")
-    return Group(*(_table(each) for each in found))
-
-
-def _table(ranked: Mapping[str, Any]) -> Table:
-    """A region's stories: the leading ones, then those that rise, then those that get cold."""
-    title = f"{ranked['region']}: {ranked['per_minute']:.0f} requests a minute"
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    table.add_column("")
-    table.add_column("story", no_wrap=True)
-    table.add_column("title", no_wrap=True, max_width=TITLE_WIDTH)
-    for name in ("a minute", "share", "change"):
-        table.add_column(name, justify="right")
-    for section, style in SECTIONS:
-        for number, story in enumerate(ranked[section]):
-            table.add_row(
-                Text("" if number else section, style),
-                Text(story["story"]),
-                Text(story["title"]),
-                f"{story['per_minute']:.1f}",
-                f"{story['share']:.1%}",
-                f"x {story['change']:.2f}",
-            )
-    return table
+def _page(heard: list[Heard], found: list[dict[str, Any]], by: By) -> RenderableType:
+    answers = sum(each.counts is not None for each in heard)
+    line = head(answers, found, prewarming(heard))
+    return page(found, by_network=by is By.NETWORK, head=line, width=out.width)

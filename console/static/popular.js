@@ -1,4 +1,5 @@
-// What people watch: top, rising and cold stories of an edge's regions, and how they play.
+// What people watch: top, rising and cold stories of an edge's regions, in which networks, how they play, and what
+// was fetched ahead for them.
 
 import { el } from "./dom.js";
 import { chooseRegion, fromEdges, region, regions, regionTitle } from "./stack.js";
@@ -47,6 +48,10 @@ const number = (value, digits = 0) => value.toLocaleString("en", { maximumFracti
 const percent = (share) => `${number(share * 100, share < 0.1 ? 1 : 0)} %`;
 const rate = (value) => number(value, value < 10 ? 1 : 0);
 const speed = (kbps) => (kbps == null ? "–" : kbps < 1000 ? `${number(kbps)} kbit/s` : `${number(kbps / 1000, 1)} Mbit/s`);
+const bytes = (count) => {
+  const power = Math.min(4, Math.floor(Math.log10(Math.max(count, 1)) / 3));
+  return `${number(count / 1000 ** power, count < 1e12 && power ? 1 : 0)} ${["B", "kB", "MB", "GB", "TB"][power]}`;
+};
 const seconds = (ms) => (ms == null ? "–" : `${number(ms / 1000, 1)} s`);
 
 function row(story, position, kind) {
@@ -77,6 +82,45 @@ function showStories(said) {
   byId("rate").textContent = `${requests} for video a minute.`;
 }
 
+function showTiles(id, tiles) {
+  byId(id).replaceChildren(...tiles.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
+}
+
+function showNetworks(said) {
+  byId("networks").hidden = said.networks.length === 0;
+  byId("network-rows").replaceChildren(
+    ...said.networks.map(({ network, per_minute: perMinute, share }) => {
+      const cell = said.network_quality[network];
+      const name = network.startsWith("as") ? network.toUpperCase() : network;
+      return el(
+        "tr",
+        {},
+        el("th", { scope: "row" }, name),
+        el("td", {}, percent(share)),
+        el("td", {}, rate(perMinute)),
+        el("td", {}, speed(cell?.measured_throughput_kbps.p50)),
+        el("td", {}, seconds(cell?.buffer_length_ms.p50)),
+        el("td", {}, cell ? percent(cell.starved_share) : "–"),
+      );
+    }),
+  );
+}
+
+function showPrewarming({ on, precision, used_bytes: used, wasted_bytes: wasted }) {
+  const known = used + wasted;
+  byId("prewarm-note").textContent = !on
+    ? "This edge fetches nothing ahead of players."
+    : known
+      ? "What was fetched before anybody asked, and is used or given up by now; all regions."
+      : "Nothing that was fetched ahead is used or given up yet.";
+  const tiles = [
+    ["Fetched ahead", bytes(known)],
+    ["Of that, used", percent(precision)],
+    ["Wasted", bytes(wasted)],
+  ];
+  showTiles("prewarm-tiles", on && known ? tiles : []);
+}
+
 function showQuality(said) {
   const hour = said.hours[0];
   const tiles = hour && [
@@ -89,7 +133,7 @@ function showQuality(said) {
   byId("quality-note").textContent = hour
     ? `What players told since ${new Date(hour.hour * 3600000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}.`
     : "Too few players have told anything yet: five of them must, so that nobody can be picked out.";
-  byId("tiles").replaceChildren(...(tiles || []).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
+  showTiles("tiles", tiles || []);
   const rows = Object.entries(said.devices).sort(([, one], [, other]) => other.reports - one.reports);
   byId("devices").hidden = rows.length === 0;
   byId("devices").tBodies[0].replaceChildren(
@@ -154,6 +198,8 @@ async function ask() {
     showPlaces(said);
     showStories(said);
     showQuality(said);
+    showNetworks(said);
+    showPrewarming(said.prewarm);
     byId("entry").hidden = true;
     byId("told").hidden = false;
   } catch (error) {

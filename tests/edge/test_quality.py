@@ -55,7 +55,7 @@ def test_an_hour_of_enough_people():
     ]
     assert quality.hours("south", 24) == []
     assert len(quality.hours(None, 24)) == 1
-    assert [*quality.devices("north", 24)] == ["phone"]
+    assert [*quality.classes("north", 24)] == ["phone"]
 
 
 def test_a_sample_counts_as_many_as_it_stands_for():
@@ -84,7 +84,7 @@ def test_the_same_few_people_in_many_hours_stay_few():
     for hour in range(24):
         quality.add(tallied(*many(2, first=hour * 10)), hour)
     assert quality.hours("north", 24) == []
-    assert quality.devices("north", 24) == {}
+    assert quality.classes("north", 24) == {}
 
 
 def test_a_past_hour_is_still_told_and_nobody_is_known_any_more():
@@ -101,7 +101,7 @@ def test_classes_of_few_are_told_together():
     quality.add(tallied(*many(9, first=100), place=("north", "desktop")), 7)
     quality.add(tallied(*many(3, first=200), place=("north", "tv")), 7)
     quality.add(tallied(*many(3, first=300), place=("north", "tablet")), 7)
-    told = quality.devices("north", 24)
+    told = quality.classes("north", 24)
     assert {device: cell["reports"] for device, cell in told.items()} == {
         "phone": 20, "desktop": 9, "other": 6
     }  # fmt: skip
@@ -112,7 +112,7 @@ def test_what_is_hidden_is_not_what_is_left():
     quality.add(tallied(*many(20), place=("north", "phone")), 7)
     quality.add(tallied(*many(9, first=100), place=("north", "desktop")), 7)
     quality.add(tallied(heard(session=999), place=("north", "tv")), 7)
-    told = quality.devices("north", 24)
+    told = quality.classes("north", 24)
     assert {device: cell["reports"] for device, cell in told.items()} == {"phone": 20, "other": 10}
 
 

@@ -3,8 +3,9 @@
 import pytest
 
 from edge.clients import TrustedProxies
+from edge.network_table import NetworkTable, Range, compiled
 from edge.settings import Address, EdgeSettings
-from edge.whereabouts import NOWHERE, Whereabouts, whereabouts_of
+from edge.whereabouts import NOWHERE, ByNetwork, Whereabouts, whereabouts_of
 from tests.support.table import table
 
 
@@ -59,3 +60,28 @@ def test_countries(case):
 def test_without_geoip_nobody_is_looked_up():
     settings = EdgeSettings(listen=Address("127.0.0.1", 0), origin="http://127.0.0.1:9")
     assert whereabouts_of(settings, TrustedProxies()).region(b"8.8.8.8", ()) == NOWHERE
+
+
+@pytest.mark.parametrize("case", table("""
+    from        fields                                    network
+    10.0.0.1    x-asn: 3320                               3320
+    10.0.0.1    x-asn: AS3320                             3320
+    10.0.0.1    x-asn: 4294967295                         4294967295
+    10.0.0.1    x-asn: 4294967296                         -
+    10.0.0.1    x-asn: 0                                  -
+    10.0.0.1    x-asn: 3320, 5                            -
+    10.0.0.1    x-asn: 3320 | x-asn: 5                    -
+    9.9.9.9     x-asn: 3320                               7
+    10.0.0.1    x-asn: ? | x-forwarded-for: 9.9.9.1       7
+    10.0.0.1    x-asn: 3320 | x-forwarded-for: 9.9.9.1    3320
+    9.9.9.9     -                                         7
+    9.9.8.9     -                                         -
+    unknown     -                                         -
+"""), ids=str)  # fmt: skip
+def test_networks(case):
+    networks = NetworkTable(memoryview(compiled([Range(False, 0x09090900, 0x090909FF, 7)])))
+    proxies = TrustedProxies(["10.0.0.0/8"])
+    where = Whereabouts("", proxies, networks=ByNetwork(b"x-asn", networks))
+    lines = [line.split(": ", 1) for line in case["fields"].split(" | ") if line]
+    fields = tuple((name.encode(), value.encode()) for name, value in lines)
+    assert str(where.network(case["from"].encode(), fields) or "") == case["network"]

@@ -40,6 +40,18 @@ def told(region):
         "objects": [],
         "hours": [{"hour": 490_000} | CELL],
         "devices": {"phone": CELL, "tv": CELL | {"reports": 40}},
+        "networks": [
+            {"network": "as64500", "per_minute": 75.0, "share": 0.75},
+            {"network": "other", "per_minute": 25.0, "share": 0.25},
+        ],
+        "network_quality": {"as64500": CELL},
+        "prewarm": {
+            "on": True,
+            "ready": True,
+            "precision": 0.934,
+            "used_bytes": 93_400_000,
+            "wasted_bytes": 6_600_000,
+        },
     }
 
 
@@ -96,6 +108,11 @@ def test_what_people_watch(tmp_path: Path):
         page.get_by_text("Nothing gets cold just now.").wait_for()
         page.get_by_text("12.3 s").first.wait_for()
         assert page.locator("#devices tbody tr").count() == 2
+        rows = page.locator("#network-rows tr")
+        assert rows.first.inner_text().split("\t")[:3] == ["AS64500", "75 %", "75"]
+        assert rows.nth(1).inner_text().split("\t")[3:] == ["\N{EN DASH}"] * 3
+        for shown in ("100 MB", "93 %", "6.6 MB"):
+            page.locator("#prewarm-tiles").get_by_text(shown, exact=True).wait_for()
         assert "right" not in page.url
         page.get_by_role("radio", name="DE").check()
         page.locator("#top li", has_text="de").first.wait_for()

@@ -35,6 +35,8 @@ def amaro(*argv: str, token: str | None = None) -> Result:
         (("--access-log-sample", "9"), "--access-log-sample means nothing without --access-log"),
         (("--token-file", "t"), "--token-file means nothing without --admin HOST:PORT"),
         (("--region-header", "X-At"), "--region-header means nothing without --trusted-proxy CIDR"),
+        (("--network-header", "X-ASN"), "--network-header means nothing without --trusted-proxy"),
+        (("--network-table", "/nowhere"), "--network-table /nowhere: No such file or directory"),
         (
             ("--trusted-proxy", "10.0.0.0/8", "--region-header", "a b"),
             "--region-header: 'a b' is not a header field's name",

@@ -30,6 +30,9 @@ async def script(asked, writer):
 
 def ask(node, story, number, **fields):
     told = f"/v/{story}/1.m4s?CMCD=bl%3D4000%2Cmtp%3D5000%2Csid%3D%22{number}%22"
+    if story == FIRST and number % 2:
+        fields["X-ASN"] = "64500"
+    fields["X-Forwarded-For"] = f"{'192.0.2' if story == FIRST else '198.51.100'}.{number}"
     node.get(told, headers={"User-Agent": PHONE} | fields)
 
 
@@ -42,9 +45,12 @@ def popular(node, query=""):
     return decoded(node.admin("GET", f"/popular{query}"))
 
 
-async def test_what_players_watch():
+async def test_what_players_watch(tmp_path):
+    table = tmp_path / "networks.csv"
+    table.write_text("network,asn\n198.51.100.0/24,AS64501\n")
     async with running_origin(script) as origin:
         options = ("--trusted-proxy", "127.0.0.0/8", "--region-header", "X-Country")
+        options = (*options, "--network-header", "X-ASN", "--network-table", str(table))
         with edge_node(origin.url, *options, workers=2) as node:
             await asyncio.to_thread(check, node)
 
@@ -72,11 +78,13 @@ def check(node):
     assert [*said["devices"]] == ["phone"]
     assert said["hours"][0]["buffer_length_ms"]["p50"] == 3000
     assert [each["story"] for each in popular(node, "?region=de")["top"]] == [SECOND]
+    assert {each["network"] for each in said["networks"]} == {"as64500", "as64501", "other"}
+    assert [each["network"] for each in popular(node, "?region=de")["networks"]] == ["other"]
     counts = popular(node, "?counts")["counts"]
     assert counts["north"]["recent"]["leading"][0][0] == FIRST
     check_top(node)
     check_top_on_a_terminal(node)
-    for word in ("127.0.0.1:1", "iPhone", "sid"):
+    for word in ("127.0.0.1:1", "192.0.2", "iPhone", "sid"):
         assert word not in json.dumps(said["hours"])
     assert node.admin("GET", "/popular", token=None).status_code == 401
     for limit in ("0", "201", "-1", "x", "9" * 5000):
@@ -98,6 +106,10 @@ def check_top(node):
     assert [story["story"] for story in found["north"]["top"]] == [FIRST]
     assert found["north"]["top"][0]["share"] == near(12 / 18)
     assert [story["story"] for story in found["de"]["top"]] == [SECOND]
+    networks = {each["network"] for each in found["north"]["networks"]}
+    assert networks == {"as64500", "as64501", "other"}
+    assert said["prewarm"]["on"] is False
+    assert "AS64500" in amaro_top("--admin", node.admin_url, "--by", "network").stdout
     twice = amaro_top("--admin", node.admin_url, "--admin", node.admin_url, "--json")
     assert json.loads(twice.stdout)["regions"][0]["top"][0]["share"] == near(12 / 18)
     shown = amaro_top("--admin", node.admin_url, "--region", "de").stdout
