@@ -50,6 +50,11 @@ class Stored:
     stripped: frozenset[bytes] = frozenset()  # names of fields that players do not get
     signed: bool = False  # no player gets it without a token
 
+    @property
+    def head(self) -> ResponseHead:
+        """What policies are chosen by."""
+        return ResponseHead(self.status, self.fields)
+
 
 def stored_response(
     request: RequestHead,

@@ -76,6 +76,7 @@ class Fill:
         self.error: EdgeError | None = None
         self.detail = ""  # why it was released
         self.tier = ORIGIN  # or what gave it the response instead
+        self.comes_after: int | None = None  # the last purge before it, if another says so
         self.body = GrowingBody()
         self.reserved_bytes = 0  # of the memory budget
         self.outdated = False  # a purge names what it fetches: it is not stored

@@ -177,14 +177,14 @@ class Exchange:
             source = replace(source, asked=replace(ask.asked, only_held=True))
             if not await slicer.holds(source):
                 raise NotCachedError("only-if-cached")
-        elif ask.alone or not is_for_others(ask.request, _head_of(entry), ask.policy):
+        elif ask.alone or not is_for_others(ask.request, entry.stored.head, ask.policy):
             return await self._pass(ask)
         return await slicer.answer(source, says)
 
     def _revalidate(self, ask: Ask, entry: Entry, sequence: int) -> None:
         fills = self.filler.fills
         variant = entry.stored.variant
-        head = _head_of(entry)
+        head = entry.stored.head
         policy = self.filler.in_force.policies.for_response(ask.request, head)
         shares = is_for_others(ask.request, head, policy) and self.admission.may_fill(ask.key)
         if shares and fills.find(ask.key, variant, time.monotonic()) is None:
@@ -303,7 +303,15 @@ class Exchange:
             response.close()
             return await self._or_stale(ask, await self._pass(ask))
         says = replace(of_miss(ask.miss, head.status), detail=fill.detail)
-        return self._of_response(response, head, ask, says).says(says, fill.tier)
+        answer = self._of_response(response, head, ask, says)
+        answer.sequence = fill.comes_after
+        return answer.says(says, fill.tier)
+
+    def _of_received(self, received: Received, ask: Ask, says: CacheStatus) -> Answer:
+        """The answer that passes on what was received: as old as whoever gave it says."""
+        answer = self._of_response(received.response, received.head, ask, says)
+        answer.sequence = received.sequence
+        return answer.says(says, received.tier)
 
     def _of_response(
         self, response: Response, head: ResponseHead, ask: Ask, says: CacheStatus
@@ -337,7 +345,7 @@ class Exchange:
             return stale
         says = of_miss(ask.miss, status)
         if ask.alone or not self.filler.updated_by_head(fill, entry, received):
-            return self._of_response(received.response, received.head, ask, says)
+            return self._of_received(received, ask, says)
         received.response.close()
         now_mono = time.monotonic()
         says = replace(says, ttl_s=entry.ttl_s(now_mono))
@@ -361,14 +369,18 @@ class Exchange:
         sequence = self.catch_up()
         keys = invalidated_keys(request, received.head)
         if keys and not received.peer:  # a peer has done it
-            await self._invalidate(received.response, keys)
+            try:
+                await self.invalidating.invalidate(keys)
+            except BaseException:
+                received.response.close()
+                raise
             sequence = self.catch_up()
         if request.method == b"POST":
             fill = Fill(ask.key, b"", request, sequence=sequence, stale=None)
             if self.filler.keeps(fill, received):
                 return await self._keep(fill, received, ask.miss)
         says = of_miss(ask.miss, received.head.status)
-        return self._of_response(received.response, received.head, ask, says)
+        return self._of_received(received, ask, says)
 
     async def _keep(self, fill: Fill, received: Received, miss: Miss) -> Answer:
         """Pass on what was received, and store it on the way."""
@@ -385,15 +397,3 @@ class Exchange:
         says = of_miss(miss, received.head.status)
         says = replace(says, stored=True, ttl_s=fill.ttl_s(now_mono))
         return of_fill(reader, fill.request, says, fill.age_s(now_mono))
-
-    async def _invalidate(self, response: Response, keys: tuple[bytes, ...]) -> None:
-        try:
-            await self.invalidating.invalidate(keys)
-        except BaseException:
-            response.close()
-            raise
-
-
-def _head_of(entry: Entry) -> ResponseHead:
-    stored = entry.stored
-    return ResponseHead(stored.status, stored.fields)

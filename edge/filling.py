@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from cache_policies.freshness import may_serve_on_error
-from cache_policies.message import Fields, ResponseHead
+from cache_policies.message import Fields
 from cache_policies.partial import as_whole, carried_part
 from cache_policies.policy import CachePolicy
 from cache_policies.rejudge import rejudge
@@ -159,7 +159,9 @@ class Filler:
         request = fill.request
         if fields is not request.fields:
             request = replace(request, fields=fields)
-        return await self.asker.ask(fill.key, request, asked, sequence=fill.sequence)
+        received = await self.asker.ask(fill.key, request, asked, sequence=fill.sequence)
+        fill.comes_after = received.sequence
+        return received
 
     def keeps(self, fill: Fill, received: Received) -> bool:
         """Whether what was received without asking for it may be stored."""
@@ -215,7 +217,7 @@ class Filler:
         fresh = self._renewed(fill, fresh)
         if fresh is None:
             return False
-        told = ResponseHead(fresh.status, fresh.fields)
+        told = fresh.head
         shared = is_for_others(fill.request, told, self._policy(fill, fresh))
         fill.exclusive = not (shared and Store(fresh).collapsible)
         if not shared or self._is_purged(fill, stale.stored, fresh):
@@ -377,7 +379,7 @@ class Filler:
         return None if isinstance(judged, NoStore) or key != fill.key else judged.stored
 
     def _policy(self, fill: Fill, stored: Stored) -> CachePolicy:
-        head = ResponseHead(stored.status, stored.fields)
+        head = stored.head
         return self.in_force.policies.for_response(fill.request, head)
 
     def _offer(self, fill: Fill, entry: Entry, received: Received) -> None:

@@ -56,7 +56,7 @@ class Found:
     def head(self) -> ResponseHead:
         """The head that answers: with the fields of now, if it was validated (RFC 9111 §4.3.4)."""
         stored = self.stored
-        return ResponseHead(stored.status, stored.fields) if self.renewed else self.held.head
+        return stored.head if self.renewed else self.held.head
 
     def may_stand_in(self) -> bool:
         """Whether it answers now that the origin has failed (RFC 5861 §4)."""
@@ -267,7 +267,7 @@ class LowerTiers:
             return None
         fresh = replace(judged.stored, length=found.stored.length)
         says = replace(found.says, forward=Forward.STALE, forward_status=304)
-        own = not is_for_others(fill.request, ResponseHead(fresh.status, fresh.fields), policy)
+        own = not is_for_others(fill.request, fresh.head, policy)
         return replace(
             found,
             stored=fresh,

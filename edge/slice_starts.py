@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cache_policies.message import ResponseHead
 from cache_policies.partial import Part, strong_etag
 from cache_policies.policy import CachePolicy
 from cache_policies.stored import Stored
@@ -105,5 +104,5 @@ class SliceStarts:
             self.slicer.lower.offer(entry, policy, second_hand=second_hand)
 
     def _policy(self, fill: Fill, stored: Stored) -> CachePolicy:
-        head = ResponseHead(stored.status, stored.fields)
+        head = stored.head
         return self.slicer.in_force.policies.for_response(fill.request, head)

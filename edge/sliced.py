@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from cache_policies.message import ResponseHead
 from cache_policies.partial import Part, strong_etag
 from cache_policies.stored import Stored
 from edge.arena import SLICE_BYTES, Slice, Slot
@@ -40,7 +39,7 @@ class SlicedEntry(Entry):
         self.below: dict[str, set[int]] = {}
         """The parts of it that lower tiers have been given, by the tiers that want some."""
         self.part_until = 0.0
-        self.etag = strong_etag(ResponseHead(stored.status, stored.fields)) or b""
+        self.etag = strong_etag(stored.head) or b""
         super().__init__(key, stored, [], length)
         self.size_bytes -= length - sum(map(len, self.parts.values()))
 
