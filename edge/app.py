@@ -71,7 +71,7 @@ class EdgeApp:
         account = Account(self._accounts)
         trace = self._debugging.trace(scope)
         admitted = scope["extensions"]["amaro.edge"]["admitted"]
-        answer = self._own(scope["path"]) or (
+        answer = self._own(scope) or (
             _refused(admitted)
             if isinstance(admitted, Refusal)
             else await self._answer(scope, receive, trace)
@@ -88,8 +88,9 @@ class EdgeApp:
             answer.body.close()
             account.close(self._asking(scope), answer.status, cut=cut)
 
-    def _own(self, path: str) -> Answer | None:
+    def _own(self, scope: Scope) -> Answer | None:
         """The answers that are this edge's own."""
+        path = scope["path"]
         if path == "/.amaro/live":
             return text_answer(200, b"live\n")
         if path == "/.amaro/ready":

@@ -15,6 +15,7 @@ from cache_policies.partial import strong_etag
 from cache_policies.stored import Times
 from edge.counters import Counters
 from edge.errors import (
+    BeyondError,
     CrowdedError,
     MemoryShortError,
     NotCachedError,
@@ -84,6 +85,7 @@ class Received:
     upstream: Upstream | None = None
     tier: str = ORIGIN  # where it comes from
     sequence: int | None = None  # of the last purge here that it comes after, if another says so
+    forwarded: bool = True  # somebody asked an origin for it just now
 
     def as_of(self, sequence: int) -> int:
         """The last purge that what was asked for after `sequence` comes after."""
@@ -114,6 +116,7 @@ class Tries:
     tried: set[Route] = field(default_factory=set)
     again: set[Route] = field(default_factory=set)
     silent: int = 0  # edges that were
+    stuck: list[Upstream] = field(default_factory=list)  # edges that reached no origin
 
     def take(self) -> Route:
         """The next route."""
@@ -128,6 +131,8 @@ class Tries:
         that are silent: all may be, where the network is cut.
         """
         self.silent += route.edge and error.detail in _SILENT
+        if isinstance(error, BeyondError) and error.detail in _SICK:
+            self.stuck.append(route.upstream)
         if isinstance(error, OutdatedError) or self.silent >= SILENT_MAX:
             self.left = deque(each for each in self.left if not each.peer)
         if error.detail == "connection-lost" and not route.peer and route not in self.again:
@@ -218,6 +223,7 @@ class Asker:
                     best.response.close()
                 best = received
                 if not _is_poor(request, received):
+                    self._passed_over(tries.stuck, received)
                     break
         except BaseException:
             if best is not None:
@@ -226,6 +232,11 @@ class Asker:
         if best is None:
             raise failure.again()
         return best
+
+    def _passed_over(self, stuck: list[Upstream], received: Received) -> None:
+        """Learn of edges that reached no origin where somebody else did."""
+        if stuck and received.forwarded and self.shield is not None:
+            self.shield.passed_over(stuck)
 
     def _may_try(self, tries: Tries) -> bool:
         """Whether the next route may be asked: a retry where that may add to a failure is paid."""

@@ -28,6 +28,10 @@ class OutdatedError(UpstreamError):
     """What another edge has may have been purged here: only the origin can tell."""
 
 
+class BeyondError(UpstreamError):
+    """Another edge was reached, and could not have it from its own upstreams."""
+
+
 class UpstreamTimeoutError(UpstreamError):
     """The origin took longer than the limit named by `detail`."""
 
@@ -42,7 +46,8 @@ class UnvalidatedError(UpstreamError):
     @classmethod
     def instead_of(cls, error: EdgeError) -> EdgeError:
         """What is said in place of the 502 for a missing answer; other errors say more."""
-        return cls(error.detail, str(error)) if type(error) is UpstreamError else error
+        plain = type(error) in (UpstreamError, BeyondError)
+        return cls(error.detail, str(error)) if plain else error
 
 
 class MemoryShortError(UpstreamError):

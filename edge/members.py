@@ -1,8 +1,8 @@
 """Who belongs to a region: as configured, or as edges announce themselves on a common board.
 
-A member owns keys from an instant of the wall clock on, which it says itself: until then all have
-read of it, so that all begin to ask it at once. Whether an announcement is kept up is judged by the
-reader's own clock, which nobody else can set.
+A member owns keys from an instant of the board's clock on, which it says itself: until then all
+have read of it, so that all begin to ask it at once. How far off that is, and whether what it says
+is kept up, each reader judges by its own monotonic clock: nobody's wall clock has to be right.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _HOST: Final = re.compile(r"(?!.*\.\.)[a-z0-9_][a-z0-9._-]*|[0-9a-f:.]*:[0-9a-f:
 _LABEL_MAX: Final = 63  # characters (RFC 1035 §2.3.4)
 
 Members: TypeAlias = dict[str, float]
-"""URL of the peer listener: the wall time from which it owns keys; 0.0 where it always has."""
+"""URL of the peer listener: the monotonic time from which it owns keys; 0.0 if it always has."""
 
 
 class MembersError(ValueError):
@@ -77,20 +77,25 @@ def read_order(body: bytes) -> Members:
     return configured(urls)
 
 
-def owners(members: Mapping[str, float], now_wall: float) -> frozenset[str]:
+def owners(members: Mapping[str, float], now_mono: float) -> frozenset[str]:
     """The members that own keys now."""
-    return frozenset(url for url, from_wall in members.items() if from_wall <= now_wall)
+    return frozenset(url for url, from_mono in members.items() if from_mono <= now_mono)
 
 
-def announcement(url: str, from_wall: float) -> str:
-    """What an edge writes on the board; each start of it writes another."""
-    return f"{url} {from_wall:.3f}"
+def announcement(url: str, from_s: float) -> str:
+    """What an edge writes on the board; `from_s` is an instant of its clock.
+
+    Each start of the edge writes another.
+    """
+    return f"{url} {from_s:.3f}"
 
 
 @dataclass(slots=True)
 class _Seen:
     score: float
     changed_mono: float
+    url: str | None  # None of what nobody of ours wrote
+    from_mono: float  # it owns keys
 
 
 class Board:
@@ -105,27 +110,29 @@ class Board:
         self._seen: dict[str, _Seen] = {}
         self._read_mono: float | None = None  # the last time
 
-    def read(self, scores: Mapping[str, float], now_mono: float) -> Members:
+    def read(self, scores: Mapping[str, float], board_s: float, now_mono: float) -> Members:
         """The members after one more successful look: announcements, and when they were renewed.
 
+        `board_s` is what the board's clock showed at `now_mono`; it is believed for JOINING_S only.
         One that dies is silent for a while; one that leaves says so by a time below `LEAVING`. What
         is gone from the board counts as silent: somebody may have flushed it.
         """
         self._pass_over_silence(now_mono)
         for said, score in islice(scores.items(), MEMBERS_MAX):
             seen = self._seen.get(said)
-            if seen is None or seen.score != score:
-                self._seen[said] = _Seen(score, now_mono)
+            if seen is None:
+                self._seen[said] = _seen(said, score, board_s, now_mono)
+            elif seen.score != score:
+                seen.score, seen.changed_mono = score, now_mono
         limit_mono = now_mono - self._gone_after_s
         for said, seen in list(self._seen.items()):
             if seen.changed_mono <= limit_mono and said not in scores:
                 del self._seen[said]
         members: Members = {}
-        for said, seen in self._seen.items():
-            read = _read(said)
-            if read is not None and seen.changed_mono > limit_mono and seen.score >= LEAVING:
-                url, from_wall = read
-                members[url] = max(from_wall, members.get(url, 0.0))
+        for seen in self._seen.values():
+            url = seen.url
+            if url is not None and seen.changed_mono > limit_mono and seen.score >= LEAVING:
+                members[url] = max(seen.from_mono, members.get(url, 0.0))
         return members
 
     def _pass_over_silence(self, now_mono: float) -> None:
@@ -137,10 +144,14 @@ class Board:
         self._read_mono = now_mono
 
 
-def _read(said: str) -> tuple[str, float] | None:
-    url, _, text = said.partition(" ")
+def _seen(said: str, score: float, board_s: float, now_mono: float) -> _Seen:
+    """What a new announcement says; when it was seen first decides from when on its edge owns."""
+    text, _, instant = said.partition(" ")
+    url, left_s = None, 0.0
     try:
-        from_wall = float(text)
-        return (member_url(url), from_wall) if isfinite(from_wall) else None
+        left_s = float(instant) - board_s
+        url = member_url(text) if isfinite(left_s) else None
     except ValueError:
-        return None
+        pass
+    from_mono = now_mono + min(left_s, JOINING_S) if left_s > 0.0 else 0.0
+    return _Seen(score, now_mono, url, from_mono)

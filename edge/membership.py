@@ -28,9 +28,9 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local long_ago = now - tonumber(ARGV[3])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], -long_ago, long_ago)
 if ARGV[1] ~= '' then redis.call('ZADD', KEYS[1], ARGV[2] * now, ARGV[1]) end
-return redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
+return {now, redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')}
 """
-"""Announces who is there (1) or goes (-1); returns the board: words, and when they were said."""
+"""Announces who is there (1) or goes (-1); returns the time (ms), and all words with theirs."""
 
 log = logging.getLogger("edge.members")
 
@@ -85,7 +85,7 @@ class Membership:
         if not self._settings.region_token:
             return None
         told = await self._ask_all("neighbours")
-        own, owning = self._settings.advertise, owners(self.members, time.time())
+        own, owning = self._settings.advertise, owners(self.members, time.monotonic())
         return {
             "edge": own or None,
             "owns_keys": own in owning,
@@ -117,16 +117,16 @@ class Membership:
 
     async def _follow(self, link: ValkeyLink) -> None:
         while True:
-            if self._settings.advertise and not self._word:
-                from_wall = time.time() + JOINING_S
-                self._word = announcement(self._settings.advertise, from_wall)
-            scores = await self._say(link, 1)
-            if scores is not None:
-                self._announced = self._board.read(scores, time.monotonic())
+            read = await self._say(link, 1)
+            if read is not None and self._settings.advertise and not self._word:
+                self._word = announcement(self._settings.advertise, read[1] + JOINING_S)
+                read = await self._say(link, 1)
+            if read is not None:
+                self._announced = self._board.read(*read, time.monotonic())
             await asyncio.sleep(EVERY_S)
 
-    async def _say(self, link: ValkeyLink, here: int) -> dict[str, float] | None:
-        """Renew this edge's word; return the board, None when it cannot be had."""
+    async def _say(self, link: ValkeyLink, here: int) -> tuple[dict[str, float], float] | None:
+        """Renew this edge's word; return the board and its time, None when it cannot be had."""
         from edge.valkey_link import LinkError  # noqa: PLC0415
 
         values = (self._word, here, int(FORGOTTEN_S * 1000))
@@ -137,8 +137,9 @@ class Membership:
                 self._word = ""  # it is said for the first time yet
             log.debug("the board of members: %s", error)
             return None
-        words = [word.decode("utf-8", "replace") for word in answer[::2]]
-        return dict(zip(words, map(float, answer[1::2]), strict=True))
+        now_ms, board = answer
+        words = [word.decode("utf-8", "replace") for word in board[::2]]
+        return dict(zip(words, map(float, board[1::2]), strict=True)), now_ms / 1000
 
     async def _leave(self) -> None:
         if self._link is not None:

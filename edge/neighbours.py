@@ -13,11 +13,13 @@ from edge.counters import Counters
 from edge.entry import VIA
 from edge.errors import UpstreamError
 from edge.fetch import Fetch, FillClient
+from edge.forwarding import TOKEN
 from edge.in_force import InForce
 from edge.listeners import bind_another
 from edge.members import configured
 from edge.opening import Opened
 from edge.reading import Account
+from edge.region_sequence import said
 from edge.routes import Upstream
 from edge.settings import EdgeSettings
 from edge.shield import Shield
@@ -109,7 +111,13 @@ class Neighbours:
 
     async def _probe(self, upstream: Upstream) -> None:
         host = f"{upstream.host}:{upstream.port}".encode()
-        fields = ((b"host", host), (b"via", VIA), (b"user-agent", b"amaro-edge probe"))
+        token = self._settings.region_token.encode()
+        fields = (
+            (b"host", host),
+            (b"via", VIA),
+            (b"user-agent", b"amaro-edge probe"),
+            (TOKEN, token),
+        )
         signal = Signal.FAIL
         try:
             async with asyncio.timeout(self._settings.limits.edge_silent_s):
@@ -118,7 +126,8 @@ class Neighbours:
             pass
         else:
             response.close()
-            signal = Signal.OK if response.status < 400 else Signal.FAIL
+            if response.status < 400 and said(response.fields) is not None:
+                signal = Signal.OK  # an edge, of this region
         self.shield.saw(upstream, signal)
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ from edge.routes import Route, Upstream
 from failover.health import Effect, Health, HealthPolicy, Signal, State, step
 
 HEALTH: Final = HealthPolicy(fall=3, rise=1)
+CUT_OFF_S: Final = 10.0  # one that reached no origin is asked once in this time, to see if it does
 
 T = TypeVar("T")
 
@@ -30,11 +31,13 @@ class Shield:
         self._policy = policy
         self._listed: Members = {}
         self._owners: frozenset[str] | None = None  # of the last look; None: look anew
-        self._next_wall = inf  # when another one owns keys
+        self._next_mono = inf  # when another one owns keys
         self._is_owner = False
         self._members: tuple[Member, ...] = ()  # others that own keys and are not down
         self._routes: dict[Member, Route] = {}
         self._health: dict[Upstream, Health] = {}
+        self._reach: dict[Upstream, Health] = {}  # of origins, through those that failed to
+        self._retry_mono: dict[Upstream, float] = {}  # of those that are cut off from them
         self._in_flight: Counter[Member] = Counter()
         self._asked_below: Counter[bytes] = Counter()  # keys that lower members may be asked for
         self._answering: Counter[bytes] = Counter()  # keys that members may wait for here
@@ -50,36 +53,40 @@ class Shield:
             for each in named
         }
         here = {route.upstream for route in self._routes.values()}
+        self._reach = {each: health for each, health in self._reach.items() if each in here}
         self._health = {
             upstream: self._health.get(upstream, Health()) for upstream in sorted(here, key=str)
         }
 
-    def is_owner(self, now_wall: float) -> bool:
+    def is_owner(self, now_mono: float) -> bool:
         """Whether this edge owns keys by its own list."""
-        self._look(now_wall)
+        self._look(now_mono)
         return self._is_owner
 
-    def routes(self, key: bytes, now_wall: float) -> list[Route]:
+    def routes(self, key: bytes, now_mono: float) -> list[Route]:
         """The members to ask for `key`, best first; none that could wait for this edge.
 
-        Those that are down are left out, and those that have too much to do.
+        Those that are down are left out, and those that have too much to do or reach no origin.
         """
-        self._look(now_wall)
+        self._look(now_mono)
         members = self._members
         own = self.own if self._answering[key] or self._is_owner else None
         routes = above(key, own, members)
         if max(self._in_flight.values(), default=0) > OVERLOAD_SPARE:
             busy = overloaded(self._in_flight, members)
             routes = [member for member in routes if member not in busy]
-        return [self._routes[member] for member in routes]
+        found = [self._routes[member] for member in routes]
+        if self._reach:
+            found = [route for route in found if not self._is_to_wait(route.upstream, now_mono)]
+        return found
 
-    def answer(self, key: bytes, now_wall: float) -> Lease | None:
+    def answer(self, key: bytes, now_mono: float) -> Lease | None:
         """Let a member wait for this edge; None when that is not for it to answer.
 
         One that does not own keys yet asks others that may rank lower. Its last such questions may
         last until it does: nobody waits for a key then, so that no two wait for each other.
         """
-        if self._asked_below[key] or not self.is_owner(now_wall):
+        if self._asked_below[key] or not self.is_owner(now_mono):
             return None
         return Lease(self._answered, key)
 
@@ -96,12 +103,12 @@ class Shield:
             return None
         return Lease(partial(self._asked, member, is_below), key)
 
-    def ask_worker(self, key: bytes, now_wall: float) -> Lease | None:
+    def ask_worker(self, key: bytes, now_mono: float) -> Lease | None:
         """Count a question to another worker of the node, which may ask members of any rank.
 
         None when it has to be told to ask only those above, as this one may.
         """
-        if self._answering[key] or self.is_owner(now_wall):
+        if self._answering[key] or self.is_owner(now_mono):
             return None
         return Lease(self._asked_on, key)
 
@@ -125,6 +132,25 @@ class Shield:
         elif effect is Effect.RESTORE:
             log.warning("edge %s of the region is up again", upstream.url)
 
+    def found_origin(self, upstream: Upstream, signal: Signal, now_mono: float) -> None:
+        """Learn whether a member reached an origin, for what somebody could have from one."""
+        if upstream not in self._health or (signal is Signal.OK and upstream not in self._reach):
+            return
+        before = self._reach.get(upstream, Health())
+        self._reach[upstream], effect = step(before, signal, self._policy)
+        if effect is Effect.EJECT:
+            self._retry_mono[upstream] = now_mono + CUT_OFF_S
+            log.warning("edge %s of the region reaches no origin", upstream.url)
+        elif effect is Effect.RESTORE:
+            log.warning("edge %s of the region reaches its origin again", upstream.url)
+        if self._reach[upstream].state is State.UP:
+            del self._reach[upstream]
+
+    def is_cut_off(self, upstream: Upstream) -> bool:
+        """Whether this member has failed to reach an origin that others reach."""
+        health = self._reach.get(upstream)
+        return health is not None and health.state is State.DOWN
+
     def is_down(self, upstream: Upstream) -> bool:
         """Whether this member was ejected and has not come back."""
         health = self._health.get(upstream)
@@ -143,7 +169,8 @@ class Shield:
         """The values of gauges, by name."""
         for member, route in self._routes.items():
             if member != self.own:
-                yield f"edge_up {member.url}", float(not self.is_down(route.upstream))
+                is_out = self.is_down(route.upstream) or self.is_cut_off(route.upstream)
+                yield f"edge_up {member.url}", float(not is_out)
                 yield f"edge_in_flight {member.url}", self._in_flight[member]
 
     def _asked(self, member: Member, is_below: bool, key: bytes, more: int) -> None:
@@ -154,16 +181,25 @@ class Shield:
     def _asked_on(self, key: bytes, more: int) -> None:
         _add(self._asked_below, key, more)
 
+    def _is_to_wait(self, upstream: Upstream, now_mono: float) -> bool:
+        """Whether it is cut off from origins, and somebody else is to find out if it still is."""
+        if not self.is_cut_off(upstream):
+            return False
+        if now_mono < self._retry_mono[upstream]:
+            return True
+        self._retry_mono[upstream] = now_mono + CUT_OFF_S
+        return False
+
     def _answered(self, key: bytes, more: int) -> None:
         _add(self._answering, key, more)
 
-    def _look(self, now_wall: float) -> None:
+    def _look(self, now_mono: float) -> None:
         """See who owns keys by now, if that may have changed."""
-        if self._owners is not None and now_wall < self._next_wall:
+        if self._owners is not None and now_mono < self._next_mono:
             return
-        self._owners = owners(self._listed, now_wall)
-        later = (each for each in self._listed.values() if each > now_wall)
-        self._next_wall = min(later, default=inf)
+        self._owners = owners(self._listed, now_mono)
+        later = (each for each in self._listed.values() if each > now_mono)
+        self._next_mono = min(later, default=inf)
         self._is_owner = self.own is not None and self.own.url in self._owners
         self._members = tuple(
             member

@@ -68,6 +68,15 @@ class ShieldApp(EdgeApp):
 
     entrance: Entrance  # given once there is one
 
+    def _own(self, scope: Scope) -> Answer | None:
+        """As for anybody; and to another edge of the region that it is talking to one."""
+        answer, entrance = super()._own(scope), self.entrance
+        if answer is not None and entrance.admits(tuple(scope["headers"])):
+            number, log_id = entrance.places.number_of(entrance.catch_up()), entrance.places.log_id
+            if number is not None and log_id is not None:
+                answer.fields = (*answer.fields, Known(log_id, number).line())
+        return answer
+
     async def _answer(self, scope: Scope, receive: Receive, trace: Trace | None) -> Answer:
         entrance = self.entrance
         fields: Fields = tuple(scope["headers"])
@@ -79,7 +88,7 @@ class ShieldApp(EdgeApp):
             result, status = "method", 405
         elif known is None or known.log_id != entrance.places.log_id:
             result, status = "other-log", 421
-        elif (lease := entrance.shield.answer(self._key(scope, fields), time.time())) is None:
+        elif (lease := entrance.shield.answer(self._key(scope, fields), time.monotonic())) is None:
             result, status = "not-owner", 421
         if known is None or lease is None:
             entrance.counters.edge_answered(result)

@@ -13,7 +13,8 @@ from cache_policies.stored import Times, purge_tags
 from cache_policies.storing import is_authorized
 from edge.asking import Question, Received
 from edge.counters import Counters
-from edge.errors import OutdatedError, UpstreamError
+from edge.entry import IDENTITY
+from edge.errors import BeyondError, OutdatedError, UpstreamError
 from edge.fetch import Fetch, FillClient, Response
 from edge.forwarding import HOP, UPWARDS, edge_fields, received_head
 from edge.in_force import InForce
@@ -21,7 +22,7 @@ from edge.outcome import EDGE
 from edge.purged import Purged
 from edge.region_places import Places
 from edge.region_sequence import Known, said
-from edge.routes import Route
+from edge.routes import Route, Upstream
 from edge.settings import Limits
 from edge.shield import Lease, Shield
 from failover.health import Signal
@@ -54,6 +55,12 @@ def patient(limits: Limits) -> Limits:
     )
 
 
+def _says_forward(line: tuple[bytes, bytes]) -> bool:
+    """Whether a field line is another edge's word that it has asked further on."""
+    name, value = line
+    return name == b"cache-status" and value.startswith(IDENTITY) and b"; fwd-status=" in value
+
+
 @dataclass(kw_only=True, slots=True)
 class ShieldAsker:
     """Asks other edges; one per worker."""
@@ -73,7 +80,7 @@ class ShieldAsker:
         shared = not asked.direct and asked.body is None and is_for_edges(question.request)
         if not shared or self._known(question) is None:
             return list(routes)
-        edges = self.shield.routes(question.key, time.time())
+        edges = self.shield.routes(question.key, time.monotonic())
         return [*own, *edges, *(route for route in routes if not route.peer)]
 
     async def ask(self, route: Route, question: Question) -> Received:
@@ -96,7 +103,7 @@ class ShieldAsker:
         self, question: Question, ask: Callable[[bytes], Awaitable[Received]]
     ) -> Received:
         """What another worker answers, asked with a mark where edges may wait for this one."""
-        lease = self.shield.ask_worker(question.key, time.time())
+        lease = self.shield.ask_worker(question.key, time.monotonic())
         if lease is None:
             return await ask(UPWARDS)
         try:
@@ -129,6 +136,9 @@ class ShieldAsker:
             response.close()
             raise
         now_mono = time.monotonic()
+        forwarded = any(map(_says_forward, response.fields))
+        if forwarded:
+            self.shield.found_origin(route.upstream, Signal.OK, now_mono)
         delay_s = now_mono - sent_mono
         times = Times(response_wall=time.time(), response_mono=now_mono, response_delay_s=delay_s)
         if asked.trace is not None:
@@ -142,8 +152,15 @@ class ShieldAsker:
 
         watched = LeasedResponse(response, lease, broke)
         return Received(
-            watched, head, times, peer=True, upstream=route.upstream, tier=EDGE, sequence=sequence
-        )
+            *(watched, head, times, True),
+            upstream=route.upstream, tier=EDGE, sequence=sequence, forwarded=forwarded,
+        )  # fmt: skip
+
+    def passed_over(self, stuck: Sequence[Upstream]) -> None:
+        """Learn that these had no origin at hand for what one has given to somebody else."""
+        now_mono = time.monotonic()
+        for upstream in stuck:
+            self.shield.found_origin(upstream, Signal.FAIL, now_mono)
 
     def _judged(
         self, route: Route, question: Question, response: Response
@@ -157,7 +174,7 @@ class ShieldAsker:
         if refused:
             raise UpstreamError("edge-refused")
         if error is not None:
-            raise UpstreamError(error.decode("latin-1"))
+            raise BeyondError(error.decode("latin-1"))
         if known is None:
             raise UpstreamError(f"status-{response.status}")
         head = received_head(response.status, response.fields, time.time(), peer=True)

@@ -3,9 +3,11 @@
 import pytest
 
 from edge.members import (
+    JOINING_S,
     LEAVING,
     MEMBERS_MAX,
     Board,
+    Members,
     MembersError,
     announcement,
     configured,
@@ -15,6 +17,7 @@ from edge.members import (
 )
 from tests.support.table import table
 
+BOARD_S = 1_700_000_000.0
 A, B = "http://10.0.0.1:8090", "http://10.0.0.2:8090"
 
 
@@ -78,59 +81,82 @@ def test_a_member_owns_keys_from_its_instant_on() -> None:
     assert owners({A: 0.0, B: 100.0}, 100.0) == {A, B}
 
 
+def read(board: Board, scores: dict[str, float], now_mono: float) -> Members:
+    """A look at a board whose clock is far ahead of the reader's."""
+    return board.read(scores, BOARD_S + now_mono, now_mono)
+
+
+def says(url: str, from_mono: float) -> str:
+    return announcement(url, BOARD_S + from_mono)
+
+
 def test_a_new_one_is_known_before_it_owns() -> None:
     board = Board()
-    assert board.read({announcement(A, 3.0): 1.0}, 0.0) == {A: 3.0}
-    assert board.read({announcement(A, 3.0): 2.0, announcement(B, 9.5): 7.0}, 1.0) == {
-        A: 3.0,
-        B: 9.5,
-    }
+    assert read(board, {says(A, -3.0): 1.0}, 0.0) == {A: 0.0}
+    for now_mono in (1.0, 1.5, 3.0):
+        both = {says(A, -3.0): 2.0, says(B, 2.5): 7.0 + now_mono}
+        assert read(board, both, now_mono) == {A: 0.0, B: pytest.approx(2.5)}
+
+
+@pytest.mark.parametrize("mono", [0.0, 1e6])
+def test_all_begin_to_ask_at_once_whatever_their_clocks_say(mono: float) -> None:
+    """The instant is the board's; one reads it late, another has only just started."""
+    said = {announcement(A, 102.0): 1.0}
+    for late_s in (0.0, 0.7, 1.9):
+        members = Board().read(said, 100.0 + late_s, mono + late_s)
+        assert members == {A: pytest.approx(mono + 2.0)}
+    assert Board().read(said, 102.0, mono + 2.0) == {A: 0.0}
+
+
+def test_a_board_whose_clock_is_set_back_keeps_nobody_out() -> None:
+    members = Board().read({announcement(A, 9_000.0): 1.0}, 100.0, 50.0)
+    assert members == {A: 50.0 + JOINING_S}
 
 
 def test_one_that_is_silent_is_gone() -> None:
     board = Board(5.0)
-    said = announcement(A, 3.0)
+    said = says(A, -3.0)
     for now_mono in (0.0, 1.0, 2.0, 3.0, 4.0, 4.9):
-        assert board.read({said: 1.0}, now_mono) == {A: 3.0}
-    assert board.read({said: 1.0}, 5.0) == {}
-    assert board.read({said: 2.0}, 6.0) == {A: 3.0}
+        assert read(board, {said: 1.0}, now_mono) == {A: 0.0}
+    assert read(board, {said: 1.0}, 5.0) == {}
+    assert read(board, {said: 2.0}, 6.0) == {A: 0.0}
 
 
 def test_one_that_leaves_says_so() -> None:
     board = Board()
-    assert board.read({announcement(A, 3.0): LEAVING - 7.0}, 0.0) == {}
+    assert read(board, {says(A, -3.0): LEAVING - 7.0}, 0.0) == {}
 
 
 def test_a_board_that_is_wiped_changes_nothing_for_those_who_write_again() -> None:
     board = Board(5.0)
-    said = announcement(A, 3.0)
-    board.read({said: 1.0}, 0.0)
-    assert board.read({}, 1.0) == {A: 3.0}
-    assert board.read({said: 2.0}, 2.0) == {A: 3.0}
+    said = says(A, -3.0)
+    read(board, {said: 1.0}, 0.0)
+    assert read(board, {}, 1.0) == {A: 0.0}
+    assert read(board, {said: 2.0}, 2.0) == {A: 0.0}
     for now_mono in (3.0, 4.0, 5.0, 6.0, 6.9):
-        assert board.read({}, now_mono) == {A: 3.0}
-    assert board.read({}, 7.0) == {}
+        assert read(board, {}, now_mono) == {A: 0.0}
+    assert read(board, {}, 7.0) == {}
 
 
 @pytest.mark.parametrize("there", [True, False])
 def test_a_board_that_comes_back_is_listened_to_before_anybody_is_missed(there: bool) -> None:
     board = Board(5.0)
-    said = announcement(A, 3.0)
+    said = says(A, -3.0)
     left = {said: 1.0} if there else {}
-    assert board.read({said: 1.0}, 0.0) == {A: 3.0}
-    assert board.read({said: 1.0}, 1.0) == {A: 3.0}
-    assert board.read(left, 100.0) == {A: 3.0}
-    assert board.read(left, 101.0) == {A: 3.0}
-    assert board.read(left, 102.0) == {}
+    assert read(board, {said: 1.0}, 0.0) == {A: 0.0}
+    assert read(board, {said: 1.0}, 1.0) == {A: 0.0}
+    assert read(board, left, 100.0) == {A: 0.0}
+    assert read(board, left, 101.0) == {A: 0.0}
+    assert read(board, left, 102.0) == {}
 
 
 def test_one_that_starts_again_owns_nothing_at_first() -> None:
     board = Board(5.0)
-    board.read({announcement(A, 3.0): 1.0}, 0.0)
-    both = {announcement(A, 3.0): 1.0, announcement(A, 8.0): 2.0}
-    assert board.read(both, 1.0) == {A: 8.0}
+    read(board, {says(A, -3.0): 1.0}, 0.0)
+    both = {says(A, -3.0): 1.0, says(A, 3.0): 2.0}
+    assert read(board, both, 1.0) == {A: pytest.approx(3.0)}
 
 
 def test_what_nobody_of_ours_wrote_is_passed_over() -> None:
     board = Board()
-    assert board.read({"x": 1.0, "http://10.0.0.1:1 x": 1.0, f"{A} nan": 2.0}, 0.0) == {}
+    assert board.read({"x": 1.0, "http://10.0.0.1:1 x": 1.0, f"{A} nan": 2.0}, 0.0, 0.0) == {}

@@ -23,8 +23,8 @@ def shield(own: str | None = None, listed: dict[str, float] | None = None) -> Sh
     return made
 
 
-def asked(of: Shield, key: bytes = KEY, now_wall: float = 0.0) -> list[str]:
-    return [route.upstream.url for route in of.routes(key, now_wall)]
+def asked(of: Shield, key: bytes = KEY, now_mono: float = 0.0) -> list[str]:
+    return [route.upstream.url for route in of.routes(key, now_mono)]
 
 
 def fail(of: Shield, url: str, times: int = 3) -> None:
@@ -68,6 +68,34 @@ def test_those_that_have_too_much_to_do_are_left_out() -> None:
     assert asked(of) == ORDER
 
 
+def test_one_that_reaches_no_origin_is_left_out_but_for_a_question_now_and_then() -> None:
+    of, owner = shield(), Upstream(ORDER[0])
+    for _ in range(3):
+        assert asked(of) == ORDER
+        of.found_origin(owner, Signal.FAIL, 100.0)
+    assert asked(of, now_mono=109.0) == ORDER[1:]
+    assert dict(of.told())[f"edge_up {ORDER[0]}"] == 0.0
+    assert of.doubted() == []
+    assert asked(of, now_mono=110.0) == ORDER
+    assert asked(of, now_mono=110.1) == ORDER[1:]
+    of.found_origin(owner, Signal.FAIL, 110.2)
+    assert asked(of, now_mono=119.9) == ORDER[1:]
+    assert asked(of, now_mono=120.1) == ORDER
+    of.found_origin(owner, Signal.OK, 120.2)
+    assert asked(of, now_mono=120.3) == ORDER
+    assert dict(of.told())[f"edge_up {ORDER[0]}"] == 1.0
+
+
+def test_what_one_failed_to_reach_now_and_then_is_no_matter() -> None:
+    of, owner = shield(), Upstream(ORDER[0])
+    for _ in range(4):
+        of.found_origin(owner, Signal.FAIL, 100.0)
+        of.found_origin(owner, Signal.FAIL, 100.0)
+        of.found_origin(owner, Signal.OK, 100.0)
+    of.found_origin(Upstream("http://elsewhere:1"), Signal.FAIL, 100.0)
+    assert asked(of, now_mono=100.0) == ORDER
+
+
 def test_another_list_keeps_what_is_known_of_those_that_stay() -> None:
     of = shield()
     fail(of, ORDER[0])
@@ -81,12 +109,12 @@ def test_another_list_keeps_what_is_known_of_those_that_stay() -> None:
 def test_a_member_that_joins_owns_nothing_until_its_instant() -> None:
     joining = LISTED | {ORDER[0]: 100.0}
     of = shield(ORDER[0], joining)
-    assert asked(of, now_wall=99.0) == ORDER[1:]
+    assert asked(of, now_mono=99.0) == ORDER[1:]
     assert of.answer(KEY, 99.0) is None
-    assert asked(shield(None, joining), now_wall=99.0) == ORDER[1:]
-    assert asked(of, now_wall=100.0) == []
+    assert asked(shield(None, joining), now_mono=99.0) == ORDER[1:]
+    assert asked(of, now_mono=100.0) == []
     assert of.answer(KEY, 100.0) is not None
-    assert asked(shield(None, joining), now_wall=100.0) == ORDER
+    assert asked(shield(None, joining), now_mono=100.0) == ORDER
 
 
 def test_nobody_waits_for_one_that_waits_for_those_below() -> None:
@@ -136,7 +164,7 @@ def test_workers_of_a_node_do_not_wait_for_each_other_through_another_edge() -> 
     answer = one.answer_worker(KEY)
     assert answer is not None
     one.follow(LISTED | {ORDER[0]: 200.0})
-    assert asked(one, now_wall=101.0) == []
+    assert asked(one, now_mono=101.0) == []
 
 
 def test_what_a_worker_that_owns_nothing_asks_of_another_may_go_anywhere() -> None:

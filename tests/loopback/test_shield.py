@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 from collections import Counter
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -17,6 +19,8 @@ from edge.errors import UpstreamError
 from edge.peer import PeerUpstreams, peer_socket, ranking
 from edge.purges import PurgeKind
 from edge.region_ranking import Member
+from edge.routes import Upstream
+from failover.health import Signal
 from tests.support.edges import (
     Asked,
     Client,
@@ -483,6 +487,80 @@ async def test_errors_of_an_edge_are_nobody_elses() -> None:
         assert (await other.get("/v/1")).body == b"of /v/1"
         assert counted(region, "edge_asked") == {"connect-refused": 1}
         assert other.worker.snapshot()[f"edge_up {region.url_of(owner)}"] == 1.0
+
+
+async def test_one_that_alone_reaches_no_origin_is_soon_not_asked() -> None:
+    async with running_region(short, 3, retry_burst=99.0) as region:
+        owner, second, third = region.ranked("/v/1")
+
+        async def broken(*_: object, **__: object) -> None:
+            raise UpstreamError("connect-timeout")
+
+        owner.worker.client.fetch = broken
+        paths = (f"/v/{n}" for n in itertools.count())
+        owned = (path for path in paths if region.ranked(path)[0] is owner)
+        for _ in range(6):
+            await third.get(next(owned))
+        told = third.worker.snapshot()
+        failed = f"edge_asked {region.url_of(owner)} connect-timeout"
+        assert told[failed] == 3
+        assert told[f"edge_up {region.url_of(owner)}"] == 0.0
+        assert told[f"edge_up {region.url_of(second)}"] == 1.0
+
+
+async def test_where_nobody_reaches_the_origin_nobody_is_left_out() -> None:
+    async with running_region(short, 3, retry_burst=99.0) as region:
+        owner, *_ = region.ranked("/v/1")
+
+        async def broken(*_: object, **__: object) -> None:
+            raise UpstreamError("connect-refused")
+
+        for edge in region.edges.values():
+            edge.worker.client.fetch = broken
+        for number in range(9):
+            assert (await owner.get(f"/v/{number}")).status == 502
+        told = owner.worker.snapshot()
+        assert {told[f"edge_up {url}"] for url in region.edges if f"edge_up {url}" in told} == {1.0}
+
+
+@pytest.mark.parametrize("token", [REGION_TOKEN, "another-region's"])
+async def test_only_an_edge_of_this_region_is_well_again(token: str) -> None:
+    """Nor is another server that says that it is ready: a player's listener does, too."""
+    async with running_region(short, 2) as region:
+        one, other = region.edges.values()
+        other.worker.region_app.entrance.token = token.encode()
+        shield, url = one.worker.neighbours.shield, region.url_of(other)
+        players = f"http://127.0.0.1:{other.port}"
+        shield.follow({region.url_of(one): 0.0, url: 0.0, players: 0.0})
+        for upstream in (Upstream(url), Upstream(players)):
+            for _ in range(3):
+                shield.saw(upstream, Signal.FAIL)
+            await one.worker.neighbours._probe(upstream)
+        told = one.worker.snapshot()
+        assert told[f"edge_up {url}"] == float(token == REGION_TOKEN)
+        assert told[f"edge_up {players}"] == 0.0
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+async def test_what_another_passes_on_is_as_old_as_it_was_told(method: str) -> None:
+    """A head, and what is too large for it: an order of one edge's own holds against it, too."""
+    bodies = iter([b"old", b"newer"])
+
+    async def script(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        body = next(bodies)
+        writer.write(response(b"" if asked.method == "HEAD" else body, *KEPT, length=len(body)))
+
+    async with running_region(script, 3) as region:
+        owner, second, third = region.ranked("/v/1")
+        await owner.get("/v/1")
+        third.purge(PurgeKind.URL, b"http://edge.test/v/1")
+        region.purge(PurgeKind.TAG, b"another")
+        filler = second.worker.app._exchange.filler
+        filler.limits = replace(filler.limits, object_max_bytes=2)
+        third.worker.neighbours.shield.follow({region.url_of(second): 0.0})
+        got = await third.get("/v/1", method=method)
+        assert got.get("content-length") == b"5"
+        assert counted(region, "edge_asked") == {"answered": 1, "edge-outdated": 1}
 
 
 async def test_without_a_log_nothing_is_shared() -> None:
