@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TIMEOUT_S: Final = 5.0  # of each step of a call
+ANSWER_S: Final = 20.0  # for all of an answer's body
 ANSWER_BYTES_MAX: Final = 65_536
 TOKEN_CHARACTERS_MAX: Final = 4_096
 
@@ -71,14 +72,22 @@ class Provider:
 
     is_edge: Final = False
 
-    def __init__(self, settings: ProviderSettings, *, edges_behind: Callable[[int], bool]) -> None:
+    def __init__(
+        self,
+        settings: ProviderSettings,
+        *,
+        edges_behind: Callable[[int], bool],
+        answer_s: float = ANSWER_S,
+    ) -> None:
         """`edges_behind` says whether an edge has not acknowledged everything up to a number."""
         self.address: Final = settings.name
         self._adapter = settings.adapter
         self._api = settings.api
         self._token = settings.token
         self._edges_behind = edges_behind
-        self._http = httpx.Client(timeout=TIMEOUT_S)
+        self._answer_s = answer_s
+        # What the environment says of proxies and .netrc is for others: that may name a login.
+        self._http = httpx.Client(timeout=TIMEOUT_S, trust_env=False)
         self._turn = Turn(settings.adapter)
         self._log_name = ""
         self._busy = Lock()
@@ -149,11 +158,13 @@ class Provider:
         url = self._api + call.path
         try:
             with self._http.stream("POST", url, json=call.body, headers=headers) as response:
-                body = b""
-                for piece in response.iter_bytes(ANSWER_BYTES_MAX):
+                body, until_mono = b"", time.monotonic() + self._answer_s
+                for piece in response.iter_bytes():
                     body += piece
                     if len(body) >= ANSWER_BYTES_MAX:
                         break
+                    if time.monotonic() >= until_mono:
+                        raise httpx.ReadTimeout("the answer has no end")
         except httpx.InvalidURL as error:
             return Answer(Verdict.REFUSED, str(error))
         except httpx.HTTPError as error:

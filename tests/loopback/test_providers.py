@@ -67,7 +67,12 @@ def token_file(tmp_path: Path) -> Path:
 def provider(token_file: Path) -> Iterator[Make]:
     made: list[Provider] = []
 
-    def make(stand_in: StandIn, *, behind: Callable[[int], bool] = lambda _: False) -> Provider:
+    def make(
+        stand_in: StandIn,
+        *,
+        behind: Callable[[int], bool] = lambda _: False,
+        answer_s: float = DEADLINE_S,
+    ) -> Provider:
         adapter = (
             Cloudflare(zone=ZONE, sites=SITES)
             if isinstance(stand_in, CloudflareStandIn)
@@ -79,7 +84,7 @@ def provider(token_file: Path) -> Iterator[Make]:
             adapter=adapter,
             token=TokenSource(file=str(token_file)),
         )
-        made.append(Provider(settings, edges_behind=behind))
+        made.append(Provider(settings, edges_behind=behind, answer_s=answer_s))
         return made[-1]
 
     yield make
@@ -162,6 +167,23 @@ def test_many_tags_take_few_calls(
     told(provider(cloudflare), many)
     told(provider(fastly), many)
     assert (len(cloudflare.asked), len(fastly.asked)) == (17, 2)
+
+
+def test_an_answer_without_end_is_given_up(cloudflare: CloudflareStandIn, provider: Make):
+    cloudflare.next.append(Said(200, {"success": True}, delayed=1_000))
+    with pytest.raises(NotToldError, match="ReadTimeout"):
+        provider(cloudflare, answer_s=0.1).tell(tags(1))
+
+
+def test_the_environment_names_no_proxy(
+    cloudflare: CloudflareStandIn, provider: Make, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nobody is
+    monkeypatch.delenv("no_proxy", raising=False)
+    keep(cloudflare)
+    provider(cloudflare).tell(batch(("all", "", False)))
+    assert not cloudflare.kept
 
 
 def test_what_was_confirmed_is_not_asked_for_again(cloudflare: CloudflareStandIn, provider: Make):

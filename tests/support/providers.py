@@ -10,7 +10,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
@@ -38,6 +38,7 @@ class Said:
     status: int
     body: Any
     fields: dict[str, str] = field(default_factory=dict)
+    delayed: int = 0  # pieces of whitespace before the body
 
 
 class Bucket:
@@ -224,11 +225,15 @@ def serving(stand_in: StandIn) -> Iterator[None]:
             body = json.dumps(said.body).encode()
             self.send_response(said.status)
             self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(body)))
+            self.send_header("content-length", str(len(body) + said.delayed))
             for name, value in said.fields.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            with suppress(ConnectionError):
+                for _ in range(said.delayed):  # whitespace, piece by piece
+                    self.wfile.write(b" ")
+                    time.sleep(0.02)
+                self.wfile.write(body)
 
         def log_request(self, code: object = "-", size: object = "-") -> None:
             del code, size  # nothing is logged
