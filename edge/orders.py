@@ -10,6 +10,7 @@ from cache_policies.purge_values import ValueRefusedError, tag_value, url_value
 from edge.purges import VALUE_MAX_BYTES, PurgeKind
 
 VALUES_MAX: Final = 1_000
+ORDER_MAX_BYTES: Final = VALUE_MAX_BYTES - 512  # a value: its host's other name may be longer
 BODY_MAX_BYTES: Final = 1024 * 1024
 
 
@@ -72,6 +73,6 @@ def read_value(kind: PurgeKind, text: str) -> bytes:
         raise OrderError("nothing is named")
     read = tag_value if kind is PurgeKind.TAG else url_value
     try:
-        return read(text, max_bytes=VALUE_MAX_BYTES)
+        return read(text, max_bytes=ORDER_MAX_BYTES)
     except ValueRefusedError as error:
         raise OrderError(str(error)) from None

@@ -85,23 +85,26 @@ class Purged:
             sequence < self.floor
             or (url is not None and sequence < url.purge.sequence)
             or sequence < self.slots.of(crc32(key))
-            or self._find(sequence, key, tags, soft=False) is not None
+            or any(self._found(sequence, key, tags, soft=False))
         )
 
     def softly_since(self, sequence: int, key: bytes, tags: Iterable[bytes]) -> float | None:
-        """When what began at `sequence` was made stale, by the wall clock; None if it was not."""
-        found = self._find(sequence, key, tags, soft=True)
-        return None if found is None else found.wall
+        """When what began at `sequence` was made stale, by the wall clock; None if it was not.
 
-    def _find(
+        Of purges by several names the first one counts, of those by one name the last.
+        """
+        return min(
+            (each.wall for each in self._found(sequence, key, tags, soft=True)), default=None
+        )
+
+    def _found(
         self, sequence: int, key: bytes, tags: Iterable[bytes], *, soft: bool
-    ) -> Dated | None:
-        """A purge after `sequence` that names the response of `key` with `tags`."""
+    ) -> Iterator[Dated]:
+        """The purges after `sequence` that name the response of `key` with `tags`."""
         for kind, value in self._names(key, tags):
             found = self._last.get((kind, value, soft))
             if found is not None and found.purge.sequence > sequence:
-                return found
-        return None
+                yield found
 
     def _names(self, key: bytes, tags: Iterable[bytes]) -> Iterator[tuple[PurgeKind, bytes]]:
         path = key[key.index(b"/", key.index(b"://") + 3) :]

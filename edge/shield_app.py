@@ -56,6 +56,8 @@ class Entrance:
         """As of which purge an answer counts: what was passed through came after the question."""
         if behind or answer.sequence is None:
             return known
+        if self.places.log_id != known.log_id:  # it was begun anew meanwhile: numbers are of that
+            return Known(known.log_id, 0)
         return Known(known.log_id, self.places.number_of(answer.sequence) or 0)
 
     def _reached(self) -> int:

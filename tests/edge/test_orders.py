@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.orders import OrderError, PurgeOrder, parse_order
+from edge.orders import ORDER_MAX_BYTES, OrderError, PurgeOrder, parse_order
+from edge.purge_reach import reached
 from edge.purges import VALUE_MAX_BYTES, PurgeKind
+from tests.support.rules import compiled
 
 
 @pytest.mark.parametrize(
@@ -70,6 +72,14 @@ def test_an_order(
 def test_a_refusal_says_what_is_wanted(body: str, complaint: str) -> None:
     with pytest.raises(OrderError, match=complaint):
         parse_order(body.encode())
+
+
+def test_the_longest_value_has_room_for_a_hosts_other_name() -> None:
+    policies = compiled(f"hosts: {{{'x' * 60}.{'y' * 60}.{'z' * 60}: [h]}}")
+    url = "http://h/" + "p" * (ORDER_MAX_BYTES - 9)
+    order = reached(parse_order(json.dumps({"url": url}).encode()), policies)
+    assert max(map(len, order.values)) > ORDER_MAX_BYTES
+    assert all(len(value) <= VALUE_MAX_BYTES for value in order.values)
 
 
 @given(st.binary() | st.text().map(str.encode))

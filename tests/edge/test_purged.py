@@ -40,6 +40,8 @@ def test_it_judges_as_the_whole_list_would(said, sequence, key, tags):
     assert purged.since(sequence, key, tags) is any(not p.soft for p in naming)
     soft = purged.softly_since(sequence, key, tags)
     assert (soft is None) is not any(p.soft for p in naming)
+    last = {(p.kind, p.value): float(p.sequence) for p in naming if p.soft}  # by name
+    assert soft == min(last.values(), default=None)
 
 
 @given(
