@@ -40,6 +40,7 @@ class Fetched(NamedTuple):
     outcome: Outcome
     size_bytes: int = 0
     is_used: bool = False  # players read it while it came
+    hits: int = 0  # that what it became part of has had
 
 
 class View(Protocol):
@@ -137,7 +138,7 @@ class Chooser:
             while len(self._refused) > REFUSED_MAX:
                 del self._refused[next(iter(self._refused))]
         if fetched.outcome is Outcome.STORED:
-            prewarmed = Prewarmed(wanted.reason, fetched.size_bytes, now_s)
+            prewarmed = Prewarmed(wanted.reason, fetched.size_bytes, now_s, fetched.hits)
             self.ledger.add(key, prewarmed, is_used=fetched.is_used)
             if fetched.is_used:
                 self.asked(key, view, now_s)

@@ -23,6 +23,7 @@ class Prewarmed(NamedTuple):
     reason: str
     size_bytes: int
     since_s: float
+    hits: int = 0  # that it had when it came: slices join what others have asked for
     is_due: bool = True  # somebody is expected still
 
 
@@ -68,11 +69,11 @@ class Ledger:
         """
         for key in [key for key, _ in zip(self._waiting, range(limit), strict=False)]:
             prewarmed, hit = self._waiting[key], hits(key)
-            if hit:
+            if hit is None:
+                self._settle(key, prewarmed, EVICTED)
+            elif hit > prewarmed.hits:
                 self._settle(key, prewarmed, USED)
                 yield key, True
-            elif hit is None:
-                self._settle(key, prewarmed, EVICTED)
             elif now_s - prewarmed.since_s >= UNUSED_MAX_S:
                 self._settle(key, prewarmed, UNUSED)
             else:  # behind those that were not looked at

@@ -6,7 +6,6 @@ from random import random
 from time import monotonic
 from typing import Any, Final
 
-from cache_policies.key import without_tokens
 from cache_policies.message import RequestHead
 from edge.asking import Asked
 from edge.audience import Gatherer, Sample
@@ -20,14 +19,17 @@ from edge.look_ahead import LookAhead, Wanted
 from edge.loop_watch import LoopWatch
 from edge.memory import Variants
 from edge.outcome import ORIGIN
-from edge.playlists import PLAYLIST_BYTES_MAX, Playlist, is_playlist, parse, resolve
+from edge.playlists import PLAYLIST_BYTES_MAX, Playlist, is_playlist, parse
 from edge.prewarm_budget import Budget, Pressure, PrewarmPolicy, policy_of, yields
 from edge.prewarm_choice import Chooser, Fetched, Outcome
+from edge.prewarm_parts import meant, part_of
 from edge.prewarm_plan import Order
 from edge.prewarmed import USED
 from edge.purges import PurgeFollower
 from edge.settings import EdgeSettings
 from edge.shedding import Priority, Shedder
+from edge.sliced import SlicedEntry
+from edge.slicing import Source
 from edge.tasks import Tasks
 
 LOOK_EVERY_S: Final = 0.025
@@ -96,10 +98,9 @@ class Prewarmer:
             self._noted.append(key.encode("latin-1"))
         said = report.get("next_objects", ())
         if isinstance(said, tuple) and len(self._told) < NOTED_MAX:
-            paths = [each.path for each in said[:NEXT_MAX] if isinstance(each, NextObject)]
-            bare = [without_tokens(path.encode()).decode() for path in paths if path]
-            keys = [resolve(key, path) for path in bare]
-            self._told += [each for each in keys if each is not None and "?" not in each]
+            for each in said[:NEXT_MAX]:
+                if isinstance(each, NextObject):
+                    self._told += meant(key, each)
 
     # what is fetched
 
@@ -138,15 +139,16 @@ class Prewarmer:
     async def _fetch(self, wanted: Wanted) -> None:
         fetched = Fetched(Outcome.FAILED)
         try:
-            fetched = await self._fetched(wanted.key.encode("latin-1"))
+            key, number = part_of(wanted.key)
+            fetched = await self._fetched(key.encode("latin-1"), number)
         except EdgeError:
             pass
         finally:
             self._filler.counters.prewarm_fetches += fetched.outcome is Outcome.STORED
             self.chooser.fetched(wanted, fetched, self, monotonic())
 
-    async def _fetched(self, key: bytes) -> Fetched:
-        """Have an ordinary fill bring a key, and read along as its first reader."""
+    async def _fetched(self, key: bytes, number: int | None) -> Fetched:
+        """Have an ordinary fill bring a key, or a slice of it, and read along as a reader."""
         filler, now_mono = self._filler, monotonic()
         scheme, _, rest = key.partition(b"://")
         host, slash, path = rest.partition(b"/")
@@ -163,9 +165,13 @@ class Prewarmer:
         if len(self._tasks) >= filler.limits.fills_max:
             return Fetched(Outcome.FAILED)
         found = filler.memory.index.get(key)
-        stale = found if type(found) is Entry else None
         sequence = self._purges.catch_up()
+        if number is not None and isinstance(found, SlicedEntry):
+            return await self._slice(Source(found, request, Asked(), sequence), number)
+        stale = found if type(found) is Entry else None
         fill = Fill(key, b"", request, sequence=sequence, stale=stale)
+        if policy.slices and (key, now_mono) not in filler.slicer.unsliced:
+            fill.slice_no = number
         reader = FillReader(fill, sequence, leads=True)
         filler.fills.add(fill)
         paused_until = now_mono + PAUSED_MAX_S
@@ -175,11 +181,28 @@ class Prewarmer:
             while len(fill.readers) <= 1 and self._waits() and monotonic() < paused_until:  # noqa: ASYNC110
                 await asyncio.sleep(PAUSED_S)
 
-        self._tasks.start(filler.run(fill, Asked(pace=pace)))
+        # who wants a slice does not read the fill, so one is never held back
+        asked = Asked(pace=pace) if fill.slice_no is None else Asked()
+        self._tasks.start(filler.run(fill, asked))
         try:
             return await self._read(fill, reader)
         finally:
             reader.close()
+
+    async def _slice(self, source: Source, number: int) -> Fetched:
+        """Have a slice of a stored response join the others."""
+        entry = source.entry
+        first, last = entry.span(number)
+        if first > last or entry.part_until <= monotonic():
+            return Fetched(Outcome.FAILED if first <= last else Outcome.REFUSED)
+        size_bytes = 0
+        if entry.slice(number) is None:
+            fill = self._filler.slicer.fill(source, number)
+            while size_bytes < last + 1 - first:
+                size_bytes += len(await fill.read(size_bytes))
+            self._fetched_bytes += size_bytes if fill.tier == ORIGIN else 0
+        outcome = Outcome.STORED if entry.slice(number) is not None else Outcome.REFUSED
+        return Fetched(outcome, last + 1 - first, hits=entry.mark)
 
     def _waits(self) -> bool:
         """Whether a running fetch lets players go first, or has had its share of the uplink."""
@@ -192,6 +215,10 @@ class Prewarmer:
         phase = await reader.head()
         if phase is Phase.VALIDATED:
             return Fetched(Outcome.VALIDATED)
+        found = self._filler.memory.index.get(fill.key)
+        if phase is Phase.SLICED and fill.slice_no is not None and isinstance(found, SlicedEntry):
+            source = Source(found, fill.request, Asked(), fill.sequence)
+            return await self._slice(source, fill.slice_no)
         if phase is not Phase.KEPT and phase is not Phase.COMPLETE:
             return Fetched(Outcome.FAILED if phase is Phase.FAILED else Outcome.REFUSED)
         size_bytes, is_used = 0, False
@@ -206,7 +233,11 @@ class Prewarmer:
 
     def hits(self, key: str) -> int | None:
         """How often what is stored under a key has answered; None when nothing fresh is."""
+        key, number = part_of(key)
         found = self._filler.memory.index.get(key.encode("latin-1"))
+        if number is not None and isinstance(found, SlicedEntry):
+            is_here = found.slice(number) is not None and monotonic() < found.part_until
+            return found.mark if is_here else None
         entries: Iterable[Entry] = ()
         if isinstance(found, Entry):
             entries = (found,)
@@ -218,13 +249,13 @@ class Prewarmer:
 
     def favour(self, key: str) -> None:
         """Have eviction spare what is stored under a key: it will be asked for soon."""
-        found = self._filler.memory.index.get(key.encode("latin-1"))
+        found = self._filler.memory.index.get(part_of(key)[0].encode("latin-1"))
         if isinstance(found, Entry):
             favour(found)
 
     def end_favour(self, key: str) -> None:
         """Have eviction treat it like all else: it was asked for, or nobody came."""
-        found = self._filler.memory.index.get(key.encode("latin-1"))
+        found = self._filler.memory.index.get(part_of(key)[0].encode("latin-1"))
         if isinstance(found, Entry):
             end_favour(found)
 

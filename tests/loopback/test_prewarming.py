@@ -21,7 +21,17 @@ PLAYLIST = "\n".join(
 ASKED = (f"{STORY}/video.m3u8", f"{STORY}/0.m4s", f"{STORY}/1.m4s")
 
 
+FILM = bytes(range(256)) * 12_000  # almost 3 MiB
+HEADERS = ("Cache-Control: max-age=600", 'ETag: "1"')
+
+
 async def script(asked, writer):
+    if asked.target.endswith(b".mp4") and (wanted := asked.get("range")):
+        first, last = map(int, wanted.removeprefix(b"bytes=").split(b"-"))
+        last = min(last, len(FILM) - 1)
+        span = f"Content-Range: bytes {first}-{last}/{len(FILM)}"
+        writer.write(response(FILM[first : last + 1], *HEADERS, span, status="206 Partial Content"))
+        return
     body = PLAYLIST if asked.target.endswith(b".m3u8") else b"x" * 30_000
     writer.write(response(body, "Cache-Control: max-age=600", 'ETag: "1"'))
 
@@ -79,6 +89,35 @@ async def test_what_players_say_they_ask_for_next():
             await asyncio.to_thread(node.get, path)
             wanted = "/v/other/7.m4s"
             await asyncio.to_thread(eventually, lambda: targets(origin)[wanted], "it is fetched")
+            await asyncio.to_thread(check_parts, node, origin)
+
+
+def check_parts(node, origin):
+    film, other = f"{STORY}/film.mp4", f"{STORY}/other.mp4"
+    node.get(f"{film}?CMCD=nrr%3D%222200000-2200099%22", headers={"Range": "bytes=0-99"})
+    check_part(node, origin, film, requests=2)
+    said = "nor%3D%22other.mp4%22%2Cnrr%3D%222200000-2200099%22"
+    node.get(f"{film}?CMCD={said}", headers={"Range": "bytes=0-99"})
+    check_part(node, origin, other, requests=1)
+
+
+def check_part(node, origin, path, *, requests):
+    """A slice is there that a player said it would ask for."""
+    used = 'amaro_edge_prewarmed_total{reason="cmcd",result="used"}'
+    waiting = "amaro_edge_prewarm_waiting_bytes"
+    size = len(FILM) % 2**20  # beside others of 30 000 bytes
+    eventually(lambda: metric(node, waiting) % 30_000 == size % 30_000, "the slice is there")
+    before, asked = metric(node, used), ranges(origin, path)
+    assert len(asked) == requests
+    answer = node.get(path, headers={"Range": "bytes=2200000-2200099"})
+    assert (answer.status_code, answer.content) == (206, FILM[2_200_000:2_200_100])
+    assert "; hit" in says(answer)
+    assert ranges(origin, path) == asked
+    eventually(lambda: metric(node, used) > before, "it was used")
+
+
+def ranges(origin, path):
+    return [each.get("range") for each in origin.asked if each.target.decode() == path]
 
 
 async def test_rules_say_what_is_not_fetched_ahead(tmp_path):
