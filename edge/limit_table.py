@@ -18,6 +18,7 @@ ROWS: Final = 16_384
 WAYS: Final = 8  # rows of one value of the hash
 NS_PER_S: Final = 1_000_000_000
 SECRET_BYTES: Final = 16
+_NOTHING: Final = (-1, 0)  # less than anybody has used
 _KEY, _BASE, _OWN = 0, 1, 2  # words of a row; then what each worker spent, then what each holds
 
 
@@ -125,8 +126,10 @@ class Bucket:
         return row
 
     def leave(self, row: int) -> None:
-        """Hold one less of what was entered."""
-        self._table.words[row + self._table.held_at] -= 1
+        """Hold one less of what was entered, unless the row has become another's meanwhile."""
+        words, at = self._table.words, row + self._table.held_at
+        if words[row + _KEY] == self._key and words[at]:
+            words[at] -= 1
 
     def is_forgotten(self) -> bool:
         """Whether no row is its own: it begins anew."""
@@ -139,20 +142,23 @@ class Bucket:
         words = table.words
         if words[self._row + _KEY] == key:
             return self._row
-        best, least_ns = self._first, None
+        best, least = self._first, None
         for row in table.rows_of(self._first):
             found = words[row + _KEY]
             if found == key:
                 self._row = row
                 return row
             if not found:
-                best, least_ns = row, -1
+                best, least = row, _NOTHING
                 continue
-            used_ns = words[row + _BASE] + table.spent_ns(row) - now_ns
-            used_ns = max(0, used_ns) + table.held(row) * NS_PER_S  # who holds something stays
-            if least_ns is None or used_ns < least_ns:
-                best, least_ns = row, used_ns
+            used_ns = max(0, words[row + _BASE] + table.spent_ns(row) - now_ns)
+            used = table.held(row), used_ns  # who holds something stays, if anybody else is there
+            if least is None or used < least:
+                best, least = row, used
         words[best + _KEY] = key
+        for at in range(best + _OWN + table.workers, best + _OWN + 2 * table.workers):
+            if words[at]:
+                words[at] = 0  # held by who is forgotten: it is not the new one's
         words[best + _BASE] = now_ns - table.spent_ns(best)
         self._row = best
         return best

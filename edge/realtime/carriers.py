@@ -23,19 +23,39 @@ from edge.realtime.marks import ZERO, Mark
 from edge.realtime.messages import Lasting, parse_lasting
 from edge.valkey_address import Address, Server
 from edge.valkey_names import PREFIX, hash_tag
-from edge.valkey_servers import client_of, find_servers, known_servers
+from edge.valkey_servers import client_of, execute, find_servers, known_servers
 
 BUCKET: Final = 0
 STREAM: Final = f"{PREFIX}:{hash_tag(BUCKET)}:signals"
 CHANNEL: Final = f"{PREFIX}:{hash_tag(BUCKET)}:fleeting"
 STREAM_MAX: Final = 20_000  # about; the oldest go
 LOADED_MAX: Final = 10_000  # of these an edge reads when it begins
+READ_MAX: Final = 256  # of these at once: while it takes them in, it hears nobody else
 TIMEOUT_S: Final = 1.0  # of anything that should be there at once
 SAID_MAX: Final = 4_096  # that wait to be said; fleeting as they are, later ones are lost
 HUSH_S: Final = 2.0  # after which it is seen whether the channel is still there
 BLOCK_MS: Final = 2_000
 AGAIN_S: Final = 0.5
 CONNECTIONS: Final = 64  # at most, to publish what comes at once
+AHEAD: Final = """
+-- A server that was a replica, or lost what it had, may number signals behind what we have heard:
+-- these would be nobody's news. What it numbers from now on is after that.
+if redis.call('EXISTS', KEYS[1]) == 0 then
+    redis.call('XGROUP', 'CREATE', KEYS[1], 'none', '$', 'MKSTREAM')
+    redis.call('XGROUP', 'DESTROY', KEYS[1], 'none')
+end
+local told = redis.call('XINFO', 'STREAM', KEYS[1])
+for at = 1, #told, 2 do
+    if told[at] == 'last-generated-id' then
+        local ms, number = string.match(told[at + 1], '(%d+)-(%d+)')
+        ms, number = tonumber(ms), tonumber(number)
+        local heard_ms, heard_number = tonumber(ARGV[1]), tonumber(ARGV[2])
+        if ms < heard_ms or (ms == heard_ms and number < heard_number) then
+            redis.call('XSETID', KEYS[1], ARGV[1] .. '-' .. ARGV[2])
+        end
+    end
+end
+"""
 TROUBLE: Final = (RedisError, OSError, TimeoutError)
 
 log = logging.getLogger("edge.realtime")
@@ -130,7 +150,7 @@ class Valkey:
             await self._leave(self._way)
 
     async def _again_and_again(self, carry: Callable[[], Awaitable[None]]) -> None:
-        while True:
+        while not _is_cancelled():
             try:
                 await self._find()
                 await carry()
@@ -166,18 +186,22 @@ class Valkey:
 
     async def _read(self) -> None:
         """Follow the stream, from what it still holds."""
+        is_quiet = True
         if self._heard == ZERO:
             found: Any = await self._there().client.xrevrange(STREAM, count=LOADED_MAX)
             if found:
                 self._heard = _mark(found[-1][0])
                 self._hub.history.begin(self._heard.before())
                 self._take(reversed(found))
-        while True:
+        while not _is_cancelled():
+            if is_quiet and self._heard != ZERO:
+                await execute(self._there().client, "EVAL", AHEAD, 1, STREAM, *self._heard)
             waiting = self._there().waiting
-            said: Any = await waiting.xread({STREAM: str(self._heard)}, block=BLOCK_MS)
+            said: Any = await waiting.xread({STREAM: str(self._heard)}, READ_MAX, BLOCK_MS)
             self._recover()
             for _, entries in said:
                 self._take(entries)
+            is_quiet = not said  # or numbered behind what we have heard
 
     def _take(self, entries: Any) -> None:
         for number, fields in entries:
@@ -194,7 +218,7 @@ class Valkey:
     async def _listen(self) -> None:
         async with self._there().waiting.pubsub() as channel:
             await channel.subscribe(CHANNEL)
-            while True:
+            while not _is_cancelled():
                 said = await channel.get_message(ignore_subscribe_messages=True, timeout=HUSH_S)
                 if said is not None:
                     self._hear(said["data"])
@@ -226,6 +250,12 @@ class Valkey:
         if not self._is_well:
             log.info("Valkey carries signals again")
         self._is_well = True
+
+
+def _is_cancelled() -> bool:
+    """Whether this task was cancelled, also where the library took that for a time-out."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _mark(number: bytes) -> Mark:

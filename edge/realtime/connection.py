@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
-from websockets.protocol import OPEN
+from websockets.protocol import CLOSING, OPEN
 from websockets.server import ServerProtocol
 
 from edge.clients import ClientCounts
@@ -43,7 +43,17 @@ class Shared:
 class HubConnection(asyncio.Protocol):
     """Fulfils `client.Line`. All its memory is here: 10 000 of them wait most of the time."""
 
-    __slots__ = ("_address", "_client", "_counted", "_outbox", "_parts", "_shared", "_tcp", "_ws")
+    __slots__ = (
+        "_address",
+        "_client",
+        "_counted",
+        "_is_deaf",
+        "_outbox",
+        "_parts",
+        "_shared",
+        "_tcp",
+        "_ws",
+    )
 
     _tcp: asyncio.Transport
 
@@ -55,6 +65,7 @@ class HubConnection(asyncio.Protocol):
         self._outbox: Outbox | None = None  # while the page takes nothing more
         self._parts: list[bytes] = []  # of a message in several frames
         self._address = b"unknown"
+        self._is_deaf = False  # it has said too much: what still comes is thrown away
 
     # the transport's side
 
@@ -84,14 +95,14 @@ class HubConnection(asyncio.Protocol):
             return
         self._client.unanswered = 0
         for at in range(0, len(data), HEARD_BYTES):
-            if self._tcp.is_closing():
+            if self._is_deaf or self._tcp.is_closing():
                 return
             self._ws.receive_data(data[at : at + HEARD_BYTES])
             for event in self._ws.events_received():
                 if isinstance(event, Request):
                     self._ws.send_response(self._answer(event))
                     self._flush()  # before anything that the hub says
-                elif isinstance(event, Frame):
+                elif isinstance(event, Frame) and self._ws.state is OPEN:
                     self._take(event)
             self._flush()
 
@@ -155,13 +166,19 @@ class HubConnection(asyncio.Protocol):
 
     def close(self, why: Close) -> None:
         """Say why, and end the connection; one that takes nothing is just cut."""
+        if self._ws.state is CLOSING and self._outbox is None:
+            return  # it has been told why, and has a while to read that
         if self._ws.state is not OPEN or self._outbox is not None or why is Close.SILENT:
             self._tcp.abort()
             return
         code, reason = why.value
         self._ws.send_close(code, reason)
         self._flush()
-        self._abort_later()
+        if why is Close.TOO_MANY:
+            self._is_deaf = True
+            self._end()
+        else:
+            self._abort_later()
 
     def abort(self) -> None:
         """Cut it."""

@@ -21,6 +21,7 @@ COUNTERS: Final[dict[str, Row]] = {
         "Fleeting signals that were overtaken by later ones",
     ),
     "realtime_fanout_lost": ("amaro_edge_realtime_lost_total", {"at": "topic"}, ""),
+    "realtime_topic_lost": ("amaro_edge_realtime_lost_total", {"at": "crowd"}, ""),
     "realtime_outward_lost": ("amaro_edge_realtime_lost_total", {"at": "edges"}, ""),
     "realtime_bytes": ("amaro_edge_realtime_sent_bytes_total", {}, "Bytes of frames"),
 }

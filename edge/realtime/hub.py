@@ -15,7 +15,9 @@ from cache_policies.access import Denial
 from cache_policies.signal_access import Claims
 from edge.realtime import messages
 from edge.realtime.abroad import Here, Said
+from edge.realtime.allowance import Allowance
 from edge.realtime.client import Client, Line
+from edge.realtime.expiries import Expiries
 from edge.realtime.fanouts import Fanouts
 from edge.realtime.heartbeats import Heartbeats
 from edge.realtime.history import History, Kept
@@ -48,7 +50,10 @@ class Hub:
         self.fanouts = Fanouts(fleeting_max=limits.fanouts_fleeting_max)
         self.clients = Heartbeats(max(1, round(limits.ping_s / BEAT_S)))
         self._strangers: dict[Client, None] = {}  # who have not said hello, oldest first
+        self._expiries = Expiries()
         self._members: dict[str, dict[Client, None]] = {}
+        self._rolls: dict[str, list[Client]] = {}  # the same, as fan-outs hold it; none is changed
+        self._crowds: dict[str, Allowance] = {}  # what may be said in a topic
         self._uncounted: set[str] = set()  # topics whose count has changed since it was told
         self._counts_due: dict[str, float] = {}  # when it may be told again, where that is not now
         self._beats = 0
@@ -66,6 +71,7 @@ class Hub:
         """A connection has ended."""
         self.clients.remove(client)
         self._strangers.pop(client, None)
+        self._expiries.remove(client)
         for topic in list(client.topics):
             self._leave(client, topic, now_mono)
 
@@ -118,7 +124,7 @@ class Hub:
                 self._leave(client, topic, now_mono)
                 return None
             case Say():
-                return self._say(client, said)
+                return self._say(client, said, now_mono)
 
     def _greet(
         self, client: Client, token: str, now_mono: float, now_wall: float
@@ -128,7 +134,9 @@ class Hub:
             return None
         if client.claims is not None and client.claims.subject != claims.subject:
             return Refusal.TOKEN
+        self._expiries.remove(client)
         client.claims, client.token = claims, token
+        self._expiries.add(client)
         self._strangers.pop(client, None)
         for topic in [each for each in client.topics if not claims.allows(each)]:
             self._leave(client, topic, now_mono)
@@ -160,6 +168,7 @@ class Hub:
             return Refusal.TOPICS_MAX
         else:
             self._members.setdefault(topic, {})[client] = None
+            self._rolls.pop(topic, None)
             self.presence.enter(topic, client.claims.subject)
         found = self.history.missed(topic, after or self.history.last(topic))
         client.topics[topic] = found.signals[-1].mark if found.signals else found.since
@@ -181,18 +190,20 @@ class Hub:
         assert client.claims is not None
         members = self._members[topic]
         del members[client]
+        self._rolls.pop(topic, None)
         if not members:
             del self._members[topic]
             self._counts_due.pop(topic, None)
+            self._crowds.pop(topic, None)
         self.presence.leave(topic, client.claims.subject, now_mono)
 
-    def _say(self, client: Client, said: Say) -> Refusal | None:
+    def _say(self, client: Client, said: Say, now_mono: float) -> Refusal | None:
         assert client.claims is not None
         if said.topic not in client.topics:
             return Refusal.NOT_JOINED
-        self.hear_elsewhere(said, client.claims.subject)
-        self._tell_others(Said(said, client.claims.subject))
-        return None
+        if self.hear_elsewhere(said, client.claims.subject, now_mono):
+            self._tell_others(Said(said, client.claims.subject))
+        return None  # a crowd that is too loud is not one client's fault
 
     def _end(self, client: Client, why: Close) -> None:
         self.counted[f"closed {why.value[1]}"] += 1
@@ -200,16 +211,31 @@ class Hub:
 
     # signals
 
-    def hear_elsewhere(self, said: Say, subject: str) -> None:
-        """Tell a topic's members what somebody said, here or at another edge."""
+    def hear_elsewhere(self, said: Say, subject: str, now_mono: float) -> bool:
+        """Tell a topic's members what somebody said, here or at another edge.
+
+        False when so much is said there that this is lost.
+        """
+        members = len(self._members.get(said.topic, ()))
+        if members and not self._is_heard(said.topic, members, now_mono):
+            self.counted["topic-lost"] += 1
+            return False
         self.counted["fleeting"] += 1
         self._fan_out(said.topic, messages.fleeting(said, subject))
+        return True
+
+    def _is_heard(self, topic: str, members: int, now_mono: float) -> bool:
+        per_s = self.limits.topic_says_per_s(members)
+        crowd = self._crowds.get(topic)
+        if crowd is None:
+            crowd = self._crowds[topic] = Allowance(self.limits.says_burst, now_mono)
+        return crowd.take(per_s=per_s, burst=self.limits.says_burst, now_mono=now_mono)
 
     def hear_abroad(self, edge: str, what: Said | Here, now_mono: float) -> None:
         """Another edge says something."""
         match what:
             case Said(message, subject):
-                self.hear_elsewhere(message, subject)
+                self.hear_elsewhere(message, subject, now_mono)
             case Here(counts):
                 for topic, count in counts.items():
                     self.presence.hear(topic, edge, count, now_mono)
@@ -228,7 +254,13 @@ class Hub:
         return True
 
     def _fan_out(self, topic: str, frame: bytes, mark: Mark | None = None) -> None:
-        self.fanouts.add(topic, frame, list(self._members.get(topic, ())), mark)
+        members = self._members.get(topic)
+        if members is None:
+            return
+        roll = self._rolls.get(topic)
+        if roll is None:  # 10 000 members take 60 us, and seldom change between two signals
+            roll = self._rolls[topic] = list(members)
+        self.fanouts.add(topic, frame, roll, mark)
 
     def _tell_others(self, what: Said | Here) -> None:
         if len(self.outward) < OUTWARD_MAX:
@@ -243,11 +275,11 @@ class Hub:
         for client in self.clients.next():
             if client.unanswered >= self.limits.pings_unanswered_max:
                 self._end(client, Close.SILENT)
-            elif client.claims is not None and client.claims.expires_wall <= now_wall:
-                self._end(client, Close.TOKEN)
             else:
                 client.unanswered += 1
                 client.line.ping()
+        for client in self._expiries.due(now_wall):
+            self._end(client, Close.TOKEN)
         for client in list(self._strangers):
             if now_mono - client.opened_mono < self.limits.hello_s:
                 break

@@ -20,6 +20,8 @@ class HubLimits:
     says_per_s: float = 5.0  # messages of one client
     says_burst: float = 40.0  # of them at once: a page joins its topics when it opens
     refusals_max: int = 100  # messages that were refused; then the connection ends
+    topic_sends_per_s: float = 50_000.0  # what is said in a topic, times who hears it
+    topic_says_max: float = 50.0  # a second, however few hear it; more is lost
     topics_max: int = 32  # that one client is in
     topics_all_max: int = 50_000  # that anybody is in
 
@@ -35,3 +37,7 @@ class HubLimits:
     presence_grace_s: float = 5.0  # within which somebody who left may be back
     presence_member_s: float = 0.001  # between two counts of one topic, for each member to tell
     presence_heard_s: float = 45.0  # another edge's counts stand for this long
+
+    def topic_says_per_s(self, members: int) -> float:
+        """How many fleeting signals a topic with so many members has a second."""
+        return min(self.topic_says_max, self.topic_sends_per_s / max(1, members))

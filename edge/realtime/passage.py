@@ -11,7 +11,6 @@ import socket
 from typing import Final
 
 PATH: Final = "/.amaro/ws"
-HEAD_BYTES_MAX: Final = 32 * 1024
 HUB_HANDOVER_MAX: Final = 64  # that the hub takes before it looks at anything else
 _PATH: Final = PATH.encode()
 
@@ -38,10 +37,13 @@ def give_over(passage: socket.socket, number: int, head: bytes) -> bool:
     return True
 
 
-def take_over(passage: socket.socket) -> tuple[socket.socket, bytes] | None:
-    """The next connection and the head that was read of it; None when there is none."""
+def take_over(passage: socket.socket, head_max_bytes: int) -> tuple[socket.socket, bytes] | None:
+    """The next connection and the head that was read of it; None when there is none.
+
+    No worker reads a head that is longer than `head_max_bytes`.
+    """
     try:
-        head, numbers, _, _ = socket.recv_fds(passage, HEAD_BYTES_MAX, 1, socket.MSG_CMSG_CLOEXEC)
+        head, numbers, _, _ = socket.recv_fds(passage, head_max_bytes, 1, socket.MSG_CMSG_CLOEXEC)
     except BlockingIOError:
         return None
     if not numbers:

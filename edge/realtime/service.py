@@ -163,7 +163,7 @@ class Service:
         while True:
             await _readable(loop, passage)
             for _ in range(HUB_HANDOVER_MAX):
-                found = take_over(passage)
+                found = take_over(passage, self._edge_limits.head_max_bytes)
                 if found is None:
                     break
                 accepted, head = found

@@ -172,3 +172,29 @@ def test_names_do_not_meet() -> None:
     assert not table.bucket(b"a").spend(S, S, S)
     assert not table.bucket(b"b").spend(S, S, S)
     assert table.bucket(b"a").spend(S, S, S) == S
+
+
+def test_a_row_that_becomes_anothers_is_not_left_for_it() -> None:
+    (table,) = tables(rows=WAYS)
+    buckets = [table.bucket(b"%d" % number) for number in range(WAYS + 1)]
+    rows = [bucket.enter(1, 1000 * S) for bucket in buckets]  # one more than there are rows
+    assert None not in rows
+    buckets_row = rows[-1]
+    assert buckets_row is not None
+    first = rows.index(buckets_row)
+    buckets[first].leave(buckets_row)  # it was forgotten while it held something
+    assert table.held(buckets_row) == 1
+    assert buckets[-1].enter(1, 1000 * S) is None
+    buckets[-1].leave(buckets_row)
+    assert table.held(buckets_row) == 0
+
+
+def test_who_holds_something_is_not_forgotten_for_who_has_spent_more() -> None:
+    (table,) = tables(rows=WAYS)
+    buckets = [table.bucket(b"%d" % number) for number in range(WAYS + 1)]
+    for bucket in buckets[1:-1]:
+        bucket.charge(3600 * S, S, 1000 * S)
+    row = buckets[0].enter(1, 1000 * S)
+    buckets[-1].spend(1, S, 1000 * S)
+    assert row is not None
+    assert not buckets[0].is_forgotten()

@@ -27,6 +27,8 @@ from tests.support.wire import Wire
 class Tcp(Wire):
     """What the hub writes goes to the page; flow control is the test's."""
 
+    ended = aborted = False
+
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return ("192.0.2.1", 4711) if name == "peername" else default
 
@@ -37,7 +39,10 @@ class Tcp(Wire):
         return True
 
     def write_eof(self) -> None:
-        self.closed = True
+        self.ended = True
+
+    def abort(self) -> None:
+        self.closed = self.aborted = True
 
 
 class Visit:
@@ -199,12 +204,26 @@ async def test_connections_in_all_are_bounded() -> None:
     assert len(shared.open) == 1
 
 
+async def test_who_says_too_much_is_told_so_whatever_else_was_on_its_way() -> None:
+    shared = shared_of(hub_of())
+    made = visit(shared)
+    nonsense = [Frame(Opcode.TEXT, b"{").serialize(mask=True) for _ in range(300)]
+    made.connection.data_received(b"".join(nonsense))
+    assert not made.tcp.aborted
+    made.page.receive_data(made.tcp.take())
+    assert made.page.events_received()
+    said = made.page.close_rcvd
+    assert said is not None
+    assert (said.code, said.reason) == (4429, "refusals-max")
+    assert shared.hub.counted["closed refusals-max"] == 1
+
+
 @pytest.mark.parametrize("opcode", [Opcode.PING, Opcode.PONG])
 async def test_who_floods_with_the_smallest_frames_is_cut(opcode: Opcode) -> None:
     made = visit(shared_of(hub_of()))
     flood = Frame(opcode, b"").serialize(mask=True) * 10_000
     made.connection.data_received(flood)
-    assert made.tcp.closed
+    assert made.tcp.ended
     assert made.tcp.sent.count(b"\x8a\x00") < HEARD_BYTES
     assert made.connection._shared.hub.counted["refused rate"] < HEARD_BYTES
 

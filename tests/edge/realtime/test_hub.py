@@ -4,6 +4,7 @@ import pytest
 
 from cache_policies.signal_access import Claims
 from edge.realtime.abroad import Here, Said
+from edge.realtime.client import Client
 from edge.realtime.hub import Hub
 from edge.realtime.limits import HubLimits
 from edge.realtime.marks import Mark
@@ -57,6 +58,58 @@ def test_a_signal_reaches_the_members_of_its_topic_only() -> None:
     assert [said["value"] for said in ada.take()] == ["❤"]
     assert ben.take() == []
     assert hub.outward == [Said(Say("story:a", "reaction", "❤"), "ada")]
+
+
+def test_who_has_a_token_that_expires_goes_when_it_does() -> None:
+    hub = hub_of()
+    page, other = Page(hub), Page(hub)
+    page.greet("ada@60")
+    other.greet("ada@60")
+    other.greet("ada@90")  # renewed
+    for second in range(1, 60):
+        hub.beat(float(second), float(second))
+        page.client.unanswered = other.client.unanswered = 0
+    assert page.closed is None
+    hub.beat(60.0, 60.0)
+    assert (page.closed, other.closed) == (Close.TOKEN, None)
+    hub.gone(other.client, 61.0)
+    assert len(hub._expiries) == 0
+
+
+def test_a_crowd_says_no_more_than_its_members_can_hear() -> None:
+    hub = hub_of(HubLimits(topic_sends_per_s=6.0, says_burst=2.0))
+    ada, ben = here(Page(hub)), here(Page(hub))
+    assert hub.limits.topic_says_per_s(2) == 3.0
+    assert hub.limits.topic_says_per_s(0) == 6.0
+    for page in (ada, ben):
+        for _ in range(2):
+            page.say(t="say", topic="story:a", kind="typing", now=10.0)
+    settle(hub)
+    assert [len(ada.take()), len(ben.take())] == [2, 2]
+    assert (hub.counted["topic-lost"], len(hub.outward)) == (2, 2)
+    assert (ada.client.refusals, ben.client.refusals) == (0, 0)
+    ada.say(t="say", topic="story:a", kind="typing", now=10.5)
+    hub.hear_abroad("south", Said(Say("story:a", "typing", ""), "cleo"), 10.5)
+    settle(hub)
+    assert len(ben.take()) == 1  # half a second brings one more, whoever says it
+
+
+def test_members_are_listed_anew_only_when_they_are_others() -> None:
+    hub, lists = hub_of(), []
+    pages = [here(Page(hub)) for _ in range(3)]
+    add = hub.fanouts.add
+
+    def seen(topic: str, frame: bytes, to: list[Client], mark: Mark | None = None) -> None:
+        lists.append(to)
+        add(topic, frame, to, mark)
+
+    hub.fanouts.add = seen  # type: ignore[method-assign]
+    for number in range(3):
+        hub.publish(watchable(str(number)), Mark(1, number))
+    pages[0].say(t="leave", topic="story:a")
+    hub.publish(watchable("3"), Mark(1, 3))
+    assert [len(each) for each in lists] == [3, 3, 3, 2]
+    assert len(set(map(id, lists))) == 2
 
 
 def test_a_frame_is_rendered_once() -> None:
@@ -117,7 +170,7 @@ def test_who_joins_while_a_signal_is_on_its_way_gets_it_once() -> None:
 def test_who_left_hears_nothing_more() -> None:
     hub = hub_of()
     page = here(Page(hub))
-    hub.hear_elsewhere(Say("story:a", "typing", ""), "ben")
+    hub.hear_elsewhere(Say("story:a", "typing", ""), "ben", 0.0)
     page.say(t="leave", topic="story:a")
     settle(hub)
     assert page.take() == []
@@ -264,8 +317,8 @@ def test_a_topic_with_many_members_delays_another_by_one_step() -> None:
     hub = hub_of()
     many = [here(Page(hub)) for _ in range(20)]
     one = here(Page(hub), "story:b")
-    hub.hear_elsewhere(Say("story:a", "typing", ""), "ben")
-    hub.hear_elsewhere(Say("story:b", "typing", ""), "ben")
+    hub.hear_elsewhere(Say("story:a", "typing", ""), "ben", 0.0)
+    hub.hear_elsewhere(Say("story:b", "typing", ""), "ben", 0.0)
     hub.fanouts.step(5)
     hub.fanouts.step(5)
     assert len(one.take()) == 1
@@ -277,7 +330,7 @@ def test_when_too_much_is_said_the_oldest_fleeting_signals_are_lost() -> None:
     page = here(Page(hub))
     hub.publish(watchable(), Mark(1, 0))
     for number in range(6):
-        hub.hear_elsewhere(Say("story:a", "reaction", str(number)), "ben")
+        hub.hear_elsewhere(Say("story:a", "reaction", str(number)), "ben", 0.0)
     settle(hub)
     assert [said["value"] for said in page.take()] == [{}, "3", "4", "5"]
     assert hub.fanouts.lost == 3
