@@ -123,19 +123,19 @@ class Edge:
         self.acknowledged: dict[bytes, int] = {}  # the first versions that may be served
         self.done_here: dict[bytes, int] = {}  # the same, until it ends
         self.told_to = 0  # what the origin believes
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: dict[asyncio.Task[Any], None] = {}  # in the order in which they are ended
 
     # the supervisor
 
     def start_task(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run what ends with the edge."""
         task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._ended)
         return task
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, LostError):
             self.region.broken.append(error)

@@ -35,7 +35,7 @@ class Region:
             for edge in self.edges[1:]:
                 edge.peer = self.edges[0]
         self.broken: list[BaseException] = []
-        self._starting: set[asyncio.Task[None]] = set()
+        self._starting: dict[asyncio.Task[None], None] = {}
 
     async def pause(self, most_s: float) -> None:
         await asyncio.sleep(self.draw.random() * most_s)
@@ -110,8 +110,8 @@ class Region:
         if edge.is_up:
             await edge.stop()
             starting = asyncio.get_running_loop().create_task(self._start_again(edge))
-            self._starting.add(starting)
-            starting.add_done_callback(self._starting.discard)
+            self._starting[starting] = None
+            starting.add_done_callback(self._starting.pop)
 
     async def _start_again(self, edge: Edge) -> None:
         await self.pause(30.0)
