@@ -63,6 +63,14 @@ def cache_key(scheme: bytes, host: bytes, path_key: bytes) -> bytes:
     return scheme + b"://" + plain_authority(scheme, host) + path_key
 
 
+def named_host(host: str) -> str:
+    """Return a configured host, which is for all schemes, without case and default ports."""
+    host = host.lower()
+    for port in _DEFAULT_PORT.values():
+        host = host.removesuffix(port.decode())
+    return host
+
+
 def plain_authority(scheme: bytes, host: bytes) -> bytes:
     """Return `host` in lower case, without the port that `scheme` has anyway."""
     return host.lower().removesuffix(_DEFAULT_PORT.get(scheme, b""))

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from cache_policies.complaints import Complaint, Place, PolicyFileError
+from cache_policies.key import named_host
 from cache_policies.rules import Document, Limit, Match, QueryParts, Rule, Settings, Where
 from cache_policies.source import Path, Source, read_source, short
 
@@ -168,11 +169,12 @@ def _unknown(path: Path) -> str:
 
 def _about_hosts(document: Document, source: Source) -> Iterator[Complaint]:
     owner: dict[str, str] = {}
+    names = set(map(named_host, document.hosts))
     for name, aliases in document.hosts.items():
         for no, alias in enumerate(aliases):
             place = source.place(("hosts", name, no))
-            known = owner.setdefault(alias.lower(), name)
-            if alias.lower() in {each.lower() for each in document.hosts}:
+            known = owner.setdefault(named_host(alias), name)
+            if named_host(alias) in names:
                 yield Complaint(place, f"`{alias}` has aliases itself; it cannot be one")
             elif known != name:
                 yield Complaint(place, f"`{alias}` is an alias of `{known}` already")

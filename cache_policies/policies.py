@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from cache_policies.glob import parse_glob
-from cache_policies.key import cache_key, normalise, plain_authority
+from cache_policies.key import cache_key, named_host, normalise, plain_authority
 from cache_policies.limits import Limit, compile_limits
 from cache_policies.match import (
     Conditions,
@@ -278,7 +278,7 @@ def compile_policies(file: PolicyFile) -> Policies:
     """Return what a policy file means."""
     document = file.document
     aliases = {
-        alias.lower().encode(): name.lower().encode()
+        named_host(alias).encode(): named_host(name).encode()
         for name, each in document.hosts.items()
         for alias in each
     }

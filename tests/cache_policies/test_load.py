@@ -107,6 +107,8 @@ def test_what_could_not_be_decided_is_refused(match, set_, said):
         ("rule: []", "f:1:1: unknown key `rule`; did you mean `rules`?"),
         ("hosts: {a: b, b: c}", "f:1:9: `b` has aliases itself; it cannot be one"),
         ("hosts: {a: x, b: [c, X]}", "f:1:22: `X` is an alias of `a` already"),
+        ("hosts: {A: b, c: 'a:80'}", "f:1:15: `a:80` has aliases itself; it cannot be one"),
+        ("hosts: {a: x, b: 'X:443'}", "f:1:15: `X:443` is an alias of `a` already"),
         ("hosts: {'*.a': x}", "f:1:9: `*.a`: want one host, no stars"),
         ("hosts: {a: '*.b'}", "f:1:9: `*.b`: an alias is one host, without stars"),
         (

@@ -21,7 +21,7 @@ def compiled(text: str) -> Policies:
 
 
 RULES = """
-hosts: {h: [www.h, old.example:8080]}
+hosts: {h: [www.h, old.example:8080, 'Ten.h:80', 'eleven.h:443']}
 rules:
 - {name: all, set: {refuse_set_cookie: true, ttl_default: 1m, tags: site, strip_response: Server}}
 - {name: vod, match: {path: /vod/*}, set: {ttl: 1h, tags: [vod, site], query: none, tiers: disk}}
@@ -116,6 +116,9 @@ def test_choices_name_the_rules_that_made_them():
     h                 /a?b=1                  http://h/a?b=1
     WWW.H:80          /a                      http://h/a
     old.example:8080  /a                      http://h/a
+    ten.h             /a                      http://h/a
+    ten.h:80          /a                      http://h/a
+    eleven.h          /a                      http://h/a
     old.example       /a                      http://old.example/a
     h                 /vod/a?b=1              http://h/vod/a
     h                 /vod/a?CMCD=x&b=1       http://h/vod/a
