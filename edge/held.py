@@ -13,6 +13,7 @@ from cache_policies.stored import Stored, parse_length
 from cache_policies.storing import NoStore
 from edge.arena import SLICE_BYTES
 from edge.errors import StorageError, UpstreamError
+from edge.reading import Account
 from edge.tier import Held
 
 VERIFIED_MAX: Final = 16  # slices verified before the first is sent
@@ -50,13 +51,14 @@ class HeldResponse:
     bytes; without one all of a body that is not huge is verified before anybody sees a byte.
     """
 
-    def __init__(self, held: Held) -> None:
+    def __init__(self, held: Held, account: Account) -> None:
         self.head = held.head
         self.status = held.head.status
         self.fields: Fields = held.head.fields
         self.length: int | None = held.length
         self.is_sliced = held.is_sliced
         self._held = held
+        self._account = account
         self._verified: deque[bytes] = deque()
         self._slice_no = 0
 
@@ -65,7 +67,9 @@ class HeldResponse:
         slices = -(-self._held.length // SLICE_BYTES)
         wanted = 1 if may_break or slices > VERIFIED_MAX else slices
         for slice_no in range(min(wanted, slices)):
-            self._verified.append(await self._held.read(slice_no))
+            data = await self._held.read(slice_no)
+            self._account.ahead(len(data))
+            self._verified.append(data)
 
     async def read(self) -> bytes:
         """The next slice, b"" at the end; raises UpstreamError."""
@@ -73,6 +77,7 @@ class HeldResponse:
             return b""
         if self._verified:
             data = self._verified.popleft()
+            self._account.ahead(-len(data))
         else:
             try:
                 data = await self._held.read(self._slice_no)
@@ -83,8 +88,14 @@ class HeldResponse:
 
     def close(self) -> None:
         """Let go of what is held."""
+        self._forget()
         self._held.close()
 
     def drop(self) -> None:
         """Let go of it, and have the tier forget it."""
+        self._forget()
         self._held.drop()
+
+    def _forget(self) -> None:
+        while self._verified:
+            self._account.ahead(-len(self._verified.pop()))

@@ -28,6 +28,7 @@ from edge.errors import StorageError, UnvalidatedError, UpstreamError
 from edge.fetch import Response
 from edge.held import HeldResponse, combines_by, expired_since, stored_form
 from edge.purged import Purged
+from edge.reading import Account
 from edge.resuming import ResumingResponse
 from edge.sliced import SlicedEntry
 from edge.tier import Held, Tier
@@ -69,6 +70,7 @@ class LowerTiers:
     """The tiers below memory, nearest first, and what must not be served from them any more."""
 
     counters: Counters
+    account: Account  # of what waits to be sent
     whole_max_bytes: int  # larger bodies are never read whole into memory
     tiers: tuple[Tier, ...] = ()
     purged: Purged = field(default_factory=Purged)
@@ -213,7 +215,7 @@ class LowerTiers:
             stored = expired_since(stored, purged_wall, now_wall, now_mono)
         policy = policies.for_response(request, held.head)
         reuse = may_reuse(request, stored, policy, now_mono).reuse
-        response = HeldResponse(held)
+        response = HeldResponse(held, self.account)
         return Found(
             stored=stored if stored.length == held.length else replace(stored, length=held.length),
             times=held.times,

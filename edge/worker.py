@@ -133,6 +133,7 @@ class Worker:
             applied=self.follower.applied,
         )
         self.lower = LowerTiers(
+            account=self.memory,
             counters=self.counters,
             whole_max_bytes=whole_max_bytes,
             tiers=self.opened.tiers,

@@ -10,6 +10,7 @@ from edge.counters import Counters
 from edge.errors import RefusedError
 from edge.invalidating import Invalidating
 from edge.invalidations import BATCHES_MAX, Invalidations
+from edge.memory import Memory
 from edge.orders import PurgeOrder
 from edge.promoting import LowerTiers
 from edge.purges import PurgeFollower, PurgeKind, PurgePage
@@ -117,7 +118,7 @@ async def test_what_could_change_more_is_refused_while_too_much_waits():
     follower = PurgeFollower(page, 0, lambda _purge: None)
     invalidating = Invalidating(
         lambda _purge: None,
-        lower=LowerTiers(counters=Counters(), whole_max_bytes=1),
+        lower=LowerTiers(counters=Counters(), account=Memory(1 << 20), whole_max_bytes=1),
         follower=follower,
         limits=Limits(invalidations_max=2),
     )

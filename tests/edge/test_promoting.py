@@ -14,6 +14,8 @@ from edge.asking import Asked, Asker
 from edge.delivery import Answer
 from edge.errors import UpstreamError
 from edge.fetch import Fetch
+from edge.held import HeldResponse
+from edge.memory import Memory
 from edge.purges import PurgeKind
 from edge.worker import Worker
 from tests.support.edges import until
@@ -124,6 +126,18 @@ async def test_what_is_held_is_served_and_kept_in_memory(rig):
     assert await rig.body() == BODY
     assert rig.worker.memory.find(KEY, ()).slices == (BODY[:SLICE_BYTES], BODY[SLICE_BYTES:])
     assert rig.tier.offered == []  # it has it
+
+
+@pytest.mark.parametrize("end", [HeldResponse.close, HeldResponse.drop])
+async def test_what_is_verified_and_not_sent_yet_counts_as_memory(end):
+    memory = Memory(64 << 20)
+    response = HeldResponse(DictHeld(BODY, FRESH), memory)
+    await response.begin(may_break=False)
+    assert memory.ahead_bytes == len(BODY)
+    assert await response.read() == BODY[:SLICE_BYTES]
+    assert memory.ahead_bytes == len(BODY) - SLICE_BYTES
+    end(response)
+    assert memory.ahead_bytes == 0
 
 
 async def test_what_is_fetched_is_offered(rig):
