@@ -53,13 +53,29 @@ class RegionOptions:
                 "announce themselves",
                 status=2,
             )
+        members, peer, advertise = self._members(), self._peer(), self._advertised()
+        if peer is not None and peer.port and not self.has_redis:
+            self._is_among(members, advertise or f"http://{peer}")
         return replace(
             settings,
-            shield=self._members(),
-            peer=self._peer(),
-            advertise=self._advertised(),
+            shield=members,
+            peer=peer,
+            advertise=advertise,
             region_token=self._token(option),
         )
+
+    def _is_among(self, members: tuple[str, ...], url: str) -> None:
+        """Give up where others are never told of this edge: it would wait for them in vain."""
+        from edge.members import member_url  # noqa: PLC0415
+
+        if member_url(url) not in members:
+            give_up(
+                f"--peer {self.peer}: no edge would ask this one, because {url} is not in "
+                "--shield. Name it there, at all edges; or say --advertise URL as it is named "
+                "there; or give --redis, where it announces itself; or leave out --peer, and it "
+                "only asks others",
+                status=2,
+            )
 
     def _members(self) -> tuple[str, ...]:
         from edge.members import MembersError, configured  # noqa: PLC0415

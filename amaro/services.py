@@ -15,6 +15,7 @@ from amaro.region_options import REGION_VARIABLE
 from amaro.target import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from amaro.ports import EdgePorts, PortPlan
@@ -168,6 +169,7 @@ def edge(site: Site, ports: EdgePorts) -> ServicePlan:
             *chain.from_iterable(("--warm-from", loopback_url(port)) for port in others),
             *("--realtime", f"{LOOPBACK}:0"),  # pages come by the public port
             *chain.from_iterable(("--realtime-origin", url) for url in page_origins(site)),
+            secrets={REGION_VARIABLE: site.region_token},
         ),
         url=site.url(ports.public),
         health_url=site.inner_url(ports.public),
@@ -203,14 +205,14 @@ def console(site: Site) -> ServicePlan:
     )
 
 
-def command(site: Site, name: str, *argv: str) -> Command:
-    """Return `amaro ARGV…` with the secrets in its environment, where `ps` does not show them."""
-    secrets = {
-        TOKEN_VARIABLE: site.token,
-        REDIS_VARIABLE: site.valkey.url,
-        REGION_VARIABLE: site.region_token,
-    }
-    return Command(argv=(*AMARO, *argv), environment=secrets, log=site.data.logs / f"{name}.log")
+def command(site: Site, name: str, *argv: str, secrets: Mapping[str, str] | None = None) -> Command:
+    """Return `amaro ARGV…` with the secrets in its environment, where `ps` does not show them.
+
+    Beside those that all services have it gets `secrets` of its own.
+    """
+    common = {TOKEN_VARIABLE: site.token, REDIS_VARIABLE: site.valkey.url}
+    log = site.data.logs / f"{name}.log"
+    return Command(argv=(*AMARO, *argv), environment={**common, **(secrets or {})}, log=log)
 
 
 def edge_hosts(host: str, ports: PortPlan) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ row leaves open, and the bound of a histogram's bucket, with spaces between them
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final, NamedTuple, TypeAlias
 
 from edge.eviction_gauges import EVICTION_GAUGES
@@ -293,6 +293,12 @@ class Counters:
     def edge_asked(self, url: str, result: str) -> None:
         """Count what came of a question to another edge of the region."""
         self._families["edge_asked"][url, result] += 1
+
+    def forget_edges(self, but: Collection[str]) -> None:
+        """Drop what was counted of edges that are not among these."""
+        asked = self._families["edge_asked"]
+        for labels in [each for each in asked if each[0] not in but]:
+            del asked[labels]
 
     def edge_answered(self, result: str) -> None:
         """Count a question of another edge."""

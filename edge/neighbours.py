@@ -25,6 +25,7 @@ from edge.settings import EdgeSettings
 from edge.shield import Shield
 from edge.shield_app import Entrance
 from edge.shield_asking import ShieldAsker, patient
+from edge.tasks import Tasks
 from failover.health import Signal
 
 _READY: Final = b"/.amaro/ready"
@@ -45,7 +46,9 @@ class Neighbours:
         self._settings = settings
         self._places = opened.region
         self.line: ControlLine | None = None  # to the supervisor
-        self._reading: asyncio.Task[None] | None = None
+        self._reading: asyncio.Event | None = None  # set when it has ended
+        self._tasks = Tasks()
+        self._listed = frozenset(settings.shield)
         self.shield = Shield(settings.advertise or None)
         self.shield.follow(configured(list(settings.shield)))
         self._client = FillClient(patient(settings.limits), account)
@@ -82,17 +85,27 @@ class Neighbours:
 
     async def read_on(self) -> None:
         """Have the supervisor read the log of purges, and wait for that a little."""
-        if self._reading is None or self._reading.done():
-            self._reading = asyncio.create_task(self._read_on())
-        await asyncio.shield(self._reading)
+        if self._reading is None:
+            self._reading = asyncio.Event()
+            self._tasks.start(self._read_on(self._reading))
+        await self._reading.wait()
 
-    async def _read_on(self) -> None:
-        if self.line is not None:
-            with suppress(TimeoutError, ConnectionError):
-                await self.line.ask("read-on", limit_s=self._settings.limits.edge_catch_up_s)
+    async def _read_on(self, ended: asyncio.Event) -> None:
+        try:
+            if self.line is not None:
+                with suppress(TimeoutError, ConnectionError):
+                    await self.line.ask("read-on", limit_s=self._settings.limits.edge_catch_up_s)
+        finally:
+            self._reading = None
+            ended.set()
 
     async def follow(self, members: Mapping[str, float]) -> None:
-        """Take another list of members for true; the supervisor has it."""
+        """Take another list of members for true; the supervisor has it.
+
+        What was counted of one that left is there until the list changes once more.
+        """
+        before, self._listed = self._listed, frozenset(members)
+        self._counters.forget_edges(before | self._listed)
         self.shield.follow(members)
 
     async def told(self, _detail: Any) -> dict[str, Any]:
@@ -130,6 +143,7 @@ class Neighbours:
                 signal = Signal.OK  # an edge, of this region
         self.shield.saw(upstream, signal)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Let go of connections."""
+        await self._tasks.close()
         self._client.close()

@@ -229,7 +229,7 @@ class Worker:
         await self.tasks.close()
         self.slicer.close()
         self.client.close()
-        self.neighbours.close()
+        await self.neighbours.close()
         await self.opened.close()
         self.follower.detach()
         self.limiting.close()

@@ -51,6 +51,13 @@ def test_one_that_is_asked_too(tmp_path: Path) -> None:
     assert "another" not in repr(settings)
 
 
+@pytest.mark.parametrize("has_redis", [True, False])
+def test_one_that_is_asked_is_in_the_list_or_announces_itself(has_redis: bool) -> None:
+    address = "10.0.0.9:8090" if has_redis else "10.0.0.1:8090"
+    settings = options(shield=OURS, peer=address, has_redis=has_redis).onto(SETTINGS)
+    assert str(settings.peer) == address
+
+
 def test_one_that_announces_itself_needs_no_list() -> None:
     settings = options(peer="127.0.0.1:0", has_redis=True).onto(SETTINGS)
     assert (settings.shield, settings.advertise) == ((), "")
@@ -62,6 +69,14 @@ def test_one_that_announces_itself_needs_no_list() -> None:
         ({"shield": OURS, "has_log": False}, "--shield needs --purge-log URL: edges that count"),
         ({"peer": "127.0.0.1:0", "has_log": False}, "--peer needs --purge-log URL"),
         ({"peer": "127.0.0.1:0"}, "--peer needs --shield URL,… with the edges of the region, or"),
+        (
+            {"shield": OURS, "peer": "10.0.0.9:8090"},
+            "--peer 10.0.0.9:8090: no edge would ask this one, because http://10.0.0.9:8090 is not",
+        ),
+        (
+            {"shield": OURS, "peer": "10.0.0.1:8090", "advertise": "http://edge.example:8090"},
+            "no edge would ask this one, because http://edge.example:8090 is not in --shield",
+        ),
         ({"advertise": OURS}, "--advertise means nothing without --peer or --shield"),
         ({"shield": OURS, "advertise": OURS}, "--advertise means nothing without --peer HOST"),
         ({"shield": "nobody"}, "--shield: 'nobody' is no edge of a region"),

@@ -74,6 +74,10 @@ def test_several_edges_are_one_group() -> None:
     options = [dict(zip(plan.command.argv, plan.command.argv[1:], strict=False)) for plan in plans]
     (members,) = {each["--shield"] for each in options}
     assert members.split(",") == [f"http://{each['--peer']}" for each in options]
+    told = {
+        plan.kind for plan in plan_services(site()) if REGION_VARIABLE in plan.command.environment
+    }
+    assert told == {"edge"}
     assert {plan.command.environment[REGION_VARIABLE] for plan in plans} == {"the-region"}
     (alone,) = [plan for plan in plan_services(site(edges=1)) if plan.kind == "edge"]
     assert "--peer" not in alone.command.argv

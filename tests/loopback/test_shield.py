@@ -563,6 +563,17 @@ async def test_what_another_passes_on_is_as_old_as_it_was_told(method: str) -> N
         assert counted(region, "edge_asked") == {"answered": 1, "edge-outdated": 1}
 
 
+async def test_what_was_counted_of_one_that_left_is_dropped_when_the_list_changes_again() -> None:
+    async with running_region(short, 2) as region:
+        owner, other = region.ranked("/v/1")
+        await other.get("/v/1")
+        neighbours, asked = other.worker.neighbours, f"edge_asked {region.url_of(owner)} answered"
+        await neighbours.follow({region.url_of(other): 0.0})
+        assert other.worker.snapshot()[asked] == 1
+        await neighbours.follow({region.url_of(other): 0.0, "http://10.0.0.9:1": 0.0})
+        assert asked not in other.worker.snapshot()
+
+
 async def test_without_a_log_nothing_is_shared() -> None:
     async with running_region(short, 3) as region:
         for edge in region.edges.values():
