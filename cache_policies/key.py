@@ -2,11 +2,13 @@
 
 import re
 from typing import Final
+from urllib.parse import unquote_to_bytes
 
 TOKEN_BYTES_MIN: Final = 40  # no user's home page, as /~somebody/, has a name as long
 
 _DEFAULT_PORT = {b"http": b":80", b"https": b":443"}
 _TOKEN: Final = rb"/~([A-Za-z0-9_-]{%d,}(?:/~[A-Za-z0-9_-]{%d,})*)(?=[/?]|\Z)"
+_HIDING: Final = (b"/~", b"/%", b"//")
 _TOKENS: Final = re.compile(_TOKEN % (TOKEN_BYTES_MIN, TOKEN_BYTES_MIN))
 
 
@@ -22,6 +24,17 @@ def split_token(target: bytes) -> tuple[bytes, bytes]:
         return b"", target
     bare = target[found.end() :]
     return found[1], bare if bare[:1] == b"/" else b"/" + bare
+
+
+def hides_token(target: bytes) -> bool:
+    """Whether a token stands first in a path, but so that `split_token` leaves it there.
+
+    As /%7ETOKEN/path, //~TOKEN/path or /~TOKEN%2Fpath: an origin would be told of it.
+    """
+    if target[:2] not in _HIDING or split_token(target)[0]:
+        return False
+    path = unquote_to_bytes(target.partition(b"?")[0])
+    return _TOKENS.match(b"/" + path.lstrip(b"/")) is not None
 
 
 def without_tokens(url: bytes) -> bytes:

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from cache_policies.access import Denial, Grant, verify
 from cache_policies.access_path import is_strict
 from cache_policies.access_ring import Ring, parse_ring
-from cache_policies.key import split_token
+from cache_policies.key import hides_token, split_token
 from cache_policies.message import RequestHead
 from cache_policies.policies import Policies
 from edge.clients import TrustedProxies
@@ -129,6 +129,8 @@ class Door:
         token, bare = split_token(target)
         if token and self.ring is not None:
             return self._judge(token, bare, client)
+        if hides_token(target):
+            return Denial.PATH  # whatever it opens, no origin is to be told of it
         if not policies.is_guarded(request.scheme, request.host, bare):
             return bare
         return Denial.KEY if token else Denial.MISSING

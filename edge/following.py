@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final, Protocol, TypeAlias
 
-from cache_policies.key import normalise
+from cache_policies.key import hides_token, normalise
 from cache_policies.message import Fields, RequestHead
 from edge.accounts import Account, Accounts, Asking
 from edge.admission import Admission
@@ -68,6 +68,8 @@ class Following:
             bare, opened = looked[0], looked[1] is not None
             if opened and not opens_anyhow(bare, opened):
                 return None
+        elif hides_token(target):
+            return None
         has_rules = policies.rules or policies.aliases
         if has_rules and self._is_for_the_app(bare, facts, opened=opened):
             return None

@@ -95,13 +95,16 @@ class Signals {
 
   #greet(socket, edge, token) {
     this.#socket = socket;
-    this.#hello(edge, token);
+    this.#hello(socket, edge, token);
     for (const topic of this.#topics.keys()) this.#sayJoin(topic);
   }
 
-  #hello(edge, { token, expires_in_s: seconds }) {
+  /** Says who this is, and again in time, on this connection: another one has a token of its own. */
+  #hello(socket, edge, { token, expires_in_s: seconds }) {
+    if (this.#socket !== socket) return;
     this.#say({ t: "hello", v: 1, token });
-    const renew = () => newToken(edge).then((next) => this.#hello(edge, next), () => undefined);
+    const renew = () => newToken(edge).then((next) => this.#hello(socket, edge, next), () => undefined);
+    clearTimeout(this.#renewal);
     this.#renewal = setTimeout(renew, seconds * 600);
   }
 

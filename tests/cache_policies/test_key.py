@@ -4,7 +4,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cache_policies.key import TOKEN_BYTES_MIN, cache_key, normalise, split_token, without_tokens
+from cache_policies.key import (
+    TOKEN_BYTES_MIN,
+    cache_key,
+    hides_token,
+    normalise,
+    split_token,
+    without_tokens,
+)
 
 TOKEN = b"c8fDuZRn-42pB1jwYLJWJWEgMTc5NTI1NTI2_CAw"
 PARTS = st.sampled_from(
@@ -72,6 +79,27 @@ def test_normalise(target, path_key, cmcd):
 def test_a_token_is_no_part_of_the_key(target, token, path_key, cmcd):
     assert normalise(target) == (token, path_key, cmcd)
     assert split_token(target)[0] == token
+
+
+@pytest.mark.parametrize(
+    ("target", "hidden"),
+    [
+        (b"/%%7E%b/a" % TOKEN, True),
+        (b"/%%7e%b" % TOKEN, True),
+        (b"//~%b/a?b" % TOKEN, True),
+        (b"/~%b%%2Fa" % TOKEN, True),
+        (b"/~%%%02x%b/a" % (TOKEN[0], TOKEN[1:]), True),
+        (b"/~%b/a" % TOKEN, False),  # it is taken off
+        (b"/~%b.jpg" % TOKEN, False),
+        (b"/%%7E%b/a" % TOKEN[:39], False),
+        (b"/%%7Esomebody/a?b=/~%b/" % TOKEN, False),
+        (b"/v/~%b/a" % TOKEN, False),
+        (b"/", False),
+    ],
+    ids=repr,
+)
+def test_a_token_may_be_hidden(target, hidden):
+    assert hides_token(target) is hidden
 
 
 @pytest.mark.parametrize(

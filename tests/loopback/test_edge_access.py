@@ -119,12 +119,16 @@ async def test_who_is_not_let_in_is_told_why_and_counted(rig, warm):
 
 
 async def test_what_is_open_needs_no_token_and_takes_a_good_one(rig):
-    edge, _ = rig
+    edge, origin = rig
     client = await edge.client()
     for target in ("/other", "/v/abc/poster.jpg", signed("/v/abc/poster.jpg"), "/~somebody/page"):
         for _ in range(2):
             assert (await client.get(target)).status == 200
     assert edge.worker.counters.hits == 5
+    for target in (f"/%7E{token()}/other", f"/%7e{token()}/v/abc/poster.jpg", f"//~{token()}/x"):
+        got = await client.get(target)
+        assert (got.status, got.says.rpartition("=")[2]) == (403, "token-path")
+    assert not [asked for asked in origin.asked if token()[:20].encode() in asked.target]
     got = await client.get(f"/~{token()[:-4]}AAAA/v/abc/poster.jpg")
     assert got.status == 403
     # the path that is open is stored, and asked for by a spelling that no token opens
