@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from types import FrameType
 
 from benchmarks.needs import missing_packages
 from benchmarks.pairing import RunRefusedError
@@ -49,16 +48,13 @@ def run(measure: Callable[[], Report], options: argparse.Namespace) -> None:
             0, os.SCHED_RR, os.sched_param(os.sched_get_priority_min(os.SCHED_RR))
         )
     share_as_niced(os.getpid())
-    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         report = measure()
     except RunRefusedError as refusal:
         sys.exit(f"run refused: {refusal}")
+    except KeyboardInterrupt:  # after all that has to be stopped and removed
+        sys.exit(128 + signal.SIGINT)
     partial = options.quick or bool(getattr(options, "only", None))
     some_rows = bool(getattr(options, "row", None))
     publish(report, quick=partial, json_only=options.json, part=some_rows)
-
-
-def _end(signal_number: int, _frame: FrameType | None) -> None:
-    """Leave by way of all that has to be stopped and removed."""
-    sys.exit(128 + signal_number)
