@@ -235,7 +235,7 @@ class Valkey:
             self._stir()
 
     async def _speak(self) -> None:
-        while True:
+        while not _is_cancelled():
             await self._speaking.wait()
             self._speaking.clear()
             said, self._to_say = self._to_say, []

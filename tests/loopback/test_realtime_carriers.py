@@ -8,13 +8,14 @@ from contextlib import asynccontextmanager
 from itertools import pairwise
 from typing import NamedTuple
 
+from edge.realtime.abroad import Said
 from edge.realtime.carriers import READ_MAX, STREAM, Valkey
 from edge.realtime.hub import Hub
 from edge.realtime.marks import Mark
-from edge.realtime.messages import Lasting
+from edge.realtime.messages import Lasting, Say
 from edge.valkey_address import parse_address
 from tests.support.pages import Page, hub_of, settle
-from tests.support.valkeys import RunningValkey, valkey
+from tests.support.valkeys import RunningValkey, valkey, valkey_with_sentinels
 
 WAIT_S = 30.0
 
@@ -99,6 +100,26 @@ async def test_a_server_whose_numbers_are_behind_goes_on_after_what_was_heard() 
             await until(lambda: keys(north) == keys(south) == ["one", "two"])
             marks = [Mark.parse(said["mark"]) for said in north.page.heard if "mark" in said]
             assert marks[1] > marks[0]
+
+
+async def test_when_a_primary_dies_sentinels_say_who_carries_signals() -> None:
+    with valkey_with_sentinels() as ((primary, replica), sentinels):
+        names = ",".join(each.place for each in sentinels)
+        url = f"redis+sentinel://{names}/main"
+        async with edge_at(url, "north") as north, edge_at(url, "south") as south:
+            await told(north, "one")
+            await until(lambda: keys(north) == keys(south) == ["one"])
+            await until(lambda: replica.ask("XLEN", STREAM) == 1)
+            primary.kill()
+            await told(south, "two")
+            await until(lambda: keys(north) == keys(south) == ["one", "two"])
+            assert replica.ask("XLEN", STREAM) == 2
+
+            def hears() -> bool:
+                south.carrier.speak([Said(Say("story:a", "typing", ""), "ben")])
+                return any(said["kind"] == "typing" for said in north.page.heard if "kind" in said)
+
+            await until(hears)
 
 
 def _last(server: RunningValkey) -> str:
