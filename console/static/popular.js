@@ -97,7 +97,7 @@ function showNetworks(said) {
         {},
         el("th", { scope: "row" }, name),
         el("td", {}, percent(share)),
-        el("td", {}, rate(perMinute)),
+        el("td", { class: "detail" }, rate(perMinute)),
         el("td", {}, speed(cell?.measured_throughput_kbps.p50)),
         el("td", {}, seconds(cell?.buffer_length_ms.p50)),
         el("td", {}, cell ? percent(cell.starved_share) : "–"),
