@@ -6,11 +6,12 @@ from random import random
 from time import monotonic
 from typing import Any, Final
 
-from cache_policies.message import RequestHead
+from cache_policies.message import RequestHead, field_lines
 from edge.asking import Asked
 from edge.audience import Gatherer, Sample
 from edge.cmcd import NextObject, Report
 from edge.collapse import Fill, FillReader, Phase
+from edge.content_codings import decoded
 from edge.entry import Entry
 from edge.errors import EdgeError
 from edge.favour import end_favour, favour
@@ -265,9 +266,10 @@ class Prewarmer:
         entry = next(iter(found.entries.values())) if type(found) is Variants else found
         if type(entry) is not Entry or not is_playlist(key) or entry.length > PLAYLIST_BYTES_MAX:
             return None
-        if any(name == b"content-encoding" for name, _ in entry.stored.fields):
-            return None
-        return parse(key, b"".join(map(bytes, entry.pieces(0, entry.length - 1))))
+        coding = b",".join(field_lines(entry.stored.fields, b"content-encoding"))
+        body = b"".join(map(bytes, entry.pieces(0, entry.length - 1)))
+        text = decoded(body, coding, PLAYLIST_BYTES_MAX)
+        return None if text is None else parse(key, text)
 
     # what the supervisor asks
 

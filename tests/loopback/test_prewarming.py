@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from functools import partial
 
+import brotli
 import httpx
 
 from edge.warming import KEPT
@@ -50,8 +51,17 @@ def targets(origin):
     return Counter(asked.target.decode() for asked in origin.asked)
 
 
+async def coded_script(asked, writer):
+    """As an origin that negotiates."""
+    if not asked.target.endswith(b".m3u8"):
+        await script(asked, writer)
+        return
+    fields = ("Cache-Control: max-age=600", "Vary: Accept-Encoding", "Content-Encoding: br")
+    writer.write(response(brotli.compress(PLAYLIST), *fields))
+
+
 async def test_a_player_finds_what_it_asks_for_next():
-    async with running_origin(script) as origin:
+    async with running_origin(coded_script) as origin:
         with edge_node(origin.url, "--prewarm") as node:
             await asyncio.to_thread(check_player, node, origin)
 
