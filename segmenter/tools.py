@@ -91,7 +91,7 @@ def run(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        process_group=0,
+        start_new_session=True,
     )
     try:
         out, errors = _read(child, limits, is_cancelled, on_line)

@@ -33,6 +33,18 @@ def test_priority_and_a_group_of_its_own():
     assert python(code, limits=Limits(nice=7)).out.split() == [str(wanted), "True"]
 
 
+def test_a_session_yields_to_others_as_its_processes_do():
+    code = """
+import os, pathlib
+file = pathlib.Path("/proc/self/autogroup")
+print(os.getsid(0) == os.getpid(), file.read_text() if file.exists() else "")
+"""
+    own, *group = python(code, limits=Limits(nice=7)).out.split()
+    assert own == "True"
+    wanted = min(19, os.nice(0) + 7)  # an administrator may have added to it meanwhile
+    assert not group or int(group[-1]) >= wanted  # none where the kernel has no such groups
+
+
 def test_a_failure_says_what_the_tool_said():
     with pytest.raises(ToolError, match="no such codec"):
         python("import sys; sys.exit('no such codec')")
