@@ -65,16 +65,16 @@ def no_audio(path: Path) -> None:
 
 
 def still(path: Path) -> None:
-    """Draw one frame under ten minutes of sound."""
-    picture, sound = path.with_name("one-frame.mp4"), path.with_name("ten-minutes.m4a")
+    """Draw one frame under four minutes of sound: more than thumbnails at their least interval."""
+    picture, sound = path.with_name("one-frame.mp4"), path.with_name("four-minutes.m4a")
     ffmpeg("-f", "lavfi", "-i", "color=teal:s=160x90:r=1:d=1", *H264, "-frames:v", 1, picture)
-    ffmpeg("-f", "lavfi", "-i", "sine=f=220:r=8000:d=600", "-c:a", "aac", "-b:a", "24k", sound)
+    ffmpeg("-f", "lavfi", "-i", "sine=f=220:r=8000:d=240", "-c:a", "aac", "-b:a", "24k", sound)
     ffmpeg("-i", picture, "-i", sound, "-c", "copy", path)
 
 
 def frozen(path: Path) -> None:
-    """Draw the same picture for ten minutes, with a keyframe only every eight seconds."""
-    picture = ("-f", "lavfi", "-i", "color=maroon:s=160x90:r=5:d=600")
+    """Draw the same picture for four minutes, with a keyframe only every eight seconds."""
+    picture = ("-f", "lavfi", "-i", "color=maroon:s=160x90:r=5:d=240")
     ffmpeg(*picture, *H264, "-g", 40, "-sc_threshold", 0, path)
 
 
@@ -141,6 +141,13 @@ def headless(path: Path) -> None:
     whole = path.with_name("whole.ts")
     ffmpeg(*moving(seconds=8), *tone(8), *H264, "-g", 50, *AAC, whole)
     path.write_bytes(whole.read_bytes()[188 * 200 :])
+
+
+def half_a_minute(path: Path) -> Path:
+    """Draw real footage with one keyframe: it must be encoded, 360p first and then 540p."""
+    real = ("-stream_loop", 5, "-t", 30, "-i", footage("bigbuckbunny.mp4"))
+    ffmpeg(*real, "-vf", "scale=960:540", "-r", 15, *H264, "-g", 900, *AAC, "-ac", 2, path)
+    return path
 
 
 def footage(name: str) -> Path:
