@@ -24,7 +24,8 @@ SEND_BUFFER_BYTES: Final = 64 * 1024  # in the kernel, which would take megabyte
 HEARD_BYTES: Final = 4 * 1024  # read at once: of the smallest frames they take 4 ms
 PARTS_MAX: Final = 64  # of one message; empty ones would count nothing towards its size
 FAREWELL_S: Final = 5.0  # for a page to close, too
-BUSY: Final = b"HTTP/1.1 %d %b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+AGAIN_S: Final = 5  # after which who was turned away may try again
+BUSY: Final = b"HTTP/1.1 %d %b\r\nretry-after: %d\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -209,7 +210,7 @@ class HubConnection(asyncio.Protocol):
         found = visitors.look_at(request, is_ready=not shared.is_draining)
         if found is not None:
             shared.hub.counted[f"handshake {found.status}"] += 1
-            return self._ws.reject(found.status, found.text)
+            return self._rejection(found.status, found.text)
         client, unclear = visitors.client(self._address, request)
         if self._client is not None:
             self._client.address = client
@@ -218,10 +219,16 @@ class HubConnection(asyncio.Protocol):
                 self._counted = shared.clients.enter(client, unclear=unclear)
         except OverflowError:
             shared.hub.counted["handshake 429"] += 1
-            return self._ws.reject(HTTPStatus.TOO_MANY_REQUESTS, "client-connections-max\n")
+            return self._rejection(HTTPStatus.TOO_MANY_REQUESTS, "client-connections-max\n")
         answer = self._ws.accept(request)
         shared.hub.counted[f"handshake {answer.status_code}"] += 1
         return answer
+
+    def _rejection(self, status: HTTPStatus, text: str) -> Response:
+        rejection = self._ws.reject(status, text)
+        if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
+            rejection.headers["Retry-After"] = str(AGAIN_S)
+        return rejection
 
     def _take(self, frame: Frame) -> None:
         """Take a frame; the library has answered pings and a farewell."""
@@ -247,5 +254,5 @@ class HubConnection(asyncio.Protocol):
 
     def _turn_away(self, status: int, reason: str) -> None:
         self._shared.hub.counted[f"refused {reason}"] += 1
-        self._tcp.write(BUSY % (status, HTTPStatus(status).phrase.encode()))
+        self._tcp.write(BUSY % (status, HTTPStatus(status).phrase.encode(), AGAIN_S))
         self._tcp.close()

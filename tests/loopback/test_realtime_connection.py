@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.uri import parse_uri
 
@@ -165,7 +166,7 @@ async def test_connections_of_one_client_are_bounded() -> None:
     waiting.connection_made(Tcp())  # it has not shaken hands, and may never do
     third, tcp = HubConnection(shared), Tcp()
     third.connection_made(tcp)
-    assert tcp.take().startswith(b"HTTP/1.1 429 ")
+    assert tcp.take().startswith(b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 5\r\n")
     assert tcp.closed
     assert shared.hub.counted["refused client-connections-max"] == 1
     third.connection_lost(None)
@@ -181,6 +182,9 @@ async def test_so_are_those_of_one_client_of_a_proxy() -> None:
     made = [Visit(shared, client="203.0.113.1") for _ in range(3)]
     assert [each.page.handshake_exc is None for each in made] == [True, True, False]
     assert shared.hub.counted["handshake 429"] == 1
+    refused = made[2].page.handshake_exc
+    assert isinstance(refused, InvalidStatus)
+    assert refused.response.headers["Retry-After"] == "5"
     assert Visit(shared, client="203.0.113.2").page.handshake_exc is None
     made[0].connection.connection_lost(None)
     assert Visit(shared, client="203.0.113.1").page.handshake_exc is None
@@ -197,7 +201,7 @@ async def test_connections_in_all_are_bounded() -> None:
     tcp = Tcp()
     other = HubConnection(shared)
     other.connection_made(tcp)
-    assert tcp.take().startswith(b"HTTP/1.1 503 ")
+    assert tcp.take().startswith(b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\n")
     assert tcp.closed
     other.data_received(b"x")
     other.connection_lost(None)
