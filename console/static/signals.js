@@ -1,4 +1,4 @@
-// Signals as they happen: who is here, reactions, "this story can be watched now".
+// Signals as they happen: who is here, who types, lines, reactions, "this story can be watched now".
 //
 // Pages work without: nothing waits for a connection, and what a signal says can be asked for.
 // Marks say what this page has heard of each topic, so that a new connection goes on from there.
@@ -46,6 +46,7 @@ class Signals {
   #edges = edgesFor();
   #started = false;
   #next = null; // the timer of the next attempt
+  #subject = null; // whom the hub takes this page for
 
   constructor() {
     addEventListener("online", () => this.#hurry());
@@ -64,10 +65,13 @@ class Signals {
     if (this.#topics.delete(topic)) this.#say({ t: "leave", topic });
   }
 
-  /** Tells those who are here; nobody, when there is no connection. */
+  /** Tells those who are here, and says whether that was sent: not when there is no connection. */
   say(topic, kind, value = "") {
-    this.#say({ t: "say", topic, kind, value });
+    return this.#say({ t: "say", topic, kind, value });
   }
+
+  /** Whether what is `from` somebody is this page's own. */
+  isMine = (from) => from === this.#subject;
 
   async #connect() {
     this.#started = true;
@@ -133,10 +137,13 @@ class Signals {
   }
 
   #say(message) {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(JSON.stringify(message));
+    return true;
   }
 
   #hear(said) {
+    if (said.t === "welcome") this.#subject = said.subject;
     const topic = this.#topics.get(said.topic);
     if (!topic) return;
     const { hears } = topic;

@@ -1,6 +1,7 @@
-// Who watches with you, and what they feel about it.
+// Who watches with you, what they feel about it, and what they say.
 
 import { el } from "./dom.js";
+import { Lines } from "./lines.js";
 import { signals } from "./signals.js";
 
 const REACTIONS = [["❤", "Love"], ["👏", "Bravo"], ["🔥", "Fire"], ["😂", "Funny"]];
@@ -15,7 +16,8 @@ export function together(place, stage, { assetId, onWatchable }) {
   const buttons = REACTIONS.map(([value, name]) =>
     el("button", { type: "button", "aria-label": name, title: name, onclick: () => signals.say(topic, "reaction", value) }, value),
   );
-  place.append(here, el("div", { class: "reactions", role: "group", "aria-label": "React" }, ...buttons));
+  const lines = new Lines({ say: (kind, value) => signals.say(topic, kind, value), isMine: signals.isMine });
+  place.append(here, el("div", { class: "reactions", role: "group", "aria-label": "React" }, ...buttons), lines.element);
 
   function fly(value) {
     if (!KNOWN.has(value) || stage.querySelectorAll(".flying").length >= FLYING_MAX) return;
@@ -32,16 +34,19 @@ export function together(place, stage, { assetId, onWatchable }) {
   const hears = {
     onLost: () => {
       enable(false);
+      lines.connected(0);
       here.textContent = "Connecting again…";
     },
     onPresence: (count) => {
       place.hidden = false;
       enable(true);
+      lines.connected(Math.max(1, count));
       here.textContent = count > 1 ? `${count} people are watching` : "You are the first to watch right now";
     },
-    onSignal: ({ kind, value }) => {
-      if (kind === "reaction") fly(value);
-      if (kind === "watchable") onWatchable();
+    onSignal: (signal) => {
+      if (signal.kind === "reaction") fly(signal.value);
+      else if (signal.kind === "watchable") onWatchable();
+      else lines.hear(signal);
     },
     onGap: onWatchable,
   };

@@ -32,6 +32,7 @@ class Client:
         "bucket",
         "claims",
         "line",
+        "lines",
         "opened_mono",
         "refusals",
         "token",
@@ -46,6 +47,7 @@ class Client:
         self.token = ""  # that says so
         self.topics: dict[str, Mark] = {}  # those it is in, and the last lasting signal it has of
         self.allowance = Allowance(burst, now_mono)
+        self.lines: Allowance | None = None  # of text; most pages only watch
         self.refusals = 0
         self.unanswered = 0  # pings
         self.opened_mono = now_mono

@@ -100,6 +100,12 @@ class Hub:
             per_s=limits.says_per_s, burst=limits.says_burst, now_mono=now_mono
         )
 
+    def _may_say_a_line(self, client: Client, now_mono: float) -> bool:
+        per_s, burst = self.limits.lines_per_s, self.limits.lines_burst
+        if client.lines is None:
+            client.lines = Allowance(burst, now_mono)
+        return client.lines.take(per_s=per_s, burst=burst, now_mono=now_mono)
+
     def _refuses(self, client: Client, why: Refusal) -> bool:
         """Count what comes to nothing; False where it was one too many, and the page has to go."""
         self.counted[f"refused {why}"] += 1
@@ -201,6 +207,8 @@ class Hub:
         assert client.claims is not None
         if said.topic not in client.topics:
             return Refusal.NOT_JOINED
+        if messages.KINDS[said.kind].is_line and not self._may_say_a_line(client, now_mono):
+            return Refusal.RATE
         if self.hear_elsewhere(said, client.claims.subject, now_mono):
             self._tell_others(Said(said, client.claims.subject))
         return None  # a crowd that is too loud is not one client's fault

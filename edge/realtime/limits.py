@@ -19,6 +19,8 @@ class HubLimits:
     message_max_bytes: int = 4_096
     says_per_s: float = 5.0  # messages of one client
     says_burst: float = 40.0  # of them at once: a page joins its topics when it opens
+    lines_per_s: float = 0.5  # of these lines of text, which people read
+    lines_burst: float = 4.0
     refusals_max: int = 100  # messages that were refused; then the connection ends
     topic_sends_per_s: float = 50_000.0  # what is said in a topic, times who hears it
     topic_says_max: float = 50.0  # a second, however few hear it; more is lost

@@ -67,12 +67,17 @@ class Kind:
 
     by_pages: bool
     lasting: bool
+    value_chars_min: int = 0  # without the blanks around
     value_chars_max: int = 0
+    is_line: bool = False  # what people read: each page has fewer of these
 
 
 KINDS: Final = {
     "typing": Kind(by_pages=True, lasting=False),
     "reaction": Kind(by_pages=True, lasting=False, value_chars_max=16),  # an emoji may take a dozen
+    "line": Kind(
+        by_pages=True, lasting=False, value_chars_min=1, value_chars_max=200, is_line=True
+    ),
     "watchable": Kind(by_pages=False, lasting=True),
 }
 
@@ -224,5 +229,7 @@ def said_of(topic: str, kind: str, value: object) -> Say | Refusal:
     if found is None or not found.by_pages:
         return Refusal.KIND
     if not isinstance(value, str) or len(value) > found.value_chars_max or _UNSEEN.search(value):
+        return Refusal.VALUE
+    if len(value.strip()) < found.value_chars_min:
         return Refusal.VALUE
     return Say(topic, kind, value)

@@ -12,12 +12,24 @@ import pytest
 from playwright.sync_api import Browser
 
 from cache_policies.signal_access import shared_ring
-from tests.support.browser import PHONE, chromium, watched_page
+from tests.support.browser import PHONE, Watched, chromium, watched_page
 from tests.support.console import console
 from tests.support.edge_node import TOKEN, RunningNode, edge_node
 from tests.support.packaged_clip import ClipServer, serving
 
 ASSET = "a" * 16
+TELL = """
+self.told = [];  // all that the page says, however short: a busy machine looks seldom
+new MutationObserver((changes) => {
+  for (const { addedNodes, target, type } of changes) {
+    for (const node of addedNodes) told.push(node.textContent);
+    if (type === "attributes") told.push(`${target.textContent} ${target.disabled ? "off" : "on"}`);
+  }
+}).observe(document.getElementById("main"), {
+  attributeFilter: ["disabled"], childList: true, subtree: true,
+});
+"""
+KEPT = "still\u200b here"  # as typed; what shows nothing is not sent
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +115,20 @@ def test_what_came_while_there_was_no_hub_is_offered(
         page.get_by_text("Just told").wait_for()
 
 
+def talk(ada: Watched, ben: Watched) -> None:
+    """Ben types and sends a line, with the keyboard; ada sees both, and both as text."""
+    field = ben.page.get_by_role("textbox", name="Say something to those who watch now")
+    field.press_sequentially("<b>hi</b>")
+    ada.until_page('told.includes("Somebody is typing …")')
+    field.press("Enter")
+    ada.until_page('told.includes("Somebody: <b>hi</b>")')
+    assert not ada.page.get_by_text("is typing").is_visible()
+    assert field.input_value() == ""
+    ben.until_page('told.includes("You: <b>hi</b>")')
+    assert not ben.page.evaluate('told.includes("Somebody is typing …")')
+    field.fill(KEPT)
+
+
 def test_those_who_watch_see_each_other(browser: Browser, node: RunningNode, url: str) -> None:
     def absent(text: str) -> bool:
         return "404" in text or "ws" in text  # the story itself, and the hub for a while
@@ -113,11 +139,19 @@ def test_those_who_watch_see_each_other(browser: Browser, node: RunningNode, url
     ):
         for each in (ada, ben):
             each.page.goto(f"{url}/watch/{ASSET}")
+            each.page.evaluate(TELL)
         for each in (ada, ben):
             each.page.get_by_text("2 people are watching").wait_for()
         ben.page.get_by_role("button", name="Bravo").click()
-        ada.page.locator(".flying", has_text="👏").wait_for(state="attached")
+        ada.until_page('told.includes("👏")')
+        talk(ada, ben)
+        ben.page.evaluate("told.length = 0")
         os.kill(node.status()["realtime"]["pid"], signal.SIGKILL)
-        bravo = ben.page.get_by_role("button", name="Bravo", disabled=True)
-        bravo.wait_for()
+        ben.until_page('told.includes("👏 off")')
         ben.page.get_by_role("button", name="Bravo", disabled=False).wait_for()
+        ben.page.get_by_text("2 people are watching").wait_for()
+        ben.page.get_by_role("button", name="Send", disabled=False).wait_for()
+        field = ben.page.get_by_role("textbox")
+        assert field.input_value() == KEPT
+        field.press("Enter")
+        ada.until_page('told.includes("Somebody: still here")')

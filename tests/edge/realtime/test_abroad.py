@@ -9,7 +9,8 @@ from edge.realtime.messages import Say
 
 topics = st.sampled_from(["story:a", "story:b", "feed:north"])
 names = st.text("abc_-", min_size=1, max_size=9)
-said = st.builds(Said, st.builds(Say, topics, st.just("reaction"), st.sampled_from("❤xy")), names)
+kinds = st.sampled_from(["reaction", "line"])
+said = st.builds(Said, st.builds(Say, topics, kinds, st.sampled_from("❤xy")), names)
 here = st.builds(Here, st.dictionaries(topics, st.integers(0, 9)))
 
 
@@ -24,6 +25,7 @@ def test_what_is_written_is_read(edge: str, what: list[Said | Here]) -> None:
         '["story:a", "watchable", "", "ada"]',  # that lasts, and comes another way
         '["story", "typing", "", "ada"]',
         '["story:a", "typing", ""]',
+        '["story:a", "line", " ", "ada"]',
         '{"story:a": -1}',
         '{"story:a": true}',
         '{"story": 1}',

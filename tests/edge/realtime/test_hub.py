@@ -220,6 +220,35 @@ def test_who_talks_too_much_is_told_and_then_goes() -> None:
     assert page.closed is Close.TOO_MANY
 
 
+def test_lines_of_text_are_fewer_than_other_signals() -> None:
+    hub = hub_of(HubLimits(lines_per_s=0.5, lines_burst=2.0))
+    ada, ben = here(Page(hub)), here(Page(hub))
+
+    def say(kind: str, value: str, now: float) -> None:
+        ada.say(t="say", topic="story:a", kind=kind, value=value, now=now)
+        settle(hub)
+
+    for value in "abc":
+        say("line", value, 10.0)
+    say("reaction", "❤", 10.0)
+    say("line", "d", 12.0)
+    assert [said["value"] for said in ben.take()] == ["a", "b", "❤", "d"]
+    assert [said["why"] for said in ada.take() if said["t"] == "refused"] == ["rate"]
+    ben.say(t="say", topic="story:a", kind="line", value="e", now=12.0)  # another one's are its own
+    assert hub.outward[-1] == Said(Say("story:a", "line", "e"), "ada")
+
+
+def test_lines_are_kept_for_nobody() -> None:
+    hub = hub_of()
+    here(Page(hub)).say(t="say", topic="story:a", kind="line", value="gone")
+    settle(hub)
+    late = Page(hub)
+    late.greet()
+    late.say(t="join", topic="story:a", after="0-0")
+    assert [said["t"] for said in late.take()] == ["welcome", "joined"]
+    assert len(hub.history) == 0
+
+
 def test_topics_of_one_client_are_bounded() -> None:
     page = Page(hub_of(HubLimits(topics_max=2)))
     page.greet()

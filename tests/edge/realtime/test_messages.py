@@ -45,6 +45,18 @@ TABLE = [
     ('{"t":"say","topic":"story:a","kind":"reaction","value":"\\u202e"}', Refusal.VALUE),
     ('{"t":"say","topic":"story:a","kind":"reaction","value":1}', Refusal.VALUE),
     ('{"t":"say","topic":"story:a","kind":"reaction","value":"' + "x" * 17 + '"}', Refusal.VALUE),
+    (
+        '{"t":"say","topic":"story:a","kind":"line","value":"<b> & 🔥"}',
+        Say("story:a", "line", "<b> & 🔥"),
+    ),
+    (
+        '{"t":"say","topic":"story:a","kind":"line","value":"' + "🔥" * 200 + '"}',
+        Say("story:a", "line", "🔥" * 200),
+    ),
+    ('{"t":"say","topic":"story:a","kind":"line","value":"' + "x" * 201 + '"}', Refusal.VALUE),
+    ('{"t":"say","topic":"story:a","kind":"line","value":"two\\nlines"}', Refusal.VALUE),
+    ('{"t":"say","topic":"story:a","kind":"line","value":" \u3000"}', Refusal.VALUE),
+    ('{"t":"say","topic":"story:a","kind":"line"}', Refusal.VALUE),
     ('{"t":"say","topic":"story:a","kind":"watchable","value":""}', Refusal.KIND),
     ('{"t":"say","topic":"story:a","kind":"gossip"}', Refusal.KIND),
     ("[]", Refusal.SYNTAX),
