@@ -34,7 +34,7 @@ class Feed(Protocol):
 
 
 class RegionFollower:
-    """A node's place in the log: all purges up to it are published here, none is left out."""
+    """A node's place in the log: all purges up to it are carried out here, and will last."""
 
     def __init__(self, feed: Feed, publishing: Publishing, limits: Limits) -> None:
         self._feed = feed
@@ -47,6 +47,8 @@ class RegionFollower:
         self._until = 0  # the log's last number when its beginning here was read
         disk = publishing.disk
         self.place: Place | None = None if disk is None else disk.read_to
+        self._published = self.place  # which a disk that cannot be written is behind
+        self._lost = ""  # why
         self._synced_mono = time.monotonic()
         if disk is not None:  # of orders before, nobody knows any more which were this edge's own
             publishing.counting.counts_as = disk.places.counts_as
@@ -94,7 +96,7 @@ class RegionFollower:
             try:
                 await self.read()
             except FeedError as error:
-                log.info("the purge log could not be read: %s", error)
+                log.info("the purge log could not be followed: %s", error)
                 self._note_silence()
 
     def unsynced_s(self) -> float:
@@ -124,12 +126,12 @@ class RegionFollower:
         self._wanted.set()
 
     async def read(self) -> None:
-        """Publish all that is in the log. Raises FeedError."""
+        """Carry out all that is in the log. Raises FeedError."""
         async with self._reading:
             began_mono, began_at = time.monotonic(), self._publishing.page.epoch()
             is_last = False
             while not is_last:
-                asked = self.place
+                asked = self._published
                 if asked is None:
                     page = await self._feed.page(NUMBER_MAX)
                 else:
@@ -137,9 +139,10 @@ class RegionFollower:
                 async with self._taking:
                     is_last = await self._take(page, asked, began_at)
             self._note_synced(began_mono)
+            self._must_last()
 
     async def hear(self, carried: Carried) -> Receipt:
-        """Publish what a carrier brings, and what it does not. Raises FeedError."""
+        """Carry out what a carrier brings, and what it does not. Raises FeedError."""
         began_mono = time.monotonic()
         if not await self._joined(carried):
             await self.read()
@@ -148,18 +151,23 @@ class RegionFollower:
         return await self._publishing.receipt(began_mono)
 
     async def _joined(self, carried: Carried) -> bool:
-        """Publish what is news; say whether all up to the carried number is published then."""
+        """Publish what is news; say whether all up to the carried number is carried out then.
+
+        Raises FeedError when it is, but may not last.
+        """
         async with self._taking:
-            place = self.place
+            place = self._published
             if place is None or place.log != carried.log:
                 return False
             if carried.number <= place.number:
-                return True
-            if carried.purges is None or carried.after > place.number:
+                await self._make_last()
+            elif carried.purges is None or carried.after > place.number:
                 return False
-            heard_mono = time.monotonic()
-            await self._publish(Place(carried.log, carried.number), carried.purges)
-            self._note_synced(heard_mono)
+            else:
+                heard_mono = time.monotonic()
+                await self._publish(Place(carried.log, carried.number), carried.purges)
+                self._note_synced(heard_mono)
+            self._must_last()
             return True
 
     async def _take(self, page: LogPage, asked: Place | None, began_at: int) -> bool:
@@ -173,6 +181,8 @@ class RegionFollower:
                 raise FeedError("the purge log keeps back what it says to have")
             if last > self._number:
                 await self._publish(Place(page.log, last), page.purges)
+            else:
+                await self._make_last()
         return self._number >= page.last
 
     async def _begin_anew(self, page: LogPage) -> None:
@@ -183,17 +193,27 @@ class RegionFollower:
             log.warning("purges may have been missed: this edge starts empty")
             first = PurgeOrder(kind=PurgeKind.ALL, values=(b"",))
         self._publishing.counting.begin()
-        self.place, self._until = None, page.last
+        self.place = self._published = None
+        self._until = page.last
         await self._publish(start, [Numbered(start.number, first)])
 
     async def _publish(self, place: Place, purges: Sequence[Numbered]) -> None:
-        known = -1 if self.place is None else self.place.number
-        news = [each for each in purges if each.number > known]
+        news = [each for each in purges if self._published is None or each.number > self._number]
         receipt = await self._publishing.numbered(place, news, self._until)
-        if receipt.lost:  # after a restart nobody would know of it: it is published again
-            raise FeedError(receipt.lost)
-        self.place = place
+        self._published, self._lost = place, receipt.lost
+        if not receipt.lost:
+            self.place = place
+
+    async def _make_last(self) -> None:
+        """Try again to have on disk what workers have long carried out."""
+        if self._published is not None and self.place != self._published:
+            await self._publish(self._published, ())
+
+    def _must_last(self) -> None:
+        """Acknowledge nothing that a restart might forget. Raises FeedError."""
+        if self.place != self._published:
+            raise FeedError(self._lost)
 
     @property
     def _number(self) -> int:
-        return 0 if self.place is None else self.place.number
+        return 0 if self._published is None else self._published.number

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from edge import purge_log
 from edge.disk_keeper import DiskKeeper
 from edge.log_page import FeedError, Place, read_carried
 from edge.orders import PurgeOrder
@@ -249,24 +250,30 @@ async def test_what_cannot_be_read_is_not_acknowledged() -> None:
                 await node.follower.hear(read_carried(ahead))
 
 
-async def test_what_the_disk_cannot_note_is_published_again(
+async def test_what_the_disk_cannot_note_is_noted_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with served_log() as log:
         async with supervisor(log, tmp_path) as node:
-            assert node.publishing.disk is not None
 
-            async def full(*_args: object, **_options: object) -> None:
+            def full(*_args: object) -> None:
                 raise OSError(28, "No space left on device")
 
             log.tag("a")
             with monkeypatch.context() as patched:
-                patched.setattr(node.publishing.disk, "record", full)
-                with pytest.raises(FeedError, match="No space"):
-                    await node.follower.hear(read_carried(log.message(0)))
+                patched.setattr(purge_log, "_write_all", full)
+                patched.setattr(purge_log, "_sync_directory", full)
+                for _ in range(2):
+                    with pytest.raises(FeedError, match="No space"):
+                        await node.follower.hear(read_carried(log.message(0)))
             assert node.follower.place == Place(LOG, 0)
             await node.follower.hear(read_carried(log.message(0)))
-            assert node.values(1) == [b"a", b"a"]
+            assert node.values(1) == [b"a"]  # the workers heard of it once
+            assert node.follower.place == Place(LOG, 1)
+            history = purge_log.read(tmp_path / "purges")
+            assert history is not None
+            assert history.read_to == Place(LOG, 1)
+            assert [each.purge.value for each in history.purged] == node.values()
 
 
 async def test_orders_of_the_edge_have_no_number(tmp_path: Path) -> None:
