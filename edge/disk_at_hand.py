@@ -27,8 +27,11 @@ class _How(ctypes.Structure):
     )
 
 
+# Noting when a file was read is a write: it waits while the file system's journal does. The use
+# of a file is its time of modification here.
+UNNOTED: Final = getattr(os, "O_NOATIME", 0)
 # a pipe in the place of a file must not stop the loop either
-_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | UNNOTED
 _HOW: Final = _How(_FLAGS, 0, _RESOLVE_CACHED)
 _AT_CWD: Final = ctypes.c_long(-100)
 _LIBC: Final = ctypes.PyDLL(None, use_errno=True)  # it keeps the interpreter: 2 us are too short

@@ -15,6 +15,7 @@ from zlib_ng.zlib_ng import crc32
 from cache_policies.message import Fields
 from cache_policies.vary import variant_key
 from edge.arena import Slice
+from edge.disk_at_hand import UNNOTED
 from edge.record import (
     SLICED,
     WHOLE,
@@ -56,8 +57,12 @@ class Waiting:
     """The way of threads."""
 
     def open(self, path: str) -> int:
-        """A descriptor for reading."""
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        """A descriptor for reading, which may be read in the loop from then on."""
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            return os.open(path, flags | UNNOTED)
+        except PermissionError:  # that is for its owner to ask for
+            return os.open(path, flags)
 
     def read(self, fd: int, size: int, offset: int) -> bytes:
         """What one call reads: all there is of a file."""

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.disk_at_hand import AtHand, read_into
-from edge.disk_files import USED_EVERY_S, prepare
-from tests.loopback.test_disk import BODY, Rig, entry
+from edge.disk_at_hand import UNNOTED, AtHand, read_into
+from edge.disk_files import USED_EVERY_S, look_up, prepare
+from tests.loopback.test_disk import BODY, KEY, Rig, entry
 from tests.support.edges import PATIENCE_S, until
 
 
@@ -62,6 +62,24 @@ async def test_what_is_not_in_memory_comes_from_a_thread(rig: Rig) -> None:
     os.close(fd)
     assert await rig.body() == BODY
     assert rig.counters.disk_damaged == rig.counters.disk_failed == 0
+
+
+@pytest.mark.skipif(not UNNOTED, reason="this system notes every reading")
+@pytest.mark.parametrize("is_cached", [True, False])
+async def test_reading_writes_nothing(rig: Rig, *, is_cached: bool) -> None:
+    """Else the loop waits for the journal of a file system that others keep busy."""
+    await rig.write(entry())
+    now = time.time()
+    os.utime(rig.file, (now - 10.0, now))  # older than what was written: to be noted (relatime)
+    before = rig.file.stat().st_atime_ns
+    if not is_cached:
+        held = await asyncio.to_thread(look_up, rig.tier.place.root, KEY, ())
+        assert held is not None
+        await asyncio.to_thread(held.read, 3)
+        held.close()
+    else:
+        assert await rig.body() == BODY
+    assert rig.file.stat().st_atime_ns == before
 
 
 async def test_use_is_noted_in_a_while(rig: Rig) -> None:

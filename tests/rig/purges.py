@@ -26,6 +26,7 @@ from tests.support.soak_upkeep import ask_everything
 PLAYERS = 4  # of each edge
 DURABLE = "south"  # the edge with a disk
 COMPLAINTS_SHOWN = 3
+LOG_LINES_SHOWN = 40  # of each edge, when there are complaints
 
 
 class HurriedPlayer(Http1Player):
@@ -43,6 +44,7 @@ class Outcome:
     acknowledged: int
     did: Counter[str]
     says: Counter[str]
+    logs: list[str]
 
 
 async def play(seed: int, seconds: float, *, edges: tuple[str, ...] = EDGES) -> Outcome:
@@ -58,7 +60,9 @@ async def play(seed: int, seconds: float, *, edges: tuple[str, ...] = EDGES) -> 
         judges = [crowd.judge for crowd in stage.crowds.values()]
         says = sum((judge.says for judge in judges), Counter[str]())
         promised = schedule.promises.acknowledged
-        return Outcome(stage.complaints, stage.judged, promised, schedule.did, says)
+        complaints = stage.complaints
+        logs = [*stage.last_said(LOG_LINES_SHOWN)] if complaints else []
+        return Outcome(complaints, stage.judged, promised, schedule.did, says, logs)
 
 
 def main() -> int:
@@ -83,8 +87,8 @@ def main() -> int:
             f"{outcome.acknowledged} acknowledgements, {len(outcome.complaints)} wrong",
             flush=True,
         )
-        for complaint in outcome.complaints[:COMPLAINTS_SHOWN]:
-            print(complaint, flush=True)
+        for line in (*outcome.complaints[:COMPLAINTS_SHOWN], *outcome.logs):
+            print(line, flush=True)
     print(f"{told.count} schedules, {wrong} of them wrong; {dict(total.most_common())}")
     return 1 if wrong else 0
 

@@ -65,6 +65,12 @@ class Region:
         said = [(edge.name, "\n".join(bad_lines(edge.log))) for edge in self.edges.values()]
         return judged + [f"the log of {name} says:\n{lines}" for name, lines in said if lines]
 
+    def last_said(self, lines: int) -> Iterator[str]:
+        """The ends of the edges' logs."""
+        for edge in self.edges.values():
+            said = edge.log.read_text().splitlines()[-lines:]
+            yield "\n  ".join([f"the log of {edge.name} ends with:", *said])
+
     @property
     def judged(self) -> int:
         return sum(crowd.judge.judged for crowd in self.crowds.values())
