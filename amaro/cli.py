@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from amaro.commands import access, console, edge, policy
+from amaro.commands import access, console, edge, failover, policy
 from amaro.commands.origin import app as origin
 from amaro.commands.purge import purge
 from amaro.commands.segmenter import app as segmenter
@@ -29,6 +29,7 @@ app.command()(top)
 app.add_typer(edge.app, name="edge")
 app.add_typer(policy.app, name="policy")
 app.add_typer(access.app, name="access")
+app.add_typer(failover.app, name="failover")
 app.add_typer(segmenter, name="segmenter")
 app.add_typer(console.app, name="console")
 

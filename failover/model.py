@@ -5,7 +5,6 @@ Built once from `configs/services/*.yaml` and never changed; a new file is a new
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, unique
 from typing import Final, Literal, TypeAlias
@@ -40,6 +39,16 @@ class Probe:
     expires_s: float = 7 * 86_400.0  # tls: a certificate that ends sooner fails
     ca_file: str = ""  # whose certificates to trust; empty: the system's
     timeout_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """Who runs things, and by what a resolved host is known to be theirs."""
+
+    name: str
+    ours: bool = False  # what we run ourselves: nothing is left to survive it
+    domains: tuple[str, ...] = ()  # of canonical names and name servers, without dots around
+    networks: tuple[str, ...] = ()  # of addresses, as CIDR
 
 
 RecordType: TypeAlias = Literal["A", "AAAA", "CNAME"]
@@ -197,11 +206,20 @@ class Vantage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """What must stay reachable beside all that: console, steering, the store of leases."""
+
+    name: str
+    url: str
+    needs: Dependency
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
     """A dependency that somebody has accepted by name, and why."""
 
-    what: str  # kind/name, e.g. dns-provider/registrar
-    on: str  # the target it depends on, service/target
+    what: str  # kind/name, as a finding calls it: dns-provider/registrar
+    on: str  # the provider it depends on
     why: str
 
 
@@ -211,11 +229,11 @@ class Model:
 
     services: tuple[Service, ...]
     vantages: tuple[Vantage, ...]
+    providers: tuple[Provider, ...] = ()
     dns_providers: tuple[DnsProvider, ...] = ()
     channels: tuple[Channel, ...] = ()
     credentials: tuple[Credential, ...] = ()
-    hosts: Mapping[str, tuple[str, Dependency]] = field(default_factory=dict)
-    """What must stay reachable, by use (console, steering, lease): its URL, and who runs it."""
+    hosts: tuple[Host, ...] = ()
     accepted: tuple[Accepted, ...] = ()
     lease_url: str = ""  # redis://, sqlite:// or postgresql://; empty: a file in the data directory
 

@@ -109,7 +109,9 @@ RIM = {
         "worker.py",
         "write_queue.py",
     },
-    "failover": set(),
+    "failover": {
+        "resolving.py",
+    },
     "origin": {
         "appending.py",
         "assets_api.py",
