@@ -16,10 +16,12 @@ import dns.nameserver
 import dns.rdatatype
 import dns.resolver
 
+from failover.addresses import host_and_port
 from failover.model import Model, Provider
 
 ANSWER_S: Final = 4.0  # for one name, whatever it takes
 AT_ONCE: Final = 8
+DNS_PORT: Final = 53
 
 _ADDRESSES: Final = (dns.rdatatype.A, dns.rdatatype.AAAA)
 
@@ -129,7 +131,8 @@ def _resolver(addresses: Sequence[str]) -> dns.asyncresolver.Resolver:
     resolver = dns.asyncresolver.Resolver(configure=not addresses)
     if addresses:
         resolver.nameservers = [
-            dns.nameserver.Do53Nameserver(*_split(address)) for address in addresses
+            dns.nameserver.Do53Nameserver(*host_and_port(address, DNS_PORT))
+            for address in addresses
         ]
     resolver.lifetime = ANSWER_S
     return resolver
@@ -174,12 +177,5 @@ def _host(url: str) -> str:
     return urlsplit(url).hostname or ""
 
 
-def _split(text: str) -> tuple[str, int]:
-    if text.startswith("[") or text.count(":") == 1:
-        host, _, port = text.rpartition(":")
-        return host.strip("[]"), int(port)
-    return text, 53
-
-
 def _without_port(text: str) -> str:
-    return _split(text)[0]
+    return host_and_port(text, DNS_PORT)[0]

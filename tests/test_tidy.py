@@ -110,7 +110,11 @@ RIM = {
         "write_queue.py",
     },
     "failover": {
+        "probe_http.py",
+        "probe_network.py",
+        "probing.py",
         "resolving.py",
+        "vantage.py",
     },
     "origin": {
         "appending.py",

@@ -1,0 +1,55 @@
+"""What a vantage has seen of late, kept until a controller has heard it. Bounded."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Final
+
+from failover.answer import Answer
+from failover.evidence import PlayerEvidence, Report, Round
+
+ROUNDS_MAX: Final = 100_000  # of all targets; the oldest go first
+REPORT_ROUNDS_MAX: Final = 20_000  # of one report
+
+
+class Journal:
+    """Numbers everything that is seen; a report is what came after the number that is known."""
+
+    def __init__(self, vantage: str, boot: str, *, rounds_max: int = ROUNDS_MAX) -> None:
+        """`boot` is another one each time the process begins."""
+        self._vantage, self._boot = vantage, boot
+        self._seen: deque[tuple[int, Round | PlayerEvidence]] = deque(maxlen=rounds_max)
+        self._number = 0
+        self._controls = Answer("not asked yet")
+
+    def add(self, seen: Iterable[Round | PlayerEvidence]) -> None:
+        """Keep what was seen just now."""
+        for each in seen:
+            self._number += 1
+            self._seen.append((self._number, each))
+
+    def controls(self, answer: Answer) -> None:
+        """Keep whether what must work for this vantage to be believed does."""
+        if answer.is_good is not self._controls.is_good:
+            self._number += 1
+        self._controls = answer
+
+    def report(self, after: int, boot: str) -> Report:
+        """What was seen after number `after` of this start; all that is kept for another start.
+
+        What was seen while the controls failed is told, too: it is theirs to leave it out.
+        """
+        if boot != self._boot:
+            after = 0
+        fresh = [each for each in self._seen if each[0] > after] if after < self._number else []
+        fresh = fresh[-REPORT_ROUNDS_MAX:]
+        return Report(
+            vantage=self._vantage,
+            boot=self._boot,
+            number=self._number,
+            controls_ok=self._controls.is_good,
+            controls_why=self._controls.why,
+            rounds=tuple(each for _, each in fresh if isinstance(each, Round)),
+            players=tuple(each for _, each in fresh if isinstance(each, PlayerEvidence)),
+        )

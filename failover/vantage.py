@@ -1,0 +1,103 @@
+"""Watches all targets, each at its own interval, and keeps what it saw for controllers to fetch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Final
+from zlib import crc32
+
+from failover.answer import Answer
+from failover.evidence import Outcome, Round
+from failover.journal import Journal
+from failover.model import Model, Probe, Service, Target, Vantage
+from failover.probing import ask_all, ask_target
+
+CONTROLS_S: Final = 2.0  # between two looks at what must work
+AT_ONCE_MAX: Final = 64  # rounds on their way, of all targets; those beyond wait their turn
+OVERLAP_MAX: Final = 4  # rounds of one target on their way; a next one is left out
+
+Ask = Callable[[str, str, Sequence[Probe], int], Awaitable[Round]]
+
+
+class Watch:
+    """One vantage at work."""
+
+    def __init__(
+        self, model: Model, vantage: Vantage, journal: Journal, *, ask: Ask = ask_target
+    ) -> None:
+        """`ask` makes one round of a target."""
+        self._model, self._vantage, self._journal = model, vantage, journal
+        self._ask = ask
+        self._gate = asyncio.Semaphore(AT_ONCE_MAX)
+        self._looked_mono = float("-inf")  # when the controls were last asked
+        self._looking = asyncio.Lock()
+        self.left_out = 0  # rounds that were not begun, since earlier ones had not ended
+        if not vantage.controls:
+            journal.controls(Answer())
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """Watch until the end of the block."""
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(self._look_at_controls())]
+            running += [
+                tasks.create_task(self._look_at(service, target))
+                for service in self._model.services
+                for target in service.targets
+            ]
+            try:
+                yield
+            finally:
+                for task in running:
+                    task.cancel()
+
+    async def _look_at_controls(self) -> None:
+        while self._vantage.controls:
+            await self._controls_known(CONTROLS_S)
+            await asyncio.sleep(CONTROLS_S)
+
+    async def _controls_known(self, age_s: float) -> None:
+        """Return when the controls were asked at most so long ago."""
+        loop = asyncio.get_running_loop()
+        async with self._looking:
+            if self._vantage.controls and loop.time() - self._looked_mono >= age_s:
+                began_mono = loop.time()
+                self._journal.controls(await ask_all(self._vantage.controls, 0))
+                self._looked_mono = began_mono
+
+    async def _look_at(self, service: Service, target: Target) -> None:
+        """Begin a round each interval, whether the last one has ended or not."""
+        interval_s = service.detection.interval_s
+        loop = asyncio.get_running_loop()
+        due = loop.time() + interval_s * self.phase(service.name, target.name)
+        begun, ended, on_the_way = 0, 0, 0
+
+        async def one_round(begun: int) -> None:
+            nonlocal ended, on_the_way
+            try:
+                async with self._gate:
+                    seen = await self._ask(service.name, target.name, target.probes, begun)
+            finally:
+                on_the_way -= 1
+            if seen.outcome is Outcome.FAIL:  # is it the target, or is it this vantage?
+                await self._controls_known(interval_s)
+            ended += 1
+            self._journal.add([replace(seen, number=ended)])
+
+        async with asyncio.TaskGroup() as rounds:
+            while True:
+                await asyncio.sleep(max(0.0, due - loop.time()))
+                due = max(due + interval_s, loop.time())  # what was slept through is not made up
+                if on_the_way >= OVERLAP_MAX:
+                    self.left_out += 1
+                    continue
+                begun, on_the_way = begun + 1, on_the_way + 1
+                rounds.create_task(one_round(begun))
+
+    def phase(self, service: str, target: str) -> float:
+        """When in an interval this vantage asks (0 <= phase < 1): others ask at other times."""
+        said = f"{self._vantage.name} {service} {target}"
+        return crc32(said.encode()) / 2**32
