@@ -110,6 +110,10 @@ RIM = {
         "write_queue.py",
     },
     "failover": {
+        "audit_file.py",
+        "lease_redis.py",
+        "lease_sql.py",
+        "notifying.py",
         "probe_http.py",
         "probe_network.py",
         "probing.py",

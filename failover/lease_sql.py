@@ -1,0 +1,139 @@
+"""The lease in SQLite or PostgreSQL: one row, changed in transactions of one statement."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError
+
+from failover.lease import Held, Kept, LeaseStoreError
+
+BUSY_MS: Final = 1_000
+ANSWER_S: Final = 2.0
+
+_METADATA: Final = sa.MetaData()
+_LEASE: Final = sa.Table(
+    "failover_lease",
+    _METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),  # always 1
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("until_s", sa.Float, nullable=False),  # by the database's clock
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.Column("kept_epoch", sa.BigInteger),
+    sa.Column("kept", sa.Text),
+)
+_NOW_S: Final = {  # seconds since 1970 by the clock that all holders share
+    "sqlite": "(julianday('now') - 2440587.5) * 86400.0",
+    "postgresql": "extract(epoch from clock_timestamp())",
+}
+
+T = TypeVar("T")
+
+
+class SqlLease:
+    """A lease in a database."""
+
+    def __init__(self, url: str) -> None:
+        """`url` as SQLAlchemy has it; nothing is asked yet. Raises LeaseStoreError."""
+        try:
+            parsed = sa.make_url(url)
+            if parsed.drivername == "postgresql":
+                parsed = parsed.set(drivername="postgresql+psycopg")
+            is_sqlite = parsed.get_backend_name() == "sqlite"
+            patience = {} if is_sqlite else {"connect_timeout": round(ANSWER_S)}
+            self._engine = sa.create_engine(
+                parsed, pool_size=1, max_overflow=1, pool_timeout=1, connect_args=patience
+            )
+        except (SQLAlchemyError, ImportError) as error:
+            raise LeaseStoreError(f"the lease's database: {error}") from None
+        self._now_s: sa.ColumnElement[float] = sa.literal_column(_NOW_S[self._engine.dialect.name])
+        self._shown = parsed.render_as_string(hide_password=True)
+        self._is_prepared = False
+        if is_sqlite:
+            event.listen(self._engine, "connect", _prepare_sqlite)
+            event.listen(self._engine, "begin", _begin_sqlite)
+
+    async def hold(self, who: str, ttl_s: float, *, epoch_min: int) -> Held:
+        """As LeaseStore says."""
+        return await self._in_transaction(lambda asked: self._take(asked, who, ttl_s, epoch_min))
+
+    def _take(self, asked: sa.Connection, who: str, ttl_s: float, epoch_min: int) -> Held:
+        columns = _LEASE.c.holder, _LEASE.c.epoch, (_LEASE.c.until_s > self._now_s)
+        row = asked.execute(sa.select(*columns).with_for_update()).one()
+        holder, epoch, is_held = row
+        epoch = max(epoch, epoch_min)
+        if is_held and holder != who:
+            return Held(holder, epoch)
+        held = Held(who, epoch if is_held else epoch + 1)
+        asked.execute(
+            sa.update(_LEASE).values(
+                holder=who, epoch=held.epoch, until_s=self._now_s + sa.literal(ttl_s)
+            )
+        )
+        return held
+
+    async def release(self, held: Held) -> None:
+        """As LeaseStore says."""
+        ended = sa.update(_LEASE).where(*_is(held)).values(until_s=0.0)
+        await self._in_transaction(lambda asked: asked.execute(ended))
+
+    async def keep(self, held: Held, text: str) -> bool:
+        """As LeaseStore says."""
+        kept = sa.update(_LEASE).where(*_is(held)).values(kept=text, kept_epoch=held.epoch)
+        return await self._in_transaction(lambda asked: asked.execute(kept).rowcount == 1)
+
+    async def kept(self) -> Kept | None:
+        """As LeaseStore says."""
+        columns = sa.select(_LEASE.c.kept_epoch, _LEASE.c.kept)
+        row = await self._in_transaction(lambda asked: asked.execute(columns).one())
+        return None if row.kept is None else Kept(row.kept_epoch, row.kept)
+
+    async def close(self) -> None:
+        """As LeaseStore says."""
+        await asyncio.to_thread(self._engine.dispose)
+
+    async def _in_transaction(self, work: Callable[[sa.Connection], T]) -> T:
+        def run() -> T:
+            with self._engine.begin() as asked:
+                if not self._is_prepared:
+                    self._prepare(asked)
+                return work(asked)
+
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                found = await asyncio.to_thread(run)
+        except TimeoutError:
+            raise LeaseStoreError(f"{self._shown}: no answer within {ANSWER_S:g} s") from None
+        except SQLAlchemyError as error:
+            said = getattr(error, "orig", None) or error
+            raise LeaseStoreError(f"{self._shown}: {str(said).strip()}") from None
+        self._is_prepared = True
+        return found
+
+    def _prepare(self, asked: sa.Connection) -> None:
+        """Make the table and its row; two that begin at once make it once."""
+        if self._engine.dialect.name == "postgresql":
+            asked.execute(sa.select(sa.func.pg_advisory_xact_lock(0x616D61726F)))
+        _METADATA.create_all(asked)
+        if asked.execute(sa.select(_LEASE.c.id)).first() is None:
+            asked.execute(sa.insert(_LEASE).values(id=1, holder="", until_s=0.0, epoch=0))
+
+
+def _is(held: Held) -> tuple[sa.ColumnElement[bool], ...]:
+    return _LEASE.c.holder == held.holder, _LEASE.c.epoch == held.epoch
+
+
+def _prepare_sqlite(connection: sa.engine.interfaces.DBAPIConnection, _entry: object) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

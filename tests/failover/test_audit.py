@@ -1,0 +1,105 @@
+"""The audit log: what was changed is found, and where; a crash loses no whole line."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from failover.audit import BEGINNING, Link, broken, entry, read_line
+from failover.audit_file import AuditError, AuditFile
+
+WORDS = st.dictionaries(st.sampled_from(["event", "text", "who"]), st.text(max_size=20))
+
+
+def chain(entries: list[dict[str, str]]) -> list[bytes]:
+    lines, end = [], Link()
+    for at, what in enumerate(entries):
+        line, end = entry(end, float(at), what)
+        lines.append(line)
+    return lines
+
+
+@given(st.lists(WORDS, max_size=8))
+def test_what_was_written_holds(entries):
+    end, why = broken(chain(entries))
+    assert why is None
+    assert end.number == len(entries)
+    assert (end.digest == BEGINNING) is (not entries)
+
+
+@given(st.lists(WORDS, min_size=2, max_size=6), st.data())
+def test_whatever_is_done_to_a_line_is_found_there(entries, data):
+    lines = chain(entries)
+    at = data.draw(st.integers(0, len(lines) - 2))
+    what = data.draw(st.sampled_from(["remove", "twice", "swap", "change", "tear"]))
+    changed = list(lines)
+    match what:
+        case "remove":
+            del changed[at]
+        case "twice":
+            changed.insert(at, lines[at])
+            at += 1
+        case "swap":
+            changed[at], changed[at + 1] = lines[at + 1], lines[at]
+        case "change":
+            said = json.loads(lines[at]) | {"at": 99.5}
+            changed[at] = json.dumps(said).encode() + b"\n"
+        case "tear":
+            changed[at] = lines[at][:-3]
+    end, found = broken(changed)
+    assert found is not None
+    assert (found.line, end.number) == (at + 1, at)
+
+
+def test_a_forged_line_does_not_follow():
+    (line,) = chain([{"text": "a"}])
+    forged, _ = entry(Link(1, "f" * 64), 2.0, {"text": "b"})
+    assert broken([line, forged])[1].why == "does not follow the one before it"
+
+
+def test_a_log_goes_on_where_it_ended(tmp_path):
+    log = AuditFile(tmp_path / "audit" / "log")
+    first = log.append({"event": "moved", "text": "to b"})
+    log.close()
+    again = AuditFile(tmp_path / "audit" / "log")
+    second = again.append({"event": "moved", "text": "back"})
+    assert (first["number"], second["number"]) == (1, 2)
+    assert again.verify() == (Link(2, second["digest"]), None)
+    assert [each["text"] for each in again.last(10)] == ["to b", "back"]
+    assert [each["text"] for each in again.last(1)] == ["back"]
+    again.close()
+
+
+def test_a_line_that_a_crash_cut_off_is_set_aside(tmp_path):
+    path = tmp_path / "log"
+    log = AuditFile(path)
+    log.append({"text": "whole"})
+    log.close()
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole[: len(whole) // 2])
+    again = AuditFile(path)
+    assert again.verify()[1] is None
+    told = again.last(1)[0]
+    assert told["torn"].startswith('{"number":1')
+    again.close()
+
+
+def test_a_log_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(AuditError, match="file"):
+        AuditFile(tmp_path / "file" / "log")
+
+
+def test_an_entry_has_a_limit(tmp_path):
+    log = AuditFile(tmp_path / "log")
+    with pytest.raises(AuditError, match="an entry of"):
+        log.append({"text": "x" * 70_000})
+    assert log.verify()[0].number == 0
+    log.close()
+
+
+def test_what_is_no_entry_is_none():
+    assert read_line(b"[]\n") is None
+    assert read_line(b"{\n") is None
+    assert read_line(b"{}") is None
