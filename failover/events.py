@@ -1,0 +1,97 @@
+"""What happened, in words: for the audit log, for those who are called, and for the console."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum, unique
+from typing import Any, Final
+
+
+@unique
+class Happening(Enum):
+    """What an event tells of."""
+
+    SUSPECTED = "suspected"
+    CLEARED = "cleared"
+    FELL = "fell"
+    WORKS = "works"
+    RETURNED = "returned"
+    MOVED = "moved"
+    FAILS_OPEN = "fails-open"
+    OVERLOADED = "overloaded"
+    ORDERED = "ordered"
+    REFUSED = "refused"
+    PIN_ENDED = "pin-ended"
+    WITHDRAWN = "withdrawn"
+    COUNTED = "counted"
+
+
+WAKES: Final = frozenset(
+    {
+        Happening.FELL,
+        Happening.RETURNED,
+        Happening.MOVED,
+        Happening.FAILS_OPEN,
+        Happening.OVERLOADED,
+        Happening.ORDERED,
+        Happening.PIN_ENDED,
+    }
+)
+"""What people are told of; the rest is for the log."""
+
+CHECKS: Final = {  # what to look at
+    Happening.FELL: "is it the provider's fault, or that of what is behind it? See its status page",
+    Happening.FAILS_OPEN: "what all targets have in common: the origin, the probes, the network",
+    Happening.OVERLOADED: "capacity of what is left; load can be shed, or more targets be added",
+    Happening.PIN_ENDED: "whether the target may be pinned again once it works",
+    Happening.WITHDRAWN: "the vantage's own network: what it must always reach, it does not",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened, in one or several scopes at the same time."""
+
+    happening: Happening
+    text: str
+    service: str = ""
+    target: str = ""
+    regions: tuple[str, ...] = ()
+    who: str = "amaro"
+
+    @property
+    def check(self) -> str:
+        """What to look at now; empty: nothing."""
+        return CHECKS.get(self.happening, "")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as it is kept and shown."""
+        return {
+            "happening": self.happening.value,
+            "text": self.text,
+            "service": self.service,
+            "target": self.target,
+            "regions": list(self.regions),
+            "who": self.who,
+            "check": self.check,
+        }
+
+
+def merged(events: Iterable[Event]) -> tuple[Event, ...]:
+    """Return events with those that say the same of several scopes as one."""
+    places: dict[tuple[Happening, str, str, str, str], list[str]] = {}
+    for each in events:
+        name = (each.happening, each.text, each.service, each.target, each.who)
+        places.setdefault(name, []).extend(each.regions)
+    return tuple(
+        Event(
+            happening=happening,
+            text=text,
+            service=service,
+            target=target,
+            who=who,
+            regions=tuple(dict.fromkeys(regions)),
+        )
+        for (happening, text, service, target, who), regions in places.items()
+    )

@@ -1,0 +1,73 @@
+"""All that deciding hangs on, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from failover.choosing import Course
+from failover.decision import Decision
+from failover.model import Model, Service
+from failover.orders import Place, Standstill
+from failover.target_state import UNSEEN, Standing
+from failover.votes import Attendance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What was heard, how targets stand, where traffic is on its way to, what was published.
+
+    Never changed: a step makes a new one. Whoever keeps it keeps it before the step's decision is
+    published, so that the next controller knows at least what anybody may have been told.
+    """
+
+    attendances: Mapping[str, Attendance] = field(default_factory=dict)  # by vantage
+    standings: Mapping[Place, Mapping[str, Standing]] = field(default_factory=dict)  # by target
+    courses: Mapping[Place, Course] = field(default_factory=dict)
+    standstills: tuple[Standstill, ...] = ()
+    decision: Decision | None = None  # the last one
+    at_mono: float = 0.0  # of the last step
+
+
+def fitted(memory: Memory, model: Model, places: Sequence[Place]) -> Memory:
+    """Return a memory as it fits a model, whichever it was kept under.
+
+    What is no longer looked after is forgotten. What was published is where the traffic is, where
+    nothing else is known.
+    """
+    services = {service.name: service for service in model.services}
+    vantages = {vantage.name for vantage in model.vantages}
+    return replace(
+        memory,
+        attendances={name: known for name, known in memory.attendances.items() if name in vantages},
+        standings={
+            place: {
+                target.name: memory.standings.get(place, {}).get(target.name, UNSEEN)
+                for target in services[place[0]].targets
+            }
+            for place in places
+        },
+        courses={place: _course(memory, place, services[place[0]]) for place in places},
+    )
+
+
+def _course(memory: Memory, place: Place, service: Service) -> Course:
+    """Return where the traffic of a place goes, among the targets that a service still has."""
+    course = memory.courses.get(place, Course())
+    published = memory.decision.choice(*place) if memory.decision else None
+    if published and not course.shares:
+        course = replace(
+            course,
+            shares=published.shares,
+            fails_open=published.fails_open,
+        )
+    names = {target.name for target in service.targets}
+    kept = [(name, share) for name, share in course.shares if name in names]
+    total = sum(share for _, share in kept)
+    return replace(
+        course,
+        shares=tuple((name, share / total) for name, share in kept),
+        moved_mono=course.moved_mono if course.shares else memory.at_mono,
+        is_settled=False,
+        pin=course.pin if course.pin and course.pin.target in names else None,
+    )

@@ -1,0 +1,142 @@
+"""What an operator may order: switch, revert, freeze, unfreeze; and why that is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import Enum, unique
+from typing import TypeAlias
+
+from failover.choosing import Course, Pin
+from failover.target_state import Standing, State
+
+Place: TypeAlias = tuple[str, str]
+"""A service, and the scope that is decided for: a region, or EVERYWHERE."""
+
+
+@unique
+class Kind(Enum):
+    """What is ordered."""
+
+    SWITCH = "switch"  # use a target first, until it fails or the order is taken back
+    REVERT = "revert"  # take switches back; what is best is used again, in steps
+    FREEZE = "freeze"  # move nothing, whatever happens
+    UNFREEZE = "unfreeze"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What somebody wants, and why."""
+
+    kind: Kind
+    who: str
+    why: str
+    service: str = ""  # empty: all of them; a switch names one
+    region: str = ""  # empty: all of them, and DNS; EVERYWHERE: DNS alone
+    target: str = ""  # of a switch
+    force: bool = False  # a switch even to what fails
+
+    def covers(self, place: Place) -> bool:
+        """Say whether it is meant for a place."""
+        service, scope = place
+        return self.service in {"", service} and self.region in {"", scope}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of an order."""
+
+    is_carried_out: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standstill:
+    """An order to freeze that is in force."""
+
+    service: str
+    region: str
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What orders change."""
+
+    courses: Mapping[Place, Course]
+    standstills: tuple[Standstill, ...]
+
+    def is_frozen(self, place: Place) -> bool:
+        """Say whether nothing may move in a place by itself."""
+        service, scope = place
+        return any(
+            each.service in {"", service} and each.region in {"", scope}
+            for each in self.standstills
+        )
+
+
+def carry_out(
+    order: Order, held: Held, standings: Mapping[Place, Mapping[str, Standing]]
+) -> tuple[Held, Answer]:
+    """Return what an order leaves, and the answer; one that is refused changes nothing at all."""
+    places = [place for place in held.courses if order.covers(place)]
+    if not places:
+        where = f"{order.service or 'any service'} in {order.region or 'any region'}"
+        return held, Answer(False, f"there is no {where}")
+    match order.kind:
+        case Kind.SWITCH:
+            return _switch(order, places, held, standings)
+        case Kind.REVERT:
+            return _revert(places, held)
+        case Kind.FREEZE:
+            still = Standstill(order.service, order.region, order.who, order.why)
+            kept = _others(order, held)
+            return replace(held, standstills=(*kept, still)), Answer(
+                True, "nothing moves by itself"
+            )
+        case Kind.UNFREEZE:
+            return _unfreeze(order, held)
+
+
+def _switch(
+    order: Order,
+    places: list[Place],
+    held: Held,
+    standings: Mapping[Place, Mapping[str, Standing]],
+) -> tuple[Held, Answer]:
+    if not order.service or any(order.target not in standings[place] for place in places):
+        return held, Answer(False, f"{order.service or 'no service'} has no {order.target}")
+    failing = [
+        f"{scope}: {standing.why or 'it fails'}"
+        for service, scope in places
+        if (standing := standings[service, scope][order.target]).state is State.DOWN
+    ]
+    if failing and not order.force:
+        text = f"{order.target} fails ({'; '.join(failing)}); with force it is used even so"
+        return held, Answer(False, text)
+    pin = Pin(target=order.target, is_forced=order.force, who=order.who, why=order.why)
+    pinned = {place: replace(held.courses[place], pin=pin) for place in places}
+    courses = {**held.courses, **pinned}
+    return replace(held, courses=courses), Answer(True, f"{order.target} is used first")
+
+
+def _revert(places: list[Place], held: Held) -> tuple[Held, Answer]:
+    pinned = [place for place in places if held.courses[place].pin]
+    if not pinned:
+        return held, Answer(False, "no switch is in force there")
+    freed = {place: replace(held.courses[place], pin=None) for place in pinned}
+    courses = {**held.courses, **freed}
+    return replace(held, courses=courses), Answer(True, "what is best is used again, in steps")
+
+
+def _unfreeze(order: Order, held: Held) -> tuple[Held, Answer]:
+    kept = _others(order, held)
+    if len(kept) == len(held.standstills):
+        return held, Answer(False, "nothing is frozen by these names")
+    return replace(held, standstills=kept), Answer(True, "what fails is left again by itself")
+
+
+def _others(order: Order, held: Held) -> tuple[Standstill, ...]:
+    """Return the standstills that are not within what an order names."""
+    return tuple(each for each in held.standstills if not order.covers((each.service, each.region)))

@@ -1,0 +1,91 @@
+"""Steps of a controller: what vantages and operators say goes in, decisions come out."""
+
+import pytest
+
+from failover.deciding import Decider, Heard
+from failover.events import Happening
+from failover.orders import Kind, Order
+from tests.support.failover import Lab, model
+
+
+@pytest.fixture
+def lab() -> Lab:
+    lab = Lab(model(regions="north north north south south"))
+    lab.seconds(6)
+    return lab
+
+
+def test_nothing_is_decided_before_anything_is_known() -> None:
+    lab = Lab(model())
+    assert [step.decision for step in lab.seconds(4)] == [None] * 4
+    assert lab.second().decision
+    assert lab.shares() == {"a": 1.0}
+
+
+def test_a_provider_that_fails_is_left_at_once_and_used_again_in_steps(lab: Lab) -> None:
+    first, second = lab.seconds(2, bad=("a",))
+    assert first.decision
+    assert first.decision.choice("media", "*").suspect
+    assert lab.shares("north") == lab.shares("south") == lab.shares("*") == {"b": 1.0}
+    happened = [event.happening for event in second.events]
+    assert happened == [Happening.FELL] * 3 + [Happening.MOVED]
+    moves = [step for step in lab.seconds(1_500) if step.decision]
+    shares = [dict(step.decision.choice("media", "*").shares) for step in moves]
+    assert shares == [
+        {"b": 0.75, "a": 0.25},
+        {"a": 0.5, "b": 0.5},
+        {"a": 0.75, "b": 0.25},
+        {"a": 1.0},
+    ]
+
+
+def test_a_region_that_loses_a_provider_moves_alone(lab: Lab) -> None:
+    lab.seconds(5, bad={"v3": ("a",), "v4": ("a",)})
+    assert lab.shares("south") == {"b": 1.0}
+    assert lab.shares("north") == lab.shares("*") == {"a": 1.0}
+
+
+def test_a_later_epoch_publishes_anew_and_an_earlier_one_is_refused(lab: Lab) -> None:
+    lab.epoch = 2
+    step = lab.second()
+    assert step.decision
+    assert step.decision.version == (2, 1)
+    with pytest.raises(ValueError, match="epoch 1 is over"):
+        lab.decider.step(lab.memory, Heard(), lab.now, 1)
+
+
+def test_who_acted_alone_is_outbid(lab: Lab) -> None:
+    last = lab.memory.decision
+    assert last
+    step = lab.decider.step(lab.memory, Heard(version=(1, 40)), lab.now, 1)
+    assert step.decision
+    assert step.decision.version == (1, 41)
+    assert step.decision.choices == last.choices
+
+
+def test_a_switch_moves_at_once_and_a_freeze_stops_all_but_orders(lab: Lab) -> None:
+    def order(kind: Kind, target: str = "") -> Order:
+        return Order(kind=kind, who="ada", why="drill", service="media", target=target)
+
+    step = lab.second((), order(Kind.SWITCH, "own"))
+    assert lab.shares() == {"own": 1.0}
+    assert [answer.is_carried_out for answer in step.answers] == [True]
+    lab.second((), order(Kind.FREEZE))
+    lab.seconds(10, bad=("own",))
+    assert lab.shares() == {"own": 1.0}
+    lab.second(("own",), order(Kind.SWITCH, "b"))
+    assert lab.shares() == {"b": 1.0}
+    refused = lab.second(("own",), order(Kind.SWITCH, "own"))
+    assert not refused.answers[0].is_carried_out
+    assert refused.events[0].happening is Happening.REFUSED
+    lab.second(("own",), order(Kind.UNFREEZE), order(Kind.REVERT))
+    lab.seconds(300, bad=("own",))
+    assert lab.shares() == {"a": 1.0}
+
+
+def test_who_finds_a_decision_in_force_goes_on_from_there(lab: Lab) -> None:
+    lab.seconds(5, bad=("a",))
+    published = lab.memory.decision
+    decider = Decider(lab.model)
+    step = decider.step(decider.start(0.0, published), Heard(), 0.5, 1)
+    assert step.decision is None or step.decision.choice("media", "*").shares == (("b", 1.0),)
