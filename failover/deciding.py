@@ -103,6 +103,18 @@ class Decider:
             answers=answers,
         )
 
+    def rehearsed(self, memory: Memory, failed: Name, now_mono: float) -> Decision | None:
+        """Return what would hold if a target were down everywhere: for plans, never to publish."""
+        fallen = Standing(State.DOWN, Verdict.DOWN, why="so it is supposed")
+        standings = {
+            place: {**here, failed[1]: fallen} if place[0] == failed[0] else here
+            for place, here in memory.standings.items()
+        }
+        held = Held(memory.courses, memory.standstills)
+        courses = self._moved(memory, standings, held, set(), now_mono)
+        after = replace(memory, standings=standings, courses=courses)
+        return self._decided(memory, after, memory.decision.epoch if memory.decision else 0, (0, 0))
+
     def tallies(self, memory: Memory, now_mono: float) -> dict[tuple[Place, str], Tally]:
         """Return the votes on every target in every place as they count now."""
         return {

@@ -89,3 +89,10 @@ def test_who_finds_a_decision_in_force_goes_on_from_there(lab: Lab) -> None:
     decider = Decider(lab.model)
     step = decider.step(decider.start(0.0, published), Heard(), 0.5, 1)
     assert step.decision is None or step.decision.choice("media", "*").shares == (("b", 1.0),)
+
+
+def test_a_rehearsal_says_what_would_be_and_changes_nothing(lab: Lab) -> None:
+    rehearsed = lab.decider.rehearsed(lab.memory, ("media", "a"), lab.now)
+    assert rehearsed
+    assert rehearsed.choice("media", "north").shares == (("b", 1.0),)
+    assert lab.shares() == {"a": 1.0}
