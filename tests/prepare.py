@@ -10,8 +10,13 @@ import sys
 DEBIAN_PACKAGE_OF = {
     "chromium": "chromium",
     "curl": "curl",
+    "dig": "dnsutils",
     "h2load": "nghttp2-client",
     "ip": "iproute2",
+    "kdig": "knot-dnsutils",
+    "knotd": "knot",
+    "pdns_server": "pdns-backend-sqlite3",
+    "sqlite3": "sqlite3",
     "tc": "iproute2",
 }
 

@@ -111,6 +111,9 @@ RIM = {
     },
     "failover": {
         "audit_file.py",
+        "dns_asking.py",
+        "dns_changing.py",
+        "dns_watching.py",
         "lease_redis.py",
         "lease_sql.py",
         "notifying.py",
