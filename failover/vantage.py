@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -17,6 +18,8 @@ from failover.probing import ask_all, ask_target
 
 CONTROLS_S: Final = 2.0  # between two looks at what must work
 AT_ONCE_MAX: Final = 64  # rounds on their way, of all targets; those beyond wait their turn
+LAG_LOOK_S: Final = 0.1
+LAG_SHARE_MAX: Final = 0.3  # of a probe's time-out; a process that was held up longer saw nothing
 OVERLAP_MAX: Final = 4  # rounds of one target on their way; a next one is left out
 
 Ask = Callable[[str, str, Sequence[Probe], int], Awaitable[Round]]
@@ -34,6 +37,8 @@ class Watch:
         self._gate = asyncio.Semaphore(AT_ONCE_MAX)
         self._looked_mono = float("-inf")  # when the controls were last asked
         self._looking = asyncio.Lock()
+        self._held_up: deque[tuple[float, float]] = deque(maxlen=100)  # (until when, for how long)
+        self.not_seen = 0  # rounds that failed while this process itself was held up
         self.left_out = 0  # rounds that were not begun, since earlier ones had not ended
         if not vantage.controls:
             journal.controls(Answer())
@@ -42,7 +47,10 @@ class Watch:
     async def watching(self) -> AsyncIterator[None]:
         """Watch until the end of the block."""
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(self._look_at_controls())]
+            running = [
+                tasks.create_task(self._look_at_controls()),
+                tasks.create_task(self._look_at_itself()),
+            ]
             running += [
                 tasks.create_task(self._look_at(service, target))
                 for service in self._model.services
@@ -53,6 +61,20 @@ class Watch:
             finally:
                 for task in running:
                     task.cancel()
+
+    async def _look_at_itself(self) -> None:
+        """Note when this process did not get to run: answers then looked late that were not."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due_mono = loop.time() + LAG_LOOK_S
+            await asyncio.sleep(LAG_LOOK_S)
+            if (late_s := loop.time() - due_mono) > LAG_LOOK_S:
+                self._held_up.append((loop.time(), late_s))
+
+    def _was_held_up(self, since_mono: float, probes: Sequence[Probe]) -> bool:
+        """Say whether a round that began then may have failed by this process's own fault."""
+        allowed_s = LAG_SHARE_MAX * min((each.timeout_s for each in probes), default=1.0)
+        return sum(late_s for until, late_s in self._held_up if until >= since_mono) > allowed_s
 
     async def _look_at_controls(self) -> None:
         while self._vantage.controls:
@@ -77,13 +99,18 @@ class Watch:
 
         async def one_round(begun: int) -> None:
             nonlocal ended, on_the_way
+            began_mono = loop.time()
             try:
                 async with self._gate:
+                    began_mono = loop.time()
                     seen = await self._ask(service.name, target.name, target.probes, begun)
             finally:
                 on_the_way -= 1
             if seen.outcome is Outcome.FAIL:  # is it the target, or is it this vantage?
                 await self._controls_known(interval_s)
+                if self._was_held_up(began_mono, target.probes):
+                    self.not_seen += 1
+                    return
             ended += 1
             self._journal.add([replace(seen, number=ended)])
 

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import asdict
+import getpass
+import os
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
+from amaro.commands.failover_check import (
+    DEFAULT_SERVICES,
+    JsonOption,
+    ServicesOption,
+    check,
+    read_model,
+)
+from amaro.stack import DEFAULT_DATA, StackError
+from amaro.target import AdminOption, DataOption, TokenFileOption
 from amaro.terminal import err, give_up, out, print_json
 
-DEFAULT_SERVICES: Final = Path("configs/services")
-
-ServicesOption = Annotated[
-    Path,
-    typer.Option("--services", metavar="DIR", help="The files of services and members."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+if TYPE_CHECKING:
+    from amaro.failover_members import Members, Said
 
 app = typer.Typer(help="The night a provider goes quiet.", no_args_is_help=True)
 
@@ -28,64 +33,307 @@ def failover() -> None:
     """The night a provider goes quiet."""
 
 
+app.command()(check)
+
+
 @app.command()
-def check(
+def run(
+    name: Annotated[str, typer.Option(metavar="NAME", help="Which of the members this one is.")],
     services: ServicesOption = DEFAULT_SERVICES,
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Resolve nothing; go by what the files say.")
-    ] = False,
-    resolver: Annotated[
-        list[str] | None,
-        typer.Option("--resolver", metavar="ADDRESS", help="Ask this one; may be repeated."),
+    listen: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Where members and operators ask.")
+    ] = "127.0.0.1:9443",
+    data: Annotated[
+        Path, typer.Option(metavar="DIR", help="What it keeps: decision, audit log, lease.")
+    ] = Path(".amaro/failover"),
+    lease: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            envvar="AMARO_LEASE_URL",
+            help="redis://, sqlite:// or postgresql://, for all members the same.",
+        ),
+    ] = "",
+    token_file: TokenFileOption = None,
+    edge_token_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Admin token of the edge, if it is another."),
     ] = None,
+) -> None:
+    """Run one member: it watches all targets, looks after its edge, and may be the controller.
+
+    Example: amaro failover run --name north-1 --services configs/services --listen 0.0.0.0:9443
+    """
+    from amaro.failover_running import run_one  # noqa: PLC0415
+
+    model = read_model(services)
+    try:
+        run_one(
+            model,
+            name=name,
+            listen=listen,
+            data=data,
+            lease=lease or model.lease_url,
+            token_file=token_file,
+            edge_token_file=edge_token_file,
+        )
+    except StackError as error:
+        give_up(str(error))
+
+
+@app.command()
+def status(
+    data: DataOption = DEFAULT_DATA,
+    admin: AdminOption = None,
+    token_file: TokenFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check the files, and that nothing in them hangs on a target that it must survive.
+    """Say what works, what carries what, and what is left to do.
 
-    Name servers, API hosts, the console's and the steering host are resolved, too. The exit status
-    is 1 when something is refused, 2 when the files cannot be read.
+    The exit status is 1 when a target is down, or when nobody leads.
 
-    Example: amaro failover check --services configs/services --resolver 9.9.9.9
+    Example: amaro failover status
     """
-    from amaro.service_files import ServiceFilesError, read_directory  # noqa: PLC0415
-    from failover.dependencies import findings, unused_acceptances  # noqa: PLC0415
-    from failover.resolving import Seen, look  # noqa: PLC0415
+    from amaro.failover_showing import show_status  # noqa: PLC0415
+
+    asked = _members(data, admin, token_file).ask("/status")
+    there = [each.answer for each in asked if each.answer is not None and each.status == 200]
+    led = next((each for each in there if each["leads"]), None)
+    if as_json:
+        print_json({"led": led, "members": there, "silent": [e.url for e in asked if e.why_not]})
+    else:
+        _complain_of_silent(asked)
+        if led is not None:
+            show_status(led)
+        for each_status in there if led is None else ():
+            why = each_status["controller"]["why_not"] or "nobody has the lease yet"
+            alone = ", decides for its own edge" if each_status["alone"] else ""
+            err.print(f"{escape(each_status['member'])}: no controller ({escape(why)}){alone}")
+    down = led is None or any(each["state"] == "down" for each in led["targets"])
+    raise typer.Exit(1 if down else 0)
+
+
+@app.command()
+def plan(
+    failed: Annotated[
+        str | None,
+        typer.Argument(metavar="SERVICE/TARGET", help="As if this failed; else what is left."),
+    ] = None,
+    data: DataOption = DEFAULT_DATA,
+    admin: AdminOption = None,
+    token_file: TokenFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the steps that are left to do, or would be done if a target failed. Nothing is done.
+
+    Example: amaro failover plan media/cloudflare
+    """
+    service, _, target = (failed or "").partition("/")
+    asked = {"service": service, "target": target} if failed else {}
+    try:
+        steps = _members(data, admin, token_file).led("/plan", **asked)["steps"]
+    except StackError as error:
+        give_up(str(error))
+    if as_json:
+        print_json({"steps": steps})
+    elif not steps:
+        out.print("Nothing to do: what is there is what is decided.")
+    else:
+        for number, step in enumerate(steps, 1):
+            out.print(f"{number}. {escape(step['text'])}", soft_wrap=True)
+
+
+ServiceOption = Annotated[str, typer.Option("--service", metavar="NAME", help="One service only.")]
+RegionOption = Annotated[
+    str, typer.Option("--region", metavar="NAME", help="One region only; '*' is DNS alone.")
+]
+WhyOption = Annotated[str, typer.Option("--why", metavar="TEXT", help="For the audit log.")]
+WhoOption = Annotated[
+    str | None, typer.Option("--who", metavar="NAME", help="Who orders it, if not this user.")
+]
+ForceOption = Annotated[
+    bool,
+    typer.Option("--force", help="Even to a target that fails, and even without a controller."),
+]
+
+
+@app.command()
+def switch(
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help="What is moved.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="Where to.")],
+    why: WhyOption,
+    region: RegionOption = "",
+    who: WhoOption = None,
+    force: ForceOption = False,
+    data: DataOption = DEFAULT_DATA,
+    admin: AdminOption = None,
+    token_file: TokenFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Use a target first, at once, until it fails or `revert`. Refused for one that fails.
+
+    Example: amaro failover switch media fastly --why "cloudflare announced maintenance"
+    """
+    order = {"service": service, "target": target, "region": region, "force": force}
+    _order(_members(data, admin, token_file), "switch", who, why, order, as_json=as_json)
+
+
+@app.command()
+def revert(
+    why: WhyOption,
+    service: ServiceOption = "",
+    region: RegionOption = "",
+    who: WhoOption = None,
+    force: ForceOption = False,
+    data: DataOption = DEFAULT_DATA,
+    admin: AdminOption = None,
+    token_file: TokenFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take switches back: what is best is used again, in steps.
+
+    Example: amaro failover revert --service media --why "maintenance is over"
+    """
+    order = {"service": service, "region": region, "force": force}
+    _order(_members(data, admin, token_file), "revert", who, why, order, as_json=as_json)
+
+
+@app.command()
+def freeze(
+    why: WhyOption,
+    service: ServiceOption = "",
+    region: RegionOption = "",
+    who: WhoOption = None,
+    force: ForceOption = False,
+    data: DataOption = DEFAULT_DATA,
+    admin: AdminOption = None,
+    token_file: TokenFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Move nothing by itself any more, whatever fails; `switch` still works.
+
+    Example: amaro failover freeze --why "we look into the probes"
+    """
+    order = {"service": service, "region": region, "force": force}
+    _order(_members(data, admin, token_file), "freeze", who, why, order, as_json=as_json)
+
+
+@app.command()
+def unfreeze(
+    why: WhyOption,
+    service: ServiceOption = "",
+    region: RegionOption = "",
+    who: WhoOption = None,
+    force: ForceOption = False,
+    data: DataOption = DEFAULT_DATA,
+    admin: AdminOption = None,
+    token_file: TokenFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Leave by itself what fails, again.
+
+    Example: amaro failover unfreeze --why "probes are fine"
+    """
+    order = {"service": service, "region": region, "force": force}
+    _order(_members(data, admin, token_file), "unfreeze", who, why, order, as_json=as_json)
+
+
+@app.command()
+def history(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Entries of each member.")] = 30,
+    data: DataOption = DEFAULT_DATA,
+    admin: AdminOption = None,
+    token_file: TokenFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print what happened, what was done and who ordered it, of all members' audit logs.
+
+    Example: amaro failover history --limit 100
+    """
+    asked = _members(data, admin, token_file).ask("/history", limit=str(limit))
+    entries = sorted(
+        (
+            {"member": said.answer["member"], **entry}
+            for said in asked
+            if said.answer is not None and said.status == 200
+            for entry in said.answer["entries"]
+        ),
+        key=lambda entry: float(entry["at"]),
+    )
+    if as_json:
+        print_json({"entries": entries, "silent": [each.url for each in asked if each.why_not]})
+        return
+    _complain_of_silent(asked)
+    for entry in entries:
+        at = datetime.fromtimestamp(entry["at"], UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+        what = f"{entry.get('service', '')} {entry['text']}".strip()
+        who = f"{entry['member']}/{entry.get('who', 'amaro')}"
+        out.print(f"[dim]{at}  {escape(who)}[/]  {escape(what)}", soft_wrap=True)
+
+
+@app.command()
+def verify(
+    data: DataOption = DEFAULT_DATA,
+    admin: AdminOption = None,
+    token_file: TokenFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Follow the chain of digests in every member's audit log; exit status 1 where it is broken.
+
+    Example: amaro failover verify
+    """
+    asked = _members(data, admin, token_file).ask("/verify")
+    found = [each.answer for each in asked if each.answer is not None and each.status == 200]
+    if as_json:
+        print_json({"logs": found, "silent": [each.url for each in asked if each.why_not]})
+    else:
+        _complain_of_silent(asked)
+        for log in found:
+            if log["broken"] is None:
+                out.print(f"{log['member']}: {log['entries']} entries, [green]unbroken[/]")
+            else:
+                where, why = log["broken"]["line"], log["broken"]["why"]
+                out.print(f"{log['member']}: [bold red]broken[/] at line {where}, which {why}")
+    broken = not found or any(each["broken"] for each in found)
+    raise typer.Exit(1 if broken else 0)
+
+
+def _complain_of_silent(asked: list[Said]) -> None:
+    for each in asked:
+        if each.why_not:
+            text = f"[yellow]{escape(each.url)} does not answer:[/] {escape(each.why_not)}"
+            err.print(text, soft_wrap=True)
+
+
+def _members(data: Path, admin: list[str] | None, token_file: Path | None) -> Members:
+    from amaro.failover_members import find_members  # noqa: PLC0415
 
     try:
-        model = read_directory(services)
-    except ServiceFilesError as error:
-        if as_json:
-            print_json({"ok": False, "errors": list(error.lines)})
-        else:
-            for line in error.lines:
-                err.print(f"[red]{escape(line)}[/]", soft_wrap=True)
-        raise typer.Exit(1) from None
-    except OSError as error:
-        give_up(f"{error.filename}: {error.strerror}", status=2)
-    seen = (
-        Seen(providers={}, unresolved=()) if offline else asyncio.run(look(model, resolver or ()))
-    )
-    found = findings(model, seen.providers)
-    unused = unused_acceptances(model, seen.providers)
+        return find_members(data=data, admin=admin, token_file=token_file)
+    except StackError as error:
+        give_up(str(error), status=2 if admin else 1)
+
+
+def _order(
+    members: Members, kind: str, who: str | None, why: str, order: dict[str, Any], *, as_json: bool
+) -> None:
+    """Give an order; the exit status is 1 when it is not carried out."""
+    ordered = {"order": kind, "who": who or _user(), "why": why, **order}
+    try:
+        said = members.order(ordered)
+    except StackError as error:
+        give_up(str(error))
+    answer = said.answer or {"carried_out": False, "text": said.why_not}
+    text = answer.get("text") or answer.get("error") or f"status {said.status}"
+    carried_out = bool(answer.get("carried_out"))
     if as_json:
-        told: dict[str, Any] = {"ok": not found, "findings": [asdict(each) for each in found]}
-        told["unresolved"] = [{"what": what, "why": why} for what, why in seen.unresolved]
-        print_json(told | {"unused": list(unused), "services": len(model.services)})
+        print_json({"carried_out": carried_out, "text": text, "member": answer.get("member", "")})
+    elif carried_out:
+        out.print(f"[green]Done:[/] {escape(text)}", soft_wrap=True)
     else:
-        for what, why in seen.unresolved:
-            err.print(f"[yellow]not known:[/] {escape(what)}: {escape(why)}", soft_wrap=True)
-        for each in found:
-            text = f"{each.what} depends on {each.on}: {each.why}"
-            err.print(f"[red]refused:[/] {escape(text)}", soft_wrap=True)
-        for text in unused:
-            err.print(f"[yellow]accepted, but not so:[/] {escape(text)}", soft_wrap=True)
-        if found:
-            err.print(
-                "Move it to another provider, or accept it by name under `accepted:`, with why."
-            )
-        else:
-            targets = sum(len(each.targets) for each in model.services)
-            counted = f"{len(model.services)} services, {targets} targets"
-            counted += f", {len(model.vantages)} members"
-            out.print(f"{counted}: [green]nothing hangs on what it must survive[/]")
-    raise typer.Exit(1 if found else 0)
+        err.print(f"[bold red]Not done:[/] {escape(text)}", soft_wrap=True)
+    raise typer.Exit(0 if carried_out else 1)
+
+
+def _user() -> str:
+    return os.environ.get("SUDO_USER") or getpass.getuser()

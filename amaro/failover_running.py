@@ -1,0 +1,84 @@
+"""Runs one member of failover until a signal ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from pathlib import Path
+
+from amaro.quantities import parse_address
+from amaro.stack import StackError
+from amaro.target import TOKEN_VARIABLE, given_token
+from failover.audit_file import AuditError
+from failover.lease import LeaseStoreError
+from failover.model import Credential, Model
+from failover.notifying import ChannelError
+from failover.running import Settings, SettingsError, run_member
+
+
+def run_one(  # noqa: PLR0913 - what the command line has
+    model: Model,
+    *,
+    name: str,
+    listen: str,
+    data: Path,
+    lease: str,
+    token_file: Path | None,
+    edge_token_file: Path | None,
+) -> None:
+    """Run until SIGTERM or SIGINT. Raises StackError with what is wrong and what to do."""
+    token = given_token(token_file)
+    if not token:
+        raise StackError(f"a member needs a token: set {TOKEN_VARIABLE} or give --token-file.")
+    edge_token = given_token(edge_token_file) if edge_token_file is not None else token
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level="INFO")
+    logging.getLogger("httpx").setLevel("WARNING")
+    settings = Settings(
+        name=name,
+        listener=_listening(listen),
+        data=data,
+        token=token,
+        edge_token=edge_token or token,
+        secrets={each.name: _secret(each) for each in model.credentials},
+        lease_url=lease,
+    )
+    try:
+        asyncio.run(_until_stopped(model, settings))
+    except (SettingsError, LeaseStoreError, ChannelError, AuditError) as error:
+        raise StackError(str(error)) from None
+
+
+async def _until_stopped(model: Model, settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, stop.set)
+    await run_member(model, settings, stop)
+
+
+def _listening(listen: str) -> socket.socket:
+    try:
+        host, port = parse_address(listen)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=256)
+    except (OSError, ValueError) as error:
+        raise StackError(f"--listen {listen}: {error}") from None
+
+
+def _secret(credential: Credential) -> str:
+    """Return a secret from its file or variable; its value is in no message."""
+    if credential.variable:
+        found, where = os.environ.get(credential.variable, ""), credential.variable
+    else:
+        where = credential.file
+        try:
+            found = Path(where).read_text()
+        except OSError as error:
+            text = f"credential {credential.name}: {where}: {error.strerror}"
+            raise StackError(text) from None
+    if not found.strip():
+        raise StackError(f"credential {credential.name}: {where} is empty.")
+    return found.strip()

@@ -1,0 +1,197 @@
+"""What a member answers over HTTP: to other members, to operators, to the console."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from failover.audit_file import AuditFile
+from failover.member import Member
+from failover.orders import Kind, Order
+from failover.peers import CONTROLLER, VERSION, PeerError
+from failover.status import status, steps
+from failover.wire import WireError, decision_of_text, read_object, report_out
+
+BODY_BYTES_MAX: Final = 4 * 1024 * 1024
+WORDS_MAX: Final = 400  # characters of who and why
+HISTORY_MAX: Final = 1_000
+
+Answer = Callable[[Request], Awaitable[Response]]
+
+_ORDER_KEYS: Final = {"order", "who", "why", "service", "region", "target", "force", "passed_on"}
+
+
+class Api:
+    """One member's answers."""
+
+    def __init__(self, member: Member, audit: AuditFile, token: str) -> None:
+        """`token` is that of all members and their operators."""
+        self._member, self._audit = member, audit
+        self._expected = f"Bearer {token}".encode()
+
+    def app(self) -> Starlette:
+        """Return the application."""
+        guarded: tuple[tuple[str, Answer, str], ...] = (
+            ("/report", self._report, "GET"),
+            ("/decision", self._decision, "PUT"),
+            ("/status", self._status, "GET"),
+            ("/plan", self._plan, "GET"),
+            ("/history", self._history, "GET"),
+            ("/verify", self._verify, "GET"),
+            ("/orders", self._order, "POST"),
+        )
+        return Starlette(
+            routes=[
+                Route("/.amaro/live", self._live),
+                Route("/.amaro/ready", self._live),
+                *(
+                    Route(path, self._guarded(answer), methods=[method])
+                    for path, answer, method in guarded
+                ),
+            ]
+        )
+
+    def _guarded(self, answer: Answer) -> Answer:
+        async def guarded(request: Request) -> Response:
+            given = request.headers.get("authorization", "").encode()
+            if not hmac.compare_digest(given, self._expected):
+                headers = {"WWW-Authenticate": "Bearer"}
+                return JSONResponse({"error": "want the members' token"}, 401, headers)
+            try:
+                return await answer(request)
+            except WireError as error:
+                return JSONResponse({"error": str(error)}, 400)
+            except ClientDisconnect:
+                return Response(status_code=400)  # nobody reads it
+
+        return guarded
+
+    async def _live(self, request: Request) -> Response:
+        del request
+        return JSONResponse({"live": True})
+
+    async def _report(self, request: Request) -> Response:
+        asked = request.query_params
+        try:
+            after = int(asked.get("after", "0"))
+            epoch = int(request.headers.get(CONTROLLER, "0"))
+        except ValueError:
+            raise WireError("want numbers") from None
+        if epoch:
+            self._member.hear(epoch)
+        report = self._member.report(after, asked.get("boot", ""))
+        version = "{},{}".format(*self._member.version)
+        headers = {VERSION: version, "Content-Type": "application/json"}
+        return Response(report_out(report), headers=headers)
+
+    async def _decision(self, request: Request) -> Response:
+        is_taken = self._member.take(decision_of_text(await _body(request)))
+        answer: dict[str, Any] = {"version": list(self._member.version)}
+        if not is_taken:
+            answer["error"] = "a newer decision, or another one of that version, is in force"
+        return JSONResponse(answer, 200 if is_taken else 409)
+
+    async def _status(self, request: Request) -> Response:
+        del request
+        return JSONResponse(status(self._member))
+
+    async def _plan(self, request: Request) -> Response:
+        controller = self._member.controller
+        if controller is None or controller.memory is None or not controller.epoch():
+            return JSONResponse({"error": _where(self._member)}, 503)
+        service, target = (request.query_params.get(key, "") for key in ("service", "target"))
+        failed = (service, target) if service or target else None
+        known = {(s.name, t.name) for s in self._member.model.services for t in s.targets}
+        if failed is not None and failed not in known:
+            raise WireError(f"no target {service}/{target}")
+        return JSONResponse({"steps": steps(controller, controller.memory, failed)})
+
+    async def _history(self, request: Request) -> Response:
+        try:
+            limit = min(HISTORY_MAX, int(request.query_params.get("limit", "50")))
+        except ValueError:
+            raise WireError("limit: want a number") from None
+        member = self._member.vantage.name
+        return JSONResponse({"member": member, "entries": self._audit.last(max(1, limit))})
+
+    async def _verify(self, request: Request) -> Response:
+        del request
+        end, broken = self._audit.verify()
+        answer: dict[str, Any] = {"member": self._member.vantage.name, "entries": end.number}
+        answer["digest"] = end.digest
+        answer["broken"] = None if broken is None else {"line": broken.line, "why": broken.why}
+        return JSONResponse(answer)
+
+    async def _order(self, request: Request) -> Response:
+        said = read_object(await _body(request))
+        order = parse_order(said)
+        member, controller = self._member, self._member.controller
+        assert controller is not None
+        holder = controller.held.holder if controller.held else ""
+        if not controller.epoch() and holder in member.peers and not said.get("passed_on"):
+            try:
+                answer = await member.peers[holder].order({**said, "passed_on": True})
+                return JSONResponse(answer, 200 if answer.get("carried_out") else 409)
+            except PeerError as error:
+                holder = f"{holder}, which does not answer: {error}"
+        if not controller.epoch():
+            self._audit.append(_noted(order, "is ordered without a controller"))
+        answered = await member.order(order, holder)
+        if not controller.epoch():
+            self._audit.append(_noted(order, answered.text))
+        told = {"carried_out": answered.is_carried_out, "text": answered.text}
+        told["member"] = member.vantage.name
+        return JSONResponse(told, 200 if answered.is_carried_out else 409)
+
+
+def parse_order(said: Mapping[str, Any]) -> Order:
+    """Return what is ordered; raises WireError with what is wanted."""
+    if unknown := sorted(said.keys() - _ORDER_KEYS):
+        raise WireError(f"unknown key {unknown[0]!r}; known are {', '.join(sorted(_ORDER_KEYS))}")
+    kinds = {kind.value: kind for kind in Kind}
+    kind = kinds.get(said.get("order", ""))
+    if kind is None:
+        raise WireError(f"order: want {', '.join(kinds)}")
+    words = {}
+    for key in ("who", "why", "service", "region", "target"):
+        word = said.get(key, "")
+        if not isinstance(word, str) or len(word) > WORDS_MAX:
+            raise WireError(f"{key}: want text of at most {WORDS_MAX} characters")
+        words[key] = word.strip()
+    if not words["who"] or not words["why"]:
+        raise WireError("want who orders, and why")
+    if kind is Kind.SWITCH and not (words["service"] and words["target"]):
+        raise WireError("a switch names service and target")
+    return Order(kind=kind, force=said.get("force") is True, **words)
+
+
+def _noted(order: Order, text: str) -> dict[str, Any]:
+    what = " ".join(filter(None, (order.kind.value, order.service, order.target)))
+    return {
+        "happening": "ordered",
+        "text": f"{what}: {text} (because: {order.why})",
+        "service": order.service,
+        "target": order.target,
+        "regions": [order.region] if order.region else [],
+        "who": order.who,
+    }
+
+
+def _where(member: Member) -> str:
+    held = member.controller.held if member.controller else None
+    return f"this member does not lead; {held.holder if held else 'nobody'} does"
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > BODY_BYTES_MAX:
+            raise WireError(f"more than {BODY_BYTES_MAX} bytes")
+    return bytes(body)

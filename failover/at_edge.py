@@ -1,0 +1,138 @@
+"""Brings the edge beside a member to the decision, and learns from it what players do."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import httpx
+
+from failover.decision import Decision
+from failover.effects import Effect, RouteEdge, SteerEdge
+from failover.evidence import PlayerEvidence
+from failover.model import Model, Vantage
+from failover.plan import wanted
+
+LOOK_S: Final = 1.0  # between two looks at what the edge does
+ANSWER_S: Final = 1.0
+
+log = logging.getLogger("failover.at_edge")
+
+
+class Edge:
+    """The edge's admin listener."""
+
+    def __init__(self, model: Model, vantage: Vantage, client: httpx.AsyncClient) -> None:
+        """`client` has the edge's admin token."""
+        self._model, self._vantage, self._client = model, vantage, client
+        self._counted: dict[tuple[str, str], tuple[int, int]] = {}
+        self._wake = asyncio.Event()
+        self._decision: Decision | None = None
+        self.observed: dict[str, Any] = {}  # {"steering": …, "routes": …} as the edge says
+        self.why_not = "not asked yet"
+
+    def act_on(self, decision: Decision) -> None:
+        """Have the edge follow a decision from now on."""
+        self._decision = decision
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Compare and mend until cancelled; at once when there is a new decision."""
+        while True:
+            self._wake.clear()
+            try:
+                await self._bring()
+                if self.why_not:
+                    log.info("edge %s answers", self._vantage.edge_admin)
+                self.why_not = ""
+            except (OSError, httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+                said = str(error) or type(error).__name__
+                if said != self.why_not:
+                    log.warning("edge %s: %s", self._vantage.edge_admin, said)
+                self.why_not = said
+            try:
+                async with asyncio.timeout(LOOK_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    async def _bring(self) -> None:
+        decision = self._decision
+        if decision is not None:
+            effects = [
+                each
+                for each in wanted(self._model, decision)
+                if isinstance(each, SteerEdge | RouteEdge) and each.edge == self._vantage.name
+            ]
+            await self._put("/steering", steering_order(decision, effects))
+            await self._put("/routes", routes_order(decision, effects))
+        for what in ("steering", "routes"):
+            answer = await self._client.get(f"{self._vantage.edge_admin}/{what}")
+            answer.raise_for_status()
+            self.observed[what] = answer.json()
+
+    async def _put(self, path: str, order: Mapping[str, Any]) -> None:
+        seen = self.observed.get(path.removeprefix("/"))
+        if seen is not None and list(seen.get("version", ())) == order["version"]:
+            return
+        answer = await self._client.put(f"{self._vantage.edge_admin}{path}", json=dict(order))
+        if answer.status_code != 200:
+            said = answer.json().get("error", "")
+            raise ValueError(f"PUT {path}: status {answer.status_code}: {said}")
+
+    def players(self) -> list[PlayerEvidence]:
+        """What players have shown since this was last asked."""
+        seen: dict[tuple[str, str], tuple[int, int]] = {}
+        for row in self.observed.get("steering", {}).get("evidence", ()):
+            name = str(row["service"]), str(row["told"])
+            asked, left = seen.get(name, (0, 0))
+            count = int(row["count"])
+            went = row["on"] not in {row["told"], "here", ""}
+            seen[name] = asked + count, left + count * went
+        news = []
+        for (service, target), (asked, left) in seen.items():
+            before = self._counted.get((service, target), (0, 0))
+            if asked < before[0]:  # the edge began anew
+                before = (0, 0)
+            if asked > before[0]:
+                news.append(
+                    PlayerEvidence(
+                        service=service,
+                        target=target,
+                        fetched=asked - before[0],
+                        left=max(0, left - before[1]),
+                    )
+                )
+        self._counted = seen
+        return news
+
+
+def steering_order(decision: Decision, effects: Iterable[Effect]) -> dict[str, Any]:
+    """Return what an edge is told of steering."""
+    return {
+        "version": list(decision.version),
+        "services": [
+            {
+                "service": each.service,
+                "playlists": list(each.playlists),
+                "server_uri": each.server_uri,
+                "ttl_s": each.ttl_s,
+                "pathways": [
+                    {"id": way.id, "host": way.host, "params": dict(way.params)}
+                    for way in each.pathways
+                ],
+                "shares": [list(share) for share in each.shares],
+                "order": list(each.order),
+            }
+            for each in effects
+            if isinstance(each, SteerEdge)
+        ],
+    }
+
+
+def routes_order(decision: Decision, effects: Iterable[Effect]) -> dict[str, Any]:
+    """Return what an edge is told of its groups of origins."""
+    groups = {each.group: list(each.urls) for each in effects if isinstance(each, RouteEdge)}
+    return {"version": list(decision.version), "groups": groups}

@@ -1,0 +1,284 @@
+"""The controller: decides while it holds the lease, keeps what it knows, then publishes.
+
+A crash between any two lines of `_step` converges: the memory is kept before anything is told, what
+is told is compared with what is there, and whoever comes next has a higher epoch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from failover.audit_file import AuditFile
+from failover.deciding import Decider, Heard
+from failover.decision import Decision
+from failover.dns_following import DnsFollower
+from failover.events import WAKES, Event
+from failover.evidence import Report
+from failover.keeping import read, written
+from failover.lease import Held, Kept, LeaseStore, LeaseStoreError
+from failover.memory import Memory
+from failover.notifying import Message, Notifier
+from failover.orders import Answer, Order
+from failover.peers import Peer, poll, tell_all
+
+LEASE_S: Final = 6.0  # without its holder it is over after that
+RENEW_S: Final = 1.5
+STEP_S: Final = 0.25
+KEEP_S: Final = 10.0  # what matters little is kept so often
+TELL_S: Final = 2.0  # between two looks whether everybody has the decision
+
+log = logging.getLogger("failover.controller")
+
+
+class Own(Protocol):
+    """The member that the controller is a part of."""
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Of the newest decision heard of."""
+        ...
+
+    @property
+    def decision(self) -> Decision | None:
+        """The one it acts on."""
+        ...
+
+    @property
+    def ordered_alone(self) -> Kept | None:
+        """The memory of an order that it carried out without a lease."""
+        ...
+
+    def report(self, after: int, boot: str) -> Report:
+        """What it has seen itself."""
+        ...
+
+    def take(self, decision: Decision) -> bool:
+        """Act on a decision; False if a newer one is in force."""
+        ...
+
+
+@dataclass(slots=True)
+class Asked:
+    """An order that waits for its answer."""
+
+    order: Order
+    answer: asyncio.Future[Answer]
+
+
+class Controller:
+    """One member's will to be the controller."""
+
+    def __init__(  # noqa: PLR0913 - it is put together in one place
+        self,
+        name: str,
+        *,
+        decider: Decider,
+        store: LeaseStore,
+        peers: Mapping[str, Peer],
+        own: Own,
+        audit: AuditFile,
+        notifier: Notifier,
+        dns: DnsFollower,
+    ) -> None:
+        """`name` is the member's; `peers` are all others."""
+        self.name, self.decider, self.peers = name, decider, peers
+        self.dns = dns
+        self.memory: Memory | None = None  # while it leads
+        self.held: Held | None = None  # who holds the lease, as far as that is known
+        self.why_no_lease = "not asked yet"
+        self._store, self._own, self._audit, self._notifier = store, own, audit, notifier
+        self._until_mono = float("-inf")
+        self._reports: list[Report] = []
+        self._orders: list[Asked] = []
+        self._own_known = ("", 0)
+        self._woken = asyncio.Event()
+        self._kept_mono = float("-inf")
+
+    def epoch(self) -> int:
+        """Return the epoch of our lease; 0 if we hold none."""
+        mine = self.held is not None and self.held.holder == self.name
+        return self.held.epoch if mine and self.held and time.monotonic() < self._until_mono else 0
+
+    async def order(self, order: Order) -> Answer:
+        """Carry an order out in the next step; only for who leads."""
+        asked = Asked(order, asyncio.get_running_loop().create_future())
+        self._orders.append(asked)
+        self._woken.set()
+        return await asked.answer
+
+    async def run(self) -> None:
+        """Ask for the lease, and lead while we hold it, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._hold_on())
+            tasks.create_task(self.dns.run())
+            while True:
+                if self.epoch():
+                    await self._lead()
+                await self._pause(STEP_S)
+
+    async def release(self) -> None:
+        """Give the lease back, so that another member need not wait for its end."""
+        if self.held is not None and self.epoch():
+            try:
+                await self._store.release(self.held)
+            except LeaseStoreError as error:
+                log.warning("the lease is not given back: %s", error)
+
+    async def _hold_on(self) -> None:
+        while True:
+            asked_mono = time.monotonic()
+            try:
+                self.held = await self._store.hold(
+                    self.name, LEASE_S, epoch_min=self._own.version[0]
+                )
+                self.why_no_lease = ""
+                if self.held.holder == self.name:
+                    self._until_mono = asked_mono + LEASE_S
+            except LeaseStoreError as error:
+                if not self.why_no_lease:
+                    log.error("the lease's store does not answer: %s", error)
+                self.why_no_lease = str(error)
+            await asyncio.sleep(RENEW_S)
+
+    async def _lead(self) -> None:
+        epoch = self.epoch()
+        log.info("this member is the controller, epoch %d", epoch)
+        self.memory = await self._remembered()
+        self._reports, self._own_known = [], ("", 0)
+        self._note("controller", f"{self.name} is the controller, epoch {epoch}")
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                running = [
+                    tasks.create_task(poll(peer, self.epoch, self._reports.append))
+                    for peer in self.peers.values()
+                ]
+                running.append(tasks.create_task(self._tell_again(epoch)))
+                while self.epoch() == epoch:
+                    self.memory, decision = await self._step(self.memory, epoch)
+                    if decision is not None:
+                        running.append(tasks.create_task(self._tell_everybody(decision)))
+                        running = [each for each in running if not each.done()]
+                    await self._pause(STEP_S)
+                for task in running:
+                    task.cancel()
+        finally:
+            self.memory = None
+            self._refuse_orders()
+            log.warning("this member is not the controller any more")
+
+    async def _remembered(self) -> Memory:
+        """What the last controller kept, else what is in force.
+
+        An order that a member carried out while nobody held the lease is newer than that.
+        """
+        now_mono = time.monotonic()
+        own = self.decider.start(now_mono, self._own.decision)
+        try:
+            kept = await self._store.kept()
+            memory = self.decider.fitted(read(kept.text, now_mono)) if kept else own
+        except LeaseStoreError as error:
+            log.error("what the last controller kept is not known: %s", error)
+            return own
+        except ValueError as error:
+            log.error("%s", error)
+            return own
+        aside = self._own.ordered_alone
+        if aside is None or (memory.decision and memory.decision.epoch > aside.epoch):
+            return memory
+        return self.decider.fitted(read(aside.text, now_mono))
+
+    async def _step(self, memory: Memory, epoch: int) -> tuple[Memory, Decision | None]:
+        reports, orders = [*self._reports, self._own_report()], self._orders
+        self._reports[:], self._orders = [], []
+        heard = Heard(
+            reports=reports,
+            orders=[each.order for each in orders],
+            version=max([self._own.version, *(each.known.version for each in self.peers.values())]),
+        )
+        now_mono = time.monotonic()
+        step = self.decider.step(memory, heard, now_mono, epoch)
+        if step.matters or now_mono - self._kept_mono >= KEEP_S:
+            await self._keep(step.memory, now_mono)
+            if self.epoch() != epoch:
+                for each in orders:
+                    _answer(each, Answer(False, "the lease was lost; ask again"))
+                return memory, None
+        for event in step.events:
+            self._tell(event)
+        if step.decision is not None:
+            self._own.take(step.decision)
+            self.dns.follow(step.decision)
+        for each, answer in zip(orders, step.answers, strict=True):
+            _answer(each, answer)
+        return step.memory, step.decision
+
+    def _own_report(self) -> Report:
+        report = self._own.report(self._own_known[1], self._own_known[0])
+        self._own_known = report.boot, report.number
+        return report
+
+    async def _keep(self, memory: Memory, now_mono: float) -> None:
+        assert self.held is not None
+        try:
+            if not await self._store.keep(self.held, written(memory, now_mono)):
+                self._until_mono = float("-inf")
+            self._kept_mono = now_mono
+        except LeaseStoreError as error:  # until the lease is over it is still ours to decide
+            self.why_no_lease = str(error)
+
+    async def _tell_everybody(self, decision: Decision) -> None:
+        for name, version in (await tell_all(self.peers, decision)).items():
+            if isinstance(version, str):
+                log.warning("member %s did not take a decision: %s", name, version)
+
+    async def _tell_again(self, epoch: int) -> None:
+        """Give the decision to who has not got it, and follow it in DNS after a new start."""
+        while self.epoch() == epoch:
+            decision = self.memory.decision if self.memory else None
+            if decision is not None:
+                self._own.take(decision)
+                self.dns.follow(decision)
+                behind = {
+                    name: each
+                    for name, each in self.peers.items()
+                    if each.known.version < decision.version and not each.known.why_not
+                }
+                await tell_all(behind, decision)
+            await asyncio.sleep(TELL_S)
+
+    def _tell(self, event: Event) -> None:
+        self._audit.append(event.as_json())
+        log.info("%s", event.text)
+        if event.happening in WAKES:
+            where = f" ({', '.join(event.regions)})" if event.regions else ""
+            check = f"\nCheck: {event.check}." if event.check else ""
+            title = f"{event.service or 'failover'}: {event.text}"
+            self._notifier.tell(
+                Message(title=title[:200], body=f"{event.text}{where}{check}", is_urgent=True)
+            )
+
+    def _note(self, what: str, text: str) -> None:
+        self._audit.append({"happening": what, "text": text, "who": "amaro"})
+
+    def _refuse_orders(self) -> None:
+        for each in self._orders:
+            _answer(each, Answer(False, "this member is not the controller any more"))
+        self._orders = []
+
+    async def _pause(self, seconds: float) -> None:
+        self._woken.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+
+
+def _answer(asked: Asked, answer: Answer) -> None:
+    if not asked.answer.done():  # who asked may have gone
+        asked.answer.set_result(answer)

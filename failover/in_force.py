@@ -1,0 +1,62 @@
+"""The decision that a member acts on: the newest that it has heard of, kept on disk."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from failover.decision import Decision
+from failover.wire import WireError, decision_of_text, decision_to_text
+
+log = logging.getLogger("failover.member")
+
+
+class InForce:
+    """What a member acts on, and who is told of it."""
+
+    def __init__(self, path: Path) -> None:
+        """Read what was in force before; what cannot be read is as if there were none."""
+        self._path = path
+        self.decision: Decision | None = None
+        self._followers: list[Callable[[Decision], None]] = []
+        try:
+            self.decision = decision_of_text(path.read_bytes())
+        except FileNotFoundError:
+            pass
+        except (OSError, WireError) as error:
+            log.error("%s is not used: %s", path, error)
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Of the decision in force; (0, 0) if there is none."""
+        return self.decision.version if self.decision else (0, 0)
+
+    def follow(self, follower: Callable[[Decision], None]) -> None:
+        """Have somebody told of every decision, the one in force first."""
+        self._followers.append(follower)
+        if self.decision is not None:
+            follower(self.decision)
+
+    def take(self, decision: Decision) -> bool:
+        """Act on a decision, unless a newer one is in force. The same one again is taken, too."""
+        if decision.version < self.version:
+            return False
+        if self.decision == decision:
+            return True
+        if decision.version == self.version:
+            log.error("another decision of version %s", decision.version)
+            return False
+        self.decision = decision
+        for follower in self._followers:
+            follower(decision)
+        self._keep(decision_to_text(decision))
+        return True
+
+    def _keep(self, text: bytes) -> None:
+        aside = self._path.with_suffix(".new")
+        try:
+            aside.write_bytes(text)
+            aside.replace(self._path)
+        except OSError as error:
+            log.error("the decision is not kept: %s", error)

@@ -1,0 +1,184 @@
+"""One member: it watches, it acts on the decision in force, and it may be the controller.
+
+Players need none of this: an edge keeps what it was told last, whoever is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from failover.alone import alone
+from failover.at_edge import Edge
+from failover.controlling import Controller
+from failover.deciding import Decider, Heard
+from failover.decision import Decision
+from failover.evidence import Report
+from failover.in_force import InForce
+from failover.journal import Journal
+from failover.keeping import written
+from failover.lease import Kept
+from failover.memory import Memory
+from failover.model import Model, Vantage
+from failover.orders import Answer, Order
+from failover.peers import Peer, tell_all
+
+ALONE_AFTER_S: Final = 10.0  # without a word from any controller
+ALONE_STEP_S: Final = 0.5
+EVIDENCE_S: Final = 1.0
+
+log = logging.getLogger("failover.member")
+
+
+class Member:
+    """What one process does; the controller in it acts while it holds the lease."""
+
+    def __init__(
+        self,
+        model: Model,
+        vantage: Vantage,
+        *,
+        journal: Journal,
+        in_force: InForce,
+        peers: Mapping[str, Peer],
+    ) -> None:
+        """`peers` are all other members."""
+        self.model, self.vantage = model, vantage
+        self.peers = peers
+        self.edge: Edge | None = None
+        self.in_force = in_force
+        self.controller: Controller | None = None  # is set before it runs
+        self.controller_epoch = 0  # of the last controller that was heard of
+        self.ordered_alone: Kept | None = None
+        self.is_alone = False
+        self._journal = journal
+        self._heard_mono = time.monotonic()
+        self._decider = Decider(alone(model, vantage), (vantage.region,))
+
+    def join(self, edge: Edge) -> None:
+        """Look after an edge; without one there is nothing to decide alone for."""
+        self.edge = edge
+        self.in_force.follow(edge.act_on)
+
+    @property
+    def may_act(self) -> bool:
+        """Whether it may change DNS: it leads, or was told to act while nobody did."""
+        leads = self.controller is not None and bool(self.controller.epoch())
+        return leads or (self.ordered_alone is not None and not self.hears_a_controller)
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Of the decision in force."""
+        return self.in_force.version
+
+    @property
+    def decision(self) -> Decision | None:
+        """The decision in force."""
+        return self.in_force.decision
+
+    def report(self, after: int, boot: str) -> Report:
+        """What it has seen after a number of its start."""
+        return self._journal.report(after, boot)
+
+    def take(self, decision: Decision) -> bool:
+        """Act on a controller's decision; False if a newer one is in force."""
+        self.hear(decision.epoch)
+        return self.in_force.take(decision)
+
+    def hear(self, epoch: int) -> None:
+        """Note that a controller is there."""
+        if epoch >= self.controller_epoch:
+            self.controller_epoch = epoch
+            self._heard_mono = time.monotonic()
+
+    @property
+    def hears_a_controller(self) -> bool:
+        """Whether one was heard of lately."""
+        return time.monotonic() - self._heard_mono < ALONE_AFTER_S
+
+    async def run(self) -> None:
+        """Look after the edge, with a controller or without, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._decide_alone())
+            if self.edge is not None:
+                tasks.create_task(self.edge.run())
+                tasks.create_task(self._learn_from(self.edge))
+
+    async def _learn_from(self, edge: Edge) -> None:
+        while True:
+            await asyncio.sleep(EVIDENCE_S)
+            self._journal.add(edge.players())
+
+    async def _decide_alone(self) -> None:
+        """While no controller is heard of: own votes, own region, steering and routes only."""
+        memory: Memory | None = None
+        known = ("", 0)
+        while True:
+            await asyncio.sleep(ALONE_STEP_S)
+            leads = self.controller is not None and self.controller.epoch()
+            self.is_alone = not leads and not self.hears_a_controller and self.edge is not None
+            if not self.is_alone:
+                memory = None
+                continue
+            now_mono = time.monotonic()
+            if memory is None:
+                log.warning("no controller for %g s: deciding for this edge", ALONE_AFTER_S)
+                memory, known = self._decider.start(now_mono, self.decision), ("", 0)
+            report = self._journal.report(known[1], known[0])
+            known = report.boot, report.number
+            heard = Heard(reports=[report], version=self.version)
+            step = self._decider.step(memory, heard, now_mono, self.version[0])
+            memory = step.memory
+            for event in step.events:
+                log.warning("alone: %s", event.text)
+            if step.decision is not None:
+                self.in_force.take(self._with_the_rest(step.decision))
+
+    def _with_the_rest(self, decision: Decision) -> Decision:
+        """What is decided alone, and for all other places what was in force."""
+        own = {(each.service, each.region) for each in decision.choices}
+        rest = [
+            each
+            for each in (self.decision.choices if self.decision else ())
+            if (each.service, each.region) not in own
+        ]
+        choices = (*decision.choices, *rest)
+        return Decision(epoch=decision.epoch, number=decision.number, choices=choices)
+
+    async def order(self, order: Order, holder: str) -> Answer:
+        """Carry an order out, here or where the controller is; `holder` is who has the lease."""
+        controller = self.controller
+        assert controller is not None
+        if controller.epoch():
+            return await controller.order(order)
+        if not order.force:
+            why = controller.why_no_lease or f"the controller is {holder or 'not known'}"
+            return Answer(False, f"no controller is to be had ({why}); --force acts without one")
+        return await self._order_alone(order, controller)
+
+    async def _order_alone(self, order: Order, controller: Controller) -> Answer:
+        """An operator's word without a lease: under the next epoch, if most members take it."""
+        now_mono = time.monotonic()
+        decider = controller.decider
+        epoch = self.version[0] + 1
+        step = decider.step(
+            decider.start(now_mono, self.decision), Heard(orders=[order]), now_mono, epoch
+        )
+        (answer,) = step.answers
+        decision = step.decision or step.memory.decision
+        if not answer.is_carried_out or decision is None:
+            return answer
+        told = await tell_all(self.peers, decision)
+        taken = 1 + sum(version == decision.version for version in told.values())
+        missing = [f"{name} ({why})" for name, why in told.items() if why != decision.version]
+        if 2 * taken <= 1 + len(self.peers):
+            text = f"only {taken} of {1 + len(self.peers)} members took it: {', '.join(missing)}"
+            return Answer(False, f"{text}. Ask where most can be reached")
+        self.in_force.take(decision)
+        self.ordered_alone = Kept(epoch, written(step.memory, now_mono))
+        controller.dns.follow(decision)
+        without = f"; without {', '.join(missing)}" if missing else ""
+        return Answer(True, f"{answer.text}, by {taken} members and no controller{without}")

@@ -1,0 +1,137 @@
+"""The other members, over HTTP: their reports are fetched, decisions are given to them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+
+from failover.decision import Decision
+from failover.evidence import Report
+from failover.model import Vantage
+from failover.wire import WireError, decision_to_text, read_object, report_in
+
+POLL_S: Final = 0.5
+ANSWER_S: Final = 1.0
+ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
+CONTROLLER: Final = "Amaro-Controller"  # request field: EPOCH of who asks, if it is the controller
+VERSION: Final = "Amaro-Decision"  # answer field: EPOCH,NUMBER of what the member acts on
+
+log = logging.getLogger("failover.peers")
+
+
+class PeerError(Exception):
+    """Another member did not answer as it should; the message says what was met."""
+
+
+@dataclass(slots=True)
+class Known:
+    """What is known of another member."""
+
+    boot: str = ""
+    number: int = 0
+    version: tuple[int, int] = (0, 0)
+    why_not: str = "not asked yet"
+
+
+class Peer:
+    """One other member."""
+
+    def __init__(self, vantage: Vantage, client: httpx.AsyncClient) -> None:
+        """`client` has the members' token, and is shared."""
+        self.vantage = vantage
+        self.known = Known()
+        self._client = client
+
+    async def report(self, epoch: int) -> Report:
+        """Fetch what it has seen since the last time. Raises PeerError."""
+        known = self.known
+        answer = await self._ask(
+            "GET",
+            "/report",
+            params={"after": known.number, "boot": known.boot},
+            headers={CONTROLLER: str(epoch)} if epoch else {},
+        )
+        try:
+            report = report_in(answer.content, self.vantage.name)
+            epoch_said, _, number_said = answer.headers.get(VERSION, "0,0").partition(",")
+            known.version = int(epoch_said), int(number_said)
+        except ValueError as error:
+            raise PeerError(str(error)) from None
+        known.boot, known.number, known.why_not = report.boot, report.number, ""
+        return report
+
+    async def put(self, decision: Decision) -> tuple[int, int]:
+        """Give it a decision; return the version that it acts on now. Raises PeerError."""
+        body = decision_to_text(decision)
+        answer = await self._ask("PUT", "/decision", content=body, accepted=(200, 409))
+        try:
+            epoch, number = read_object(answer.content)["version"]
+            self.known.version = int(epoch), int(number)
+        except (WireError, KeyError, TypeError, ValueError):
+            raise PeerError("no version in the answer") from None
+        return self.known.version
+
+    async def order(self, order: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Pass an operator's order on; return the answer. Raises PeerError."""
+        accepted = (200, 400, 409, 503)
+        answer = await self._ask("POST", "/orders", json=dict(order), accepted=accepted)
+        try:
+            return read_object(answer.content)
+        except WireError as error:
+            raise PeerError(str(error)) from None
+
+    async def _ask(
+        self, method: str, path: str, *, accepted: tuple[int, ...] = (200,), **more: Any
+    ) -> httpx.Response:
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                answer = await self._client.request(method, self.vantage.url + path, **more)
+        except (TimeoutError, httpx.TimeoutException):
+            raise PeerError(f"no answer within {ANSWER_S:g} s") from None
+        except (OSError, httpx.HTTPError, httpx.InvalidURL) as error:
+            raise PeerError(str(error) or type(error).__name__) from None
+        if answer.status_code not in accepted or len(answer.content) > ANSWER_BYTES_MAX:
+            raise PeerError(f"status {answer.status_code}")
+        return answer
+
+
+def client(token: str) -> httpx.AsyncClient:
+    """Return the connections of one member to all others."""
+    return httpx.AsyncClient(
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=ANSWER_S,
+        trust_env=False,
+        limits=httpx.Limits(max_connections=256, max_keepalive_connections=64),
+    )
+
+
+async def poll(peer: Peer, epoch: Callable[[], int], heard: Callable[[Report], None]) -> None:
+    """Fetch a member's reports again and again while `epoch()`, the lease's, is not 0."""
+    while epoch():
+        try:
+            heard(await peer.report(epoch()))
+        except PeerError as error:
+            if not peer.known.why_not:
+                log.warning("member %s: %s", peer.vantage.name, error)
+            peer.known.why_not = str(error)
+        await asyncio.sleep(POLL_S)
+
+
+async def tell_all(
+    peers: Mapping[str, Peer], decision: Decision
+) -> dict[str, tuple[int, int] | str]:
+    """Give everybody a decision at once: the version that each acts on now, or why not."""
+
+    async def one(peer: Peer) -> tuple[int, int] | str:
+        try:
+            return await peer.put(decision)
+        except PeerError as error:
+            return str(error)
+
+    told: list[Awaitable[tuple[int, int] | str]] = [one(each) for each in peers.values()]
+    return dict(zip(peers, await asyncio.gather(*told), strict=True))

@@ -1,0 +1,160 @@
+"""Puts one member together and runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+import uvicorn
+
+from failover.api import Api
+from failover.at_edge import ANSWER_S, Edge
+from failover.audit_file import AuditFile
+from failover.controlling import Controller
+from failover.deciding import Decider
+from failover.dns_adapters import DnsClients, adapter
+from failover.dns_asking import Asker
+from failover.dns_following import DnsFollower, Progress
+from failover.dns_watching import Watcher
+from failover.endpoint import endpoint
+from failover.in_force import InForce
+from failover.journal import Journal
+from failover.leases import open_lease
+from failover.member import Member
+from failover.model import Model, Vantage
+from failover.notifying import Notifier
+from failover.peers import Peer, client
+from failover.vantage import Watch
+
+log = logging.getLogger("failover.member")
+
+STOP_S: Final = 3
+
+
+class SettingsError(Exception):
+    """A member cannot be put together; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What one member needs beside the model."""
+
+    name: str  # of the vantage that it is
+    listener: socket.socket
+    data: Path  # its own directory
+    token: str  # of all members and operators
+    edge_token: str  # of the admin listener of the edge beside it
+    secrets: dict[str, str]  # of credentials, by name
+    lease_url: str
+
+
+async def run_member(model: Model, settings: Settings, stop: asyncio.Event) -> None:
+    """Run until `stop`. Raises SettingsError, LeaseStoreError, ChannelError, AuditError."""
+    vantage = next((each for each in model.vantages if each.name == settings.name), None)
+    if vantage is None:
+        known = ", ".join(each.name for each in model.vantages)
+        raise SettingsError(f"no member {settings.name!r} in the members' file; known are {known}")
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    audit = AuditFile(settings.data / "audit.jsonl")
+    store = open_lease(settings.lease_url or f"sqlite:///{settings.data / 'lease.sqlite'}")
+    notifier = Notifier({each.name: settings.secrets[each.credential] for each in model.channels})
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(audit.close)
+        stack.push_async_callback(store.close)
+        to_members = await stack.enter_async_context(client(settings.token))
+        to_dns = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
+        member, watch = _member(model, vantage, settings, to_members)
+        if vantage.edge_admin:
+            to_edge = httpx.AsyncClient(
+                headers={"Authorization": f"Bearer {settings.edge_token}"},
+                timeout=ANSWER_S,
+                trust_env=False,
+            )
+            member.join(Edge(model, vantage, await stack.enter_async_context(to_edge)))
+
+        def told(progress: Progress) -> None:
+            text = f"{progress.provider}: {progress.name} {progress.state} ({progress.wanted})"
+            if progress.why:
+                text += f": {progress.why}"
+            audit.append({"happening": "dns", "text": text, "service": progress.service})
+
+        dns = DnsFollower(
+            model.services,
+            _adapters(model, settings, to_dns),
+            Watcher(asker=Asker()),
+            may_act=lambda: member.may_act,
+            told=told,
+        )
+        controller = Controller(
+            settings.name,
+            decider=Decider(model),
+            store=store,
+            peers=member.peers,
+            own=member,
+            audit=audit,
+            notifier=notifier,
+            dns=dns,
+        )
+        member.controller = controller
+        server = uvicorn.Server(
+            uvicorn.Config(
+                Api(member, audit, settings.token).app(),
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=STOP_S,
+            )
+        )
+        async with asyncio.TaskGroup() as tasks, watch.watching():
+            serving = tasks.create_task(_serve(server, settings.listener))
+            running = [
+                tasks.create_task(member.run()),
+                tasks.create_task(controller.run()),
+                tasks.create_task(notifier.run()),
+            ]
+            await stop.wait()
+            server.should_exit = True
+            await serving
+            for task in running:
+                task.cancel()
+        await controller.release()
+
+
+def _member(
+    model: Model, vantage: Vantage, settings: Settings, to_members: httpx.AsyncClient
+) -> tuple[Member, Watch]:
+    journal = Journal(vantage.name, secrets.token_hex(8))
+    others = [each for each in model.vantages if each.name != vantage.name]
+    member = Member(
+        model,
+        vantage,
+        journal=journal,
+        in_force=InForce(settings.data / "decision.json"),
+        peers={each.name: Peer(each, to_members) for each in others},
+    )
+    return member, Watch(model, vantage, journal)
+
+
+def _adapters(model: Model, settings: Settings, to_dns: httpx.AsyncClient):  # type: ignore[no-untyped-def]
+    clients = DnsClients(http=to_dns)
+    made = {}
+    for provider in model.dns_providers:
+        try:
+            found = adapter(provider, settings.secrets.get(provider.credential, ""), clients)
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
+        if found is not None:
+            made[provider.name] = found, [endpoint(each) for each in provider.name_servers]
+    return made
+
+
+async def _serve(server: uvicorn.Server, listener: socket.socket) -> None:
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    await server.serve(sockets=[listener])

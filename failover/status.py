@@ -1,0 +1,158 @@
+"""How everything stands, as plain values: for the command line, the console and scripts."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from failover.controlling import Controller
+from failover.decision import Decision
+from failover.effects import Effect, Key, RouteEdge, SetRecords, SteerEdge
+from failover.member import Member
+from failover.memory import Memory
+from failover.plan import plan, wanted
+from failover.target_state import Standing, State
+from failover.votes import NOBODY, Attendance
+
+
+def status(member: Member) -> dict[str, Any]:
+    """What a member knows: of itself always, of targets and vantages while it leads."""
+    controller = member.controller
+    assert controller is not None
+    held, memory = controller.held, controller.memory
+    leads = bool(controller.epoch()) and memory is not None
+    told: dict[str, Any] = {
+        "member": member.vantage.name,
+        "region": member.vantage.region,
+        "leads": leads,
+        "alone": member.is_alone,
+        "controller": {
+            "name": held.holder if held else "",
+            "epoch": held.epoch if held else member.controller_epoch,
+            "why_not": controller.why_no_lease,
+        },
+        "decision": _decision(member.decision),
+        "edge": None
+        if member.edge is None
+        else {"url": member.vantage.edge_admin, "why_not": member.edge.why_not},
+    }
+    if leads and memory is not None:
+        told |= _led(controller, memory)
+    return told
+
+
+def _led(controller: Controller, memory: Memory) -> dict[str, Any]:
+    now_mono = time.monotonic()
+    tallies = controller.decider.tallies(memory, now_mono)
+    targets = []
+    for (service, scope), standings in memory.standings.items():
+        for name, standing in standings.items():
+            count = tallies[(service, scope), name]
+            row = {"service": service, "region": scope, "target": name}
+            targets.append(
+                row
+                | _standing(standing)
+                | {"votes": {"up": count.up, "down": count.down, "silent": count.silent}}
+            )
+    return {
+        "targets": targets,
+        "vantages": [
+            _vantage(vantage.name, vantage.region, memory.attendances.get(vantage.name, NOBODY))
+            for vantage in controller.decider.model.vantages
+        ],
+        "members": {name: each.known.why_not for name, each in controller.peers.items()},
+        "pins": [
+            {"service": service, "region": scope, "target": pin.target, "who": pin.who}
+            for (service, scope), course in memory.courses.items()
+            if (pin := course.pin) is not None
+        ],
+        "frozen": [
+            {"service": each.service, "region": each.region, "who": each.who, "why": each.why}
+            for each in memory.standstills
+        ],
+        "dns": [each.as_json() for each in controller.dns.progress],
+        "steps": len(steps(controller, memory)),
+    }
+
+
+def _standing(standing: Standing) -> dict[str, Any]:
+    return {
+        "state": standing.state.value,
+        "why": standing.why if standing.state is not State.UP else "",
+        "since_s": round(standing.since_s, 1),
+        "held_off_s": round(max(0.0, standing.hold_off_s - standing.good_s), 1)
+        if standing.state is State.HELD
+        else 0.0,
+    }
+
+
+def _vantage(name: str, region: str, known: Attendance) -> dict[str, Any]:
+    return {
+        "name": name,
+        "region": region,
+        "counts": known.controls_ok,
+        "why_not": known.controls_why,
+    }
+
+
+def _decision(decision: Decision | None) -> dict[str, Any] | None:
+    if decision is None:
+        return None
+    return {
+        "version": list(decision.version),
+        "choices": [
+            {
+                "service": each.service,
+                "region": each.region,
+                "order": list(each.order),
+                "shares": [list(share) for share in each.shares],
+                "suspect": each.suspect,
+                "fails_open": each.fails_open,
+                "why": each.why,
+            }
+            for each in decision.choices
+        ],
+    }
+
+
+def steps(
+    controller: Controller, memory: Memory, failed: tuple[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """What is left to do for the decision to be in force; or what would be done if `failed` fell.
+
+    Each step has its effect, its undo and its expected time.
+    """
+    decision = memory.decision
+    if decision is not None and failed is not None:
+        decision = controller.decider.rehearsed(memory, failed, time.monotonic())
+    if decision is None:
+        return []
+    observed = _observed(controller, memory.decision)
+    return [
+        each.as_json() | {"text": str(each)}
+        for each in plan(controller.decider.model, decision, observed)
+    ]
+
+
+def _observed(controller: Controller, decision: Decision | None) -> dict[Key, Effect]:
+    """The effects of the decision in force that were seen to be there."""
+    if decision is None:
+        return {}
+    behind = {
+        name for name, each in controller.peers.items() if each.known.version != decision.version
+    }
+    in_force = {
+        (each.provider, each.name) for each in controller.dns.progress if each.state == "in force"
+    }
+    seen = {}
+    for effect in wanted(controller.decider.model, decision):
+        match effect:
+            case SteerEdge() | RouteEdge():
+                is_there = effect.edge not in behind
+            case SetRecords():
+                is_there = (effect.provider, effect.name) in in_force
+            case _:
+                is_there = False
+        if is_there:
+            seen[effect.key] = effect
+    return seen

@@ -1,0 +1,113 @@
+"""What members tell each other, as JSON: reports are long, so their rounds are rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from failover.decision import Decision
+from failover.evidence import Outcome, PlayerEvidence, Report, Round
+from failover.keeping import decision_in, decision_out
+
+ROWS_MAX: Final = 20_000
+WORD_MAX: Final = 200
+
+
+class WireError(ValueError):
+    """What another member said is not understood; the message says what of it."""
+
+
+def report_out(report: Report) -> bytes:
+    """Return a report as it travels."""
+    return json.dumps(
+        {
+            "vantage": report.vantage,
+            "boot": report.boot,
+            "number": report.number,
+            "controls": [report.controls_ok, report.controls_why],
+            "rounds": [
+                [each.service, each.target, each.number, each.outcome is Outcome.OK]
+                + ([each.why, each.took_ms] if each.why else [])
+                for each in report.rounds
+            ],
+            "players": [
+                [each.service, each.target, each.fetched, each.left] for each in report.players
+            ],
+        },
+        separators=(",", ":"),
+    ).encode()
+
+
+def report_in(text: bytes, vantage: str) -> Report:
+    """Return the report of a vantage, which nobody else may speak for. Raises WireError."""
+    try:
+        said = json.loads(text)
+        if said["vantage"] != vantage:
+            raise WireError(f"a report of {str(said['vantage'])[:WORD_MAX]}, not of {vantage}")
+        if len(said["rounds"]) > ROWS_MAX or len(said["players"]) > ROWS_MAX:
+            raise WireError(f"more than {ROWS_MAX} rows")
+        controls_ok, controls_why = said["controls"]
+        return Report(
+            vantage=vantage,
+            boot=str(said["boot"])[:WORD_MAX],
+            number=int(said["number"]),
+            controls_ok=controls_ok is True,
+            controls_why=str(controls_why)[:WORD_MAX],
+            rounds=tuple(_round_in(*row) for row in said["rounds"]),
+            players=tuple(
+                PlayerEvidence(
+                    service=str(service), target=str(target), fetched=int(fetched), left=int(left)
+                )
+                for service, target, fetched, left in said["players"]
+            ),
+        )
+    except WireError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
+        raise WireError(f"no report: {error}") from None
+
+
+def _round_in(service: str, target: str, number: int, is_ok: bool, *failure: Any) -> Round:
+    why, took_ms = failure or ("", 0.0)
+    return Round(
+        service=service,
+        target=target,
+        number=int(number),
+        outcome=Outcome.OK if is_ok is True else Outcome.FAIL,
+        why=str(why)[:WORD_MAX],
+        took_ms=float(took_ms),
+    )
+
+
+def decision_to_text(decision: Decision) -> bytes:
+    """Return a decision as it travels, and as members keep it."""
+    return json.dumps(decision_out(decision), separators=(",", ":")).encode()
+
+
+def decision_of_text(text: bytes) -> Decision:
+    """Return the decision; raises WireError."""
+    try:
+        said = json.loads(text)
+        decision = decision_in(said)
+        if not all(isinstance(each, int) for each in decision.version):
+            raise WireError("no decision: its version is no pair of numbers")
+        for choice in decision.choices:
+            if not choice.shares or abs(sum(share for _, share in choice.shares) - 1.0) > 1e-6:
+                raise WireError(f"no decision: shares of {choice.service[:WORD_MAX]} are not 1")
+    except WireError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
+        raise WireError(f"no decision: {error}") from None
+    return decision
+
+
+def read_object(text: bytes) -> Mapping[str, Any]:
+    """Return the JSON object in a body; raises WireError."""
+    try:
+        said = json.loads(text)
+    except ValueError as error:
+        raise WireError(f"not JSON: {error}") from None
+    if not isinstance(said, dict):
+        raise WireError("want a JSON object")
+    return said
