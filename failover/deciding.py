@@ -205,7 +205,7 @@ class Decider:
         courses = dict(held.courses)
         for place, course in held.courses.items():
             service, here, is_ordered = self._of(place), standings[place], place in at_once
-            is_same = here is memory.standings[place] and course is memory.courses[place]
+            is_same = course is memory.courses[place] and _are_alike(memory.standings[place], here)
             if is_ordered or not (
                 held.is_frozen(place)
                 or (is_same and course.is_settled)
@@ -222,11 +222,12 @@ class Decider:
         known = {(each.service, each.region): each for each in last.choices} if last else {}
         choices = []
         for place in self.places:
-            if after.courses[place].shares:
-                new = choice(
-                    self._of(place), place[1], after.standings[place], after.courses[place]
-                )
-                old = known.get(place)
+            course, here, old = after.courses[place], after.standings[place], known.get(place)
+            is_same = course is before.courses[place] and _are_alike(before.standings[place], here)
+            if old and is_same:
+                choices.append(old)
+            elif course.shares:
+                new = choice(self._of(place), place[1], here, course)
                 choices.append(old if old and replace(old, why=new.why) == new else new)
         if not choices:
             return last
@@ -246,6 +247,14 @@ def _may_begin(
     waited_s = now_mono - course.moved_mono
     has_waited = waited_s >= 2 * service.detection.fresh_s
     return len(known) == len(standings) or (bool(known) and has_waited)
+
+
+def _are_alike(before: Mapping[str, Standing], after: Mapping[str, Standing]) -> bool:
+    """Say whether targets stand as they did, but for the time that has passed."""
+    return before is after or all(
+        past.state is now.state and past.verdict is now.verdict
+        for past, now in zip(before.values(), after.values(), strict=True)
+    )
 
 
 def _reason(name: Name, who: Electorate, attendances: Mapping[str, Attendance]) -> str:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from failover.alone import alone
 from failover.deciding import Decider, Heard
 from failover.events import Happening
 from failover.orders import Kind, Order
@@ -96,3 +97,25 @@ def test_a_rehearsal_says_what_would_be_and_changes_nothing(lab: Lab) -> None:
     assert rehearsed
     assert rehearsed.choice("media", "north").shares == (("b", 1.0),)
     assert lab.shares() == {"a": 1.0}
+
+
+def test_a_member_that_is_cut_off_decides_for_its_own_edge_and_is_taken_over_again(
+    lab: Lab,
+) -> None:
+    last = lab.memory.decision
+    assert last
+    own = lab.model.vantages[3]
+    decider = Decider(alone(lab.model, own), (own.region,))
+    memory = decider.start(0.0, last)
+    for second in range(1, 8):
+        heard = Heard(reports=[lab.report(own.name, ("a",))])
+        step = decider.step(memory, heard, float(second), last.epoch)
+        memory = step.memory
+    said = memory.decision
+    assert said
+    assert said.version > last.version
+    assert [(each.region, each.first) for each in said.choices] == [("south", "b")]
+    again = lab.decider.step(lab.memory, Heard(version=said.version), lab.now, lab.epoch)
+    assert again.decision
+    assert again.decision.version > said.version
+    assert again.decision.choices == last.choices

@@ -38,9 +38,14 @@ def vantages(regions: str = "north north north") -> tuple[Vantage, ...]:
     )
 
 
-def model(names: str = "a b own", regions: str = "north north north", **more: Any) -> Model:
-    detection = Detection(**more)
-    return Model(services=(service(names, detection=detection),), vantages=vantages(regions))
+def model(
+    names: str = "a b own",
+    regions: str = "north north north",
+    demand_mbps: float = 0.0,
+    **detection: Any,
+) -> Model:
+    media = service(names, demand_mbps=demand_mbps, detection=Detection(**detection))
+    return Model(services=(media,), vantages=vantages(regions))
 
 
 @dataclass
