@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import dns.asyncquery
@@ -17,8 +16,9 @@ import dns.rcode
 import dns.rdatatype
 from dns.message import Message
 
+from failover.dns_records import of_answer
 from failover.endpoint import Endpoint
-from failover.rrsets import TYPES, RRset, RRsets, rrset
+from failover.rrsets import TYPES, RRset, RRsets
 
 PAYLOAD_BYTES = 1_232  # of EDNS0 over UDP: no fragments (DNS flag day 2020)
 
@@ -101,20 +101,7 @@ class Asker:
             raise NoAnswerError(f"{server} answers {dns.rcode.to_text(rcode)}")
         if not recursive and not answer.flags & dns.flags.AA:
             raise NoAnswerError(f"{server} has no authority for {name}")
-        return of_answer(answer, name)
-
-
-def of_answer(answer: Message, name: str) -> RRsets:
-    """Return those RRsets of an answer that belong to the name itself, not to its CNAME's."""
-    owner = dns.name.from_text(name)
-    found: Sequence[dns.rrset.RRset] = [each for each in answer.answer if each.name == owner]
-    kinds = {kind: dns.rdatatype.from_text(kind) for kind in TYPES}
-    return tuple(
-        rrset(kind, each.ttl, (rdata.to_text() for rdata in each))
-        for kind, rdtype in kinds.items()
-        for each in found
-        if each.rdtype == rdtype
-    )
+        return of_answer(answer, dns.name.from_text(name))
 
 
 def _said(error: Exception) -> str:

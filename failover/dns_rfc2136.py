@@ -12,8 +12,6 @@ import dns.exception
 import dns.message
 import dns.name
 import dns.rcode
-import dns.rdataclass
-import dns.rdataset
 import dns.rdatatype
 import dns.tsig
 import dns.update
@@ -30,8 +28,9 @@ from failover.dns_errors import (
     WrongKeyError,
     WrongZoneError,
 )
+from failover.dns_records import rdataset
 from failover.endpoint import Endpoint
-from failover.rrsets import TYPES, RRset, RRsets, said, same_values
+from failover.rrsets import TYPES, RRsets, said, same_values
 
 ALGORITHMS: Final = {
     "hmac-sha224": dns.tsig.HMAC_SHA224,
@@ -172,11 +171,6 @@ def replacing(
         if kind in after and before.get(kind) != after[kind]:
             update.add(owner, rdataset(after[kind], after[kind].ttl_s))
     return update
-
-
-def rdataset(of: RRset, ttl_s: int) -> dns.rdataset.Rdataset:
-    """An RRset as dnspython has it."""
-    return dns.rdataset.from_text(dns.rdataclass.IN, of.type, ttl_s, *of.values)
 
 
 def _judge(answer: Message, failed: Failed) -> None:

@@ -121,6 +121,7 @@ RIM = {
         "lease_redis.py",
         "lease_sql.py",
         "member.py",
+        "name_server.py",
         "notifying.py",
         "peers.py",
         "probe_http.py",
@@ -130,6 +131,8 @@ RIM = {
         "running.py",
         "status.py",
         "vantage.py",
+        "zone_primary.py",
+        "zone_secondary.py",
     },
     "origin": {
         "appending.py",
