@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import cast
 
 from failover.dns_answering import truncated
 from failover.dns_dispatch import Dispatcher
@@ -58,8 +59,7 @@ class _Udp(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)  # by name only, before 3.12
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         verdict = self._rate.judge(addr[0], time.monotonic())

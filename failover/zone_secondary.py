@@ -65,16 +65,20 @@ class Secondary:
             if self._news.is_set():  # perhaps since the last question: then it is asked again
                 self._news.clear()
                 self._refresh = self._refresh.notified(time.monotonic())
+            self._expire()
             if self._refresh.due_mono <= time.monotonic():
                 await self._renew()
-            if self.zone is not None and self._refresh.is_expired(time.monotonic()):
-                log.warning("zone %s has expired: %s was not reached", self._origin, self._primary)
-                self._answerer.publish(self._origin, None)
+                self._expire()
             try:
                 async with asyncio.timeout(self._refresh.wait_s(time.monotonic())):
                     await self._news.wait()
             except TimeoutError:
                 continue
+
+    def _expire(self) -> None:
+        if self.zone is not None and self._refresh.is_expired(time.monotonic()):
+            log.warning("zone %s has expired: %s was not reached", self._origin, self._primary)
+            self._answerer.publish(self._origin, None)
 
     async def _renew(self) -> None:
         try:
