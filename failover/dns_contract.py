@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from failover.rrsets import RRsets
@@ -15,6 +17,12 @@ class ApiHealth:
     zone_said: str  # the zone as the provider calls it
     expires: str = ""  # when the credential ends (RFC 3339), if that is known
     detail: str = ""
+
+    def left_s(self, now_wall: float) -> float:
+        """Seconds until the credential ends; infinite if nobody says."""
+        if not self.expires:
+            return math.inf
+        return datetime.fromisoformat(self.expires).timestamp() - now_wall
 
 
 class DnsAdapter(Protocol):

@@ -123,6 +123,7 @@ RIM = {
         "member.py",
         "name_server.py",
         "notifying.py",
+        "own_dns.py",
         "peers.py",
         "probe_http.py",
         "probe_network.py",

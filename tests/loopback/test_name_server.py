@@ -24,6 +24,7 @@ from failover.dns_watching import Watcher
 from failover.endpoint import Endpoint
 from failover.model import EVERYWHERE, Dependency, DnsSettings, Record, Service, Target
 from failover.name_server import ServerPolicy, name_server
+from failover.own_dns import OwnDnsSettings, own_dns
 from failover.response_rate import RatePolicy
 from failover.rrsets import rrset
 from failover.service_zone import ServiceZone
@@ -93,6 +94,12 @@ def primary_of(server: Ours, *secondaries: Endpoint) -> Primary:
         secondaries=Secondaries(servers=secondaries, key=KEY),
         asker=PATIENT,
     )
+
+
+def remote(place: Endpoint) -> str:
+    """What knot's configuration says of ours."""
+    address = f"{place.host}@{place.port}"
+    return f"remote:\n  - id: ours\n    address: {address}\n    key: controller.\n"
 
 
 @pytest_asyncio.fixture
@@ -169,56 +176,64 @@ async def test_kdig_transfers_with_the_key_and_not_without(server):
 
 
 async def test_knot_as_secondary_hears_of_each_change_at_once():
-    async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(ours())
-        place = f"{server.place.host}@{server.place.port}"
-        remotes = f"remote:\n  - id: ours\n    address: {place}\n    key: controller.\n"
-        with knots.knot("", "    master: ours\n", remotes) as knot:
-            primary = primary_of(server, knot.server)
-            group = await stack.enter_async_context(asyncio.TaskGroup())
-            task = group.create_task(primary.run())
-            assert primary.follow(decided("first"))
+    listen = Endpoint(HOST, own_port())
+    remotes = remote(listen)
+    with knots.knot("", "    master: ours\n", remotes) as knot:
+        settings = OwnDnsSettings(listen=listen, zones=[BASE], notify=[knot.server], key=KEY)
+        async with own_dns(settings, [media()], decision=decided("first"), asker=PATIENT) as own:
             await answers(knot.server, FIRST)
-            assert primary.follow(decided("second", 2))
-            assert not primary.follow(decided("second", 3))
+            assert own.follow(decided("second", 2))
+            assert not own.follow(decided("second", 3))
             await answers(knot.server, SECOND)
-            assert server.dispatcher.counts.transfers >= 2
-            task.cancel()
+            assert own.counts.transfers >= 2
+            assert own.serials()["edge.test."] is not None
 
 
 async def test_ours_follows_knot_as_secondary():
-    told: list[Secondary] = []
+    listen = Endpoint(HOST, own_port())
+    with knots.knot(options="    notify: ours\n", remotes=remote(listen)) as knot:
+        settings = OwnDnsSettings(listen=listen, followed=[(ORIGIN, knot.server)], key=KEY)
+        async with own_dns(settings, [media()], asker=PATIENT) as own:
+            await answers(own.place, (rrset("A", 60, ["192.0.2.1", "192.0.2.2"]),))
+            adapter = Rfc2136Adapter(provider="knot", server=knot.server, key=KEY, asker=PATIENT)
+            await set_records(adapter, knots.ZONE, NAME, SECOND, within_s=DEADLINE_S)
+            await answers(own.place, SECOND)
+            assert own.counts.notified >= 1
 
-    def notified(origin: dns.name.Name) -> bool:
-        told[0].notified()
-        return origin == ORIGIN
 
+async def test_a_copy_is_used_while_its_primary_is_gone_and_then_no_more():
     async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(ours(notified=notified))
-        place = f"{server.place.host}@{server.place.port}"
-        remotes = f"remote:\n  - id: ours\n    address: {place}\n    key: controller.\n"
-        knot = stack.enter_context(knots.knot(options="    notify: ours\n", remotes=remotes))
-        told.append(Secondary(ORIGIN, knot.server, KEY, answerer=server.answerer, asker=PATIENT))
+        server = await stack.enter_async_context(ours())
+        knot = stack.enter_context(knots.knot())
+        asker = Asker(timeout_s=2.0)
+        secondary = Secondary(ORIGIN, knot.server, KEY, answerer=server.answerer, asker=asker)
         with pytest.raises(NoAnswerError, match="SERVFAIL"):
             await PATIENT.rrsets(server.place, NAME)
         group = await stack.enter_async_context(asyncio.TaskGroup())
-        task = group.create_task(told[0].run())
-        both = (rrset("A", 60, ["192.0.2.1", "192.0.2.2"]),)
-        await answers(server.place, both)
-        adapter = Rfc2136Adapter(provider="knot", server=knot.server, key=KEY, asker=PATIENT)
-        await set_records(adapter, knots.ZONE, NAME, SECOND, within_s=DEADLINE_S)
-        await answers(server.place, SECOND)
-        assert server.dispatcher.counts.notified >= 1
-        # The primary is gone: the copy is used on until its time is over, then no more.
+        task = group.create_task(secondary.run())
+        await answers(server.place, (rrset("A", 60, ["192.0.2.1", "192.0.2.2"]),))
         knot.process.kill()
         knot.process.wait()
-        zone = told[0].zone
+        secondary.notified()  # it asks, and nobody is there
+        zone = secondary.zone
         assert zone is not None
-        expired = zone.soa.replace(refresh=0, retry=1, expire=0)
-        told[0]._refresh = told[0]._refresh.confirmed(expired, 0.0)
-        told[0].notified()
-        await eventually(lambda: told[0].zone is None)
+        assert (await PATIENT.rrsets(server.place, NAME)) != ()
+        over = zone.soa.replace(refresh=0, retry=1, expire=0)
+        secondary._refresh = secondary._refresh.confirmed(over, 0.0)
+        secondary.notified()
+        await eventually(lambda: secondary.zone is None)
+        with pytest.raises(NoAnswerError, match="SERVFAIL"):
+            await PATIENT.rrsets(server.place, NAME)
         task.cancel()
+
+
+async def test_nothing_is_followed_without_a_key():
+    settings = OwnDnsSettings(
+        listen=Endpoint(HOST, 0), followed=[(ORIGIN, Endpoint("192.0.2.1", 53))]
+    )
+    with pytest.raises(ValueError, match="TSIG key"):
+        async with own_dns(settings, []):
+            pass
 
 
 async def test_split_answers_are_named_until_all_servers_have_come_round(server):
