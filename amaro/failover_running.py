@@ -16,6 +16,8 @@ from failover.audit_file import AuditError
 from failover.lease import LeaseStoreError
 from failover.model import Credential, Model
 from failover.notifying import ChannelError
+from failover.own_dns import OwnDnsSettings
+from failover.own_zones import OwnZones, OwnZonesError
 from failover.running import Settings, SettingsError, run_member
 
 
@@ -28,6 +30,7 @@ def run_one(  # noqa: PLR0913 - what the command line has
     lease: str,
     token_file: Path | None,
     edge_token_file: Path | None,
+    zones: OwnZones | None,
 ) -> None:
     """Run until SIGTERM or SIGINT. Raises StackError with what is wrong and what to do."""
     token = given_token(token_file)
@@ -44,10 +47,18 @@ def run_one(  # noqa: PLR0913 - what the command line has
         edge_token=edge_token or token,
         secrets={each.name: _secret(each) for each in model.credentials},
         lease_url=lease,
+        own_dns=None if zones is None else _own_dns(zones),
     )
     try:
         asyncio.run(_until_stopped(model, settings))
     except (SettingsError, LeaseStoreError, ChannelError, AuditError) as error:
+        raise StackError(str(error)) from None
+
+
+def _own_dns(zones: OwnZones) -> OwnDnsSettings:
+    try:
+        return zones.settings()
+    except OwnZonesError as error:
         raise StackError(str(error)) from None
 
 

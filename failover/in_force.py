@@ -19,7 +19,7 @@ class InForce:
         """Read what was in force before; what cannot be read is as if there were none."""
         self._path = path
         self.decision: Decision | None = None
-        self._followers: list[Callable[[Decision], None]] = []
+        self._followers: list[Callable[[Decision], object]] = []
         try:
             self.decision = decision_of_text(path.read_bytes())
         except FileNotFoundError:
@@ -32,7 +32,7 @@ class InForce:
         """Of the decision in force; (0, 0) if there is none."""
         return self.decision.version if self.decision else (0, 0)
 
-    def follow(self, follower: Callable[[Decision], None]) -> None:
+    def follow(self, follower: Callable[[Decision], object]) -> None:
         """Have somebody told of every decision, the one in force first."""
         self._followers.append(follower)
         if self.decision is not None:

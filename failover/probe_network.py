@@ -16,20 +16,19 @@ import dns.rcode
 import dns.rdatatype
 import dns.resolver
 
-from failover.addresses import host_and_port
 from failover.answer import ProbeFailedError
+from failover.endpoint import endpoint
 from failover.model import Probe
 
 PORTS: Final = {"http": 80, "https": 443, "tls": 443}
-DNS_PORT: Final = 53
 
 _ADDRESSES: Final = (dns.rdatatype.A, dns.rdatatype.AAAA)
 
 
 async def ask_names(probe: Probe) -> None:
     """Resolve a name by every resolver at once; most of them must find the right addresses."""
-    servers = [host_and_port(each, DNS_PORT) for each in probe.resolvers or _system_resolvers()]
-    said = await asyncio.gather(*(_ask_name(probe, *server) for server in servers))
+    servers = [endpoint(each) for each in probe.resolvers or _system_resolvers()]
+    said = await asyncio.gather(*(_ask_name(probe, at.host, at.port) for at in servers))
     failed = [why for why in said if why]
     if 2 * len(failed) >= len(servers):
         raise ProbeFailedError("; ".join(failed) or "there is no resolver")

@@ -16,12 +16,11 @@ import dns.nameserver
 import dns.rdatatype
 import dns.resolver
 
-from failover.addresses import host_and_port
+from failover.endpoint import endpoint
 from failover.model import Model, Provider
 
 ANSWER_S: Final = 4.0  # for one name, whatever it takes
 AT_ONCE: Final = 8
-DNS_PORT: Final = 53
 
 _ADDRESSES: Final = (dns.rdatatype.A, dns.rdatatype.AAAA)
 
@@ -131,8 +130,7 @@ def _resolver(addresses: Sequence[str]) -> dns.asyncresolver.Resolver:
     resolver = dns.asyncresolver.Resolver(configure=not addresses)
     if addresses:
         resolver.nameservers = [
-            dns.nameserver.Do53Nameserver(*host_and_port(address, DNS_PORT))
-            for address in addresses
+            dns.nameserver.Do53Nameserver(at.host, at.port) for at in map(endpoint, addresses)
         ]
     resolver.lifetime = ANSWER_S
     return resolver
@@ -178,4 +176,4 @@ def _host(url: str) -> str:
 
 
 def _without_port(text: str) -> str:
-    return host_and_port(text, DNS_PORT)[0]
+    return endpoint(text).host if text else ""

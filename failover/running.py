@@ -21,15 +21,17 @@ from failover.controlling import Controller
 from failover.deciding import Decider
 from failover.dns_adapters import DnsClients, adapter
 from failover.dns_asking import Asker
+from failover.dns_contract import DnsAdapter
 from failover.dns_following import DnsFollower, Progress
 from failover.dns_watching import Watcher
-from failover.endpoint import endpoint
+from failover.endpoint import Endpoint, endpoint
 from failover.in_force import InForce
 from failover.journal import Journal
 from failover.leases import open_lease
 from failover.member import Member
 from failover.model import Model, Vantage
 from failover.notifying import Notifier
+from failover.own_dns import OwnDnsSettings, own_dns
 from failover.peers import Peer, client
 from failover.vantage import Watch
 
@@ -53,6 +55,7 @@ class Settings:
     edge_token: str  # of the admin listener of the edge beside it
     secrets: dict[str, str]  # of credentials, by name
     lease_url: str
+    own_dns: OwnDnsSettings | None = None
 
 
 async def run_member(model: Model, settings: Settings, stop: asyncio.Event) -> None:
@@ -112,6 +115,15 @@ async def run_member(model: Model, settings: Settings, stop: asyncio.Event) -> N
                 timeout_graceful_shutdown=STOP_S,
             )
         )
+        if settings.own_dns is not None:
+            try:
+                ours = await stack.enter_async_context(
+                    own_dns(settings.own_dns, model.services, decision=member.decision)
+                )
+            except OSError as error:
+                where = settings.own_dns.listen
+                raise SettingsError(f"--dns {where}: {error.strerror or error}") from None
+            member.in_force.follow(ours.follow)
         async with asyncio.TaskGroup() as tasks, watch.watching():
             serving = tasks.create_task(_serve(server, settings.listener))
             running = [
@@ -142,9 +154,11 @@ def _member(
     return member, Watch(model, vantage, journal)
 
 
-def _adapters(model: Model, settings: Settings, to_dns: httpx.AsyncClient):  # type: ignore[no-untyped-def]
+def _adapters(
+    model: Model, settings: Settings, to_dns: httpx.AsyncClient
+) -> dict[str, tuple[DnsAdapter, list[Endpoint]]]:
     clients = DnsClients(http=to_dns)
-    made = {}
+    made: dict[str, tuple[DnsAdapter, list[Endpoint]]] = {}
     for provider in model.dns_providers:
         try:
             found = adapter(provider, settings.secrets.get(provider.credential, ""), clients)

@@ -25,6 +25,8 @@ from amaro.terminal import err, give_up, out, print_json
 if TYPE_CHECKING:
     from amaro.failover_members import Members, Said
 
+OWN_DNS = "Our own name server"
+
 app = typer.Typer(help="The night a provider goes quiet.", no_args_is_help=True)
 
 
@@ -59,14 +61,56 @@ def run(
         Path | None,
         typer.Option(metavar="FILE", help="Admin token of the edge, if it is another."),
     ] = None,
+    dns: Annotated[
+        str,
+        typer.Option(metavar="HOST:PORT", help="Answer DNS here.", rich_help_panel=OWN_DNS),
+    ] = "",
+    zone: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ZONE=FILE",
+            help="A zone of ours, in a master file; services' names follow the decision.",
+            rich_help_panel=OWN_DNS,
+        ),
+    ] = None,
+    dns_follow: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ZONE=HOST:PORT",
+            help="A zone of another server, as its secondary.",
+            rich_help_panel=OWN_DNS,
+        ),
+    ] = None,
+    dns_notify: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST:PORT", help="A secondary of our zones.", rich_help_panel=OWN_DNS
+        ),
+    ] = None,
+    dns_key_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="ALGORITHM:NAME:BASE64, for transfers.", rich_help_panel=OWN_DNS
+        ),
+    ] = None,
 ) -> None:
     """Run one member: it watches all targets, looks after its edge, and may be the controller.
 
     Example: amaro failover run --name north-1 --services configs/services --listen 0.0.0.0:9443
     """
     from amaro.failover_running import run_one  # noqa: PLC0415
+    from failover.own_zones import OwnZones  # noqa: PLC0415
 
     model = read_model(services)
+    zones = OwnZones(
+        listen=dns,
+        zones=tuple(zone or ()),
+        follow=tuple(dns_follow or ()),
+        notify=tuple(dns_notify or ()),
+        key_file=dns_key_file,
+    )
+    if not dns and zones != OwnZones(listen=""):
+        give_up("--zone and --dns-… need --dns HOST:PORT, where to answer.", status=2)
     try:
         run_one(
             model,
@@ -76,6 +120,7 @@ def run(
             lease=lease or model.lease_url,
             token_file=token_file,
             edge_token_file=edge_token_file,
+            zones=zones if dns else None,
         )
     except StackError as error:
         give_up(str(error))
