@@ -7,6 +7,8 @@ import logging
 import os
 import signal
 import socket
+import ssl
+from dataclasses import dataclass
 from pathlib import Path
 
 from amaro.quantities import parse_address
@@ -21,6 +23,28 @@ from failover.own_zones import OwnZones, OwnZonesError
 from failover.running import Settings, SettingsError, run_member
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberTls:
+    """How members speak TLS with one another, if they do."""
+
+    cert: Path | None = None
+    key: Path | None = None
+    ca_file: Path | None = None
+
+    def demand(self) -> None:
+        """Raise StackError unless all that is named can be used."""
+        if (self.cert is None) is not (self.key is None):
+            raise StackError("--tls-cert and --tls-key belong together.")
+        try:
+            if self.cert is not None:
+                context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+                context.load_cert_chain(self.cert, self.key)
+            if self.ca_file is not None:
+                ssl.create_default_context(cafile=self.ca_file)
+        except OSError as error:  # ssl.SSLError is one
+            raise StackError(f"--tls-cert, --tls-key or --ca-file: {error}") from None
+
+
 def run_one(  # noqa: PLR0913 - what the command line has
     model: Model,
     *,
@@ -31,11 +55,13 @@ def run_one(  # noqa: PLR0913 - what the command line has
     token_file: Path | None,
     edge_token_file: Path | None,
     zones: OwnZones | None,
+    tls: MemberTls,
 ) -> None:
     """Run until SIGTERM or SIGINT. Raises StackError with what is wrong and what to do."""
     token = given_token(token_file)
     if not token:
         raise StackError(f"a member needs a token: set {TOKEN_VARIABLE} or give --token-file.")
+    tls.demand()
     edge_token = given_token(edge_token_file) if edge_token_file is not None else token
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level="INFO")
     logging.getLogger("httpx").setLevel("WARNING")
@@ -48,6 +74,9 @@ def run_one(  # noqa: PLR0913 - what the command line has
         secrets={each.name: _secret(each) for each in model.credentials},
         lease_url=lease,
         own_dns=None if zones is None else _own_dns(zones),
+        tls_cert=tls.cert,
+        tls_key=tls.key,
+        ca_file=str(tls.ca_file or ""),
     )
     try:
         asyncio.run(_until_stopped(model, settings))

@@ -40,6 +40,9 @@ def show_status(status: Mapping[str, Any]) -> None:
     if status["dns"]:
         out.print("\n[bold]DNS[/]")
         print_rows([_dns(each) for each in status["dns"]])
+    for api in status["dns_apis"]:
+        if api["why_not"]:
+            out.print(f"[yellow]The API of {api['provider']} fails:[/] {api['why_not']}")
     left = status["steps"]
     out.print(f"\n{left} steps to do (amaro failover plan)." if left else "\nAll is as decided.")
 

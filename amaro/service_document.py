@@ -224,6 +224,7 @@ class Dns(Strict):
     providers: Annotated[Names, Field(min_length=2)]
     ttl: Duration = 60.0
     ttl_suspect: Duration = 20.0
+    resolvers: ServerAddresses = ()
 
     @model_validator(mode="after")
     def name_is_in_zone(self) -> Dns:
@@ -242,6 +243,7 @@ class Dns(Strict):
             providers=self.providers,
             ttl_s=max(1, round(self.ttl)),
             ttl_suspect_s=max(1, round(self.ttl_suspect)),
+            resolvers=self.resolvers,
         )
 
 

@@ -141,10 +141,10 @@ class Api:
             except PeerError as error:
                 holder = f"{holder}, which does not answer: {error}"
         if not controller.epoch():
-            self._audit.append(_noted(order, "is ordered without a controller"))
+            self._audit.record(_noted(order, "is ordered without a controller"))
         answered = await member.order(order, holder)
         if not controller.epoch():
-            self._audit.append(_noted(order, answered.text))
+            self._audit.record(_noted(order, answered.text))
         told = {"carried_out": answered.is_carried_out, "text": answered.text}
         told["member"] = member.vantage.name
         return JSONResponse(told, 200 if answered.is_carried_out else 409)

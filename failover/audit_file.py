@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,9 @@ from typing import Any, Final
 from failover.audit import LINE_BYTES_MAX, Break, Link, broken, entry, read_line
 
 TORN: Final = {"event": "log", "text": "a line before this one was not written to its end"}
+
+
+log = logging.getLogger("failover.audit")
 
 
 class AuditError(Exception):
@@ -23,6 +27,7 @@ class AuditFile:
     def __init__(self, path: Path) -> None:
         """Open or begin a log; a line that a crash cut off is set aside. Raises AuditError."""
         self._path = path
+        self.lost = 0  # entries that could not be written
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             torn = _cut_torn_line(path)
@@ -48,6 +53,17 @@ class AuditFile:
         said = read_line(line)
         assert said is not None
         return said
+
+    def record(self, what: Mapping[str, Any]) -> None:
+        """Write an entry, or say in the process's log that it could not be written.
+
+        What is done at night is not left undone because a disk is full.
+        """
+        try:
+            self.append(what)
+        except AuditError as error:
+            self.lost += 1
+            log.error("not recorded: %s: %s", error, what.get("text", ""))
 
     def verify(self) -> tuple[Link, Break | None]:
         """Follow the chain from its beginning."""

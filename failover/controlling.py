@@ -32,6 +32,8 @@ STEP_S: Final = 0.25
 KEEP_S: Final = 10.0  # what matters little is kept so often
 TELL_S: Final = 2.0  # between two looks whether everybody has the decision
 
+LOST: Final = Answer(False, "the lease was lost; ask again")
+
 log = logging.getLogger("failover.controller")
 
 
@@ -206,7 +208,7 @@ class Controller:
             await self._keep(step.memory, now_mono)
             if self.epoch() != epoch:
                 for each in orders:
-                    _answer(each, Answer(False, "the lease was lost; ask again"))
+                    _answer(each, LOST)
                 return memory, None
         for event in step.events:
             self._tell(event)
@@ -252,7 +254,7 @@ class Controller:
             await asyncio.sleep(TELL_S)
 
     def _tell(self, event: Event) -> None:
-        self._audit.append(event.as_json())
+        self._audit.record(event.as_json())
         log.info("%s", event.text)
         if event.happening in WAKES:
             where = f" ({', '.join(event.regions)})" if event.regions else ""
@@ -263,11 +265,11 @@ class Controller:
             )
 
     def _note(self, what: str, text: str) -> None:
-        self._audit.append({"happening": what, "text": text, "who": "amaro"})
+        self._audit.record({"happening": what, "text": text, "who": "amaro"})
 
     def _refuse_orders(self) -> None:
         for each in self._orders:
-            _answer(each, Answer(False, "this member is not the controller any more"))
+            _answer(each, LOST)
         self._orders = []
 
     async def _pause(self, seconds: float) -> None:

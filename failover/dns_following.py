@@ -15,12 +15,14 @@ from failover.dns_contract import DnsAdapter
 from failover.dns_errors import DnsError
 from failover.dns_seen import Subject
 from failover.dns_watching import Watcher
-from failover.endpoint import Endpoint
+from failover.endpoint import Endpoint, endpoint
 from failover.model import EVERYWHERE, Service
-from failover.rrsets import RRsets, chosen, said
+from failover.rrsets import RRsets, chosen, said, same_values, ttl_max_s
 
 READ_BACK_S: Final = 10.0
 AGAIN_S: Final = 5.0  # before a change that failed is tried again
+API_LOOK_S: Final = 86_400.0  # between two looks whether the interface takes our credential
+API_AGAIN_S: Final = 600.0  # while it does not
 LOOK_AGAIN_S: Final = 60.0  # somebody else may change a name that is as it should be
 
 log = logging.getLogger("failover.dns")
@@ -37,6 +39,7 @@ class Progress:
     state: str = "waiting"  # changing, changed, in force, failed
     why: str = ""
     took_s: float = 0.0  # from the decision until all its servers answered so
+    resolvers: str = ""  # what is wrong with theirs, when the old TTL is over
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain values."""
@@ -48,7 +51,21 @@ class Progress:
             "state": self.state,
             "why": self.why,
             "took_s": round(self.took_s, 3),
+            "resolvers": self.resolvers,
         }
+
+
+@dataclass(slots=True)
+class ApiState:
+    """What the last daily look at a provider's interface has shown."""
+
+    provider: str
+    why_not: str = "not asked yet"
+    expires: str = ""  # when the credential ends, if that is known
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {"provider": self.provider, "why_not": self.why_not, "expires": self.expires}
 
 
 @dataclass(slots=True)
@@ -81,6 +98,7 @@ class DnsFollower:
         `told` hears when a name is in force, or a change has failed for a new reason.
         """
         self._watcher, self._may_act, self._told = watcher, may_act, told
+        self.apis = {name: ApiState(name) for name in adapters}
         self._names = [
             _Name(service, *adapters[provider], Progress(service.name, provider, service.dns.name))
             for service in services
@@ -113,21 +131,40 @@ class DnsFollower:
         """Act until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             for each in self._names:
-                tasks.create_task(self._keep(each))
+                tasks.create_task(self._keep(each, tasks))
+            for provider in self.apis:
+                tasks.create_task(self._look_at_api(provider))
 
-    async def _keep(self, name: _Name) -> None:
+    async def _look_at_api(self, provider: str) -> None:
+        """Daily, by every member: the token must work on the night that it is needed."""
+        state = self.apis[provider]
+        name = next((each for each in self._names if each.progress.provider == provider), None)
+        while name is not None and name.service.dns is not None:
+            try:
+                health = await name.adapter.check(name.service.dns.zone)
+                state.why_not, state.expires = "", health.expires
+            except DnsError as error:
+                if state.why_not != str(error):
+                    log.error("%s", error)
+                    failed = Progress(name.service.name, provider, name.service.dns.zone)
+                    failed.state, failed.why = "API failed", str(error)
+                    self._told(failed)
+                state.why_not = str(error)
+            await asyncio.sleep(API_AGAIN_S if state.why_not else API_LOOK_S)
+
+    async def _keep(self, name: _Name, tasks: asyncio.TaskGroup) -> None:
         while True:
             name.changed.clear()
             pause_s = LOOK_AGAIN_S
             if name.wanted is not None and self._may_act():
-                pause_s = await self._bring(name, name.wanted)
+                pause_s = await self._bring(name, name.wanted, tasks)
             try:
                 async with asyncio.timeout(pause_s):
                     await name.changed.wait()
             except TimeoutError:
                 pass
 
-    async def _bring(self, name: _Name, wanted: RRsets) -> float:
+    async def _bring(self, name: _Name, wanted: RRsets, tasks: asyncio.TaskGroup) -> float:
         """Change a name and read it back; return when to look again."""
         progress, settings = name.progress, name.service.dns
         assert settings is not None
@@ -156,4 +193,20 @@ class DnsFollower:
         progress.state, progress.why = "in force", ""
         progress.took_s = time.monotonic() - name.since_mono
         self._told(progress)
+        if settings.resolvers and changed.acted:
+            tasks.create_task(self._watch_resolvers(name, about, ttl_max_s(changed.before)))
         return LOOK_AGAIN_S
+
+    async def _watch_resolvers(self, name: _Name, about: Subject, old_ttl_s: int) -> None:
+        """See the new records arrive in resolvers; who keeps the old ones for too long is named."""
+        assert name.service.dns is not None
+        resolvers = [endpoint(each) for each in name.service.dns.resolvers]
+        seen = await self._watcher.watch_resolvers(
+            about, resolvers, lambda _: None, old_ttl_s=old_ttl_s
+        )
+        if name.wanted is not None and same_values(about.wanted, name.wanted):
+            complaint = about.complaint_of_resolvers(seen)
+            name.progress.resolvers = str(complaint or "")
+            if complaint is not None:
+                log.warning("%s", complaint)
+                self._told(name.progress)

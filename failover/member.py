@@ -13,7 +13,7 @@ from typing import Final
 
 from failover.alone import alone
 from failover.at_edge import Edge
-from failover.controlling import Controller
+from failover.controlling import LOST, Controller
 from failover.deciding import Decider, Heard
 from failover.decision import Decision
 from failover.evidence import Report
@@ -28,6 +28,7 @@ from failover.peers import Peer, tell_all
 
 ALONE_AFTER_S: Final = 10.0  # without a word from any controller
 ALONE_STEP_S: Final = 0.5
+ORDER_S: Final = 4.0  # in which an order is given again, if the lease was lost under it
 EVIDENCE_S: Final = 1.0
 
 log = logging.getLogger("failover.member")
@@ -152,8 +153,12 @@ class Member:
         """Carry an order out, here or where the controller is; `holder` is who has the lease."""
         controller = self.controller
         assert controller is not None
-        if controller.epoch():
-            return await controller.order(order)
+        until_mono = time.monotonic() + ORDER_S
+        while controller.epoch():
+            answer = await controller.order(order)
+            if answer is not LOST or time.monotonic() > until_mono:
+                return answer
+            await asyncio.sleep(ALONE_STEP_S)  # it was not carried out, and may be ours again
         if not order.force:
             why = controller.why_no_lease or f"the controller is {holder or 'not known'}"
             return Answer(False, f"no controller is to be had ({why}); --force acts without one")

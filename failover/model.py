@@ -130,6 +130,7 @@ class DnsSettings:
     providers: tuple[str, ...]  # names of DnsProviders; two that are independent
     ttl_s: int = 60
     ttl_suspect_s: int = 20
+    resolvers: tuple[str, ...] = ()  # HOST:PORT, watched after a change until the old TTL is over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

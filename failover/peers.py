@@ -13,6 +13,7 @@ import httpx
 from failover.decision import Decision
 from failover.evidence import Report
 from failover.model import Vantage
+from failover.probe_network import trusting
 from failover.wire import WireError, decision_to_text, read_object, report_in
 
 POLL_S: Final = 0.5
@@ -100,9 +101,10 @@ class Peer:
         return answer
 
 
-def client(token: str) -> httpx.AsyncClient:
-    """Return the connections of one member to all others."""
+def client(token: str, ca_file: str = "") -> httpx.AsyncClient:
+    """Return the connections of one member to all others. Raises OSError."""
     return httpx.AsyncClient(
+        verify=trusting(ca_file),
         headers={"Authorization": f"Bearer {token}"},
         timeout=ANSWER_S,
         trust_env=False,

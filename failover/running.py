@@ -7,6 +7,7 @@ import contextlib
 import logging
 import secrets
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -56,6 +57,9 @@ class Settings:
     secrets: dict[str, str]  # of credentials, by name
     lease_url: str
     own_dns: OwnDnsSettings | None = None
+    tls_cert: Path | None = None  # in PEM, with its key; without them it serves plain HTTP
+    tls_key: Path | None = None
+    ca_file: str = ""  # whose certificates of members to trust; empty: the system's
 
 
 async def run_member(model: Model, settings: Settings, stop: asyncio.Event) -> None:
@@ -71,7 +75,7 @@ async def run_member(model: Model, settings: Settings, stop: asyncio.Event) -> N
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(audit.close)
         stack.push_async_callback(store.close)
-        to_members = await stack.enter_async_context(client(settings.token))
+        to_members = await stack.enter_async_context(client(settings.token, settings.ca_file))
         to_dns = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
         member, watch = _member(model, vantage, settings, to_members)
         if vantage.edge_admin:
@@ -86,7 +90,7 @@ async def run_member(model: Model, settings: Settings, stop: asyncio.Event) -> N
             text = f"{progress.provider}: {progress.name} {progress.state} ({progress.wanted})"
             if progress.why:
                 text += f": {progress.why}"
-            audit.append({"happening": "dns", "text": text, "service": progress.service})
+            audit.record({"happening": "dns", "text": text, "service": progress.service})
 
         dns = DnsFollower(
             model.services,
@@ -106,13 +110,15 @@ async def run_member(model: Model, settings: Settings, stop: asyncio.Event) -> N
             dns=dns,
         )
         member.controller = controller
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(
                 Api(member, audit, settings.token).app(),
                 lifespan="off",
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=STOP_S,
+                ssl_certfile=settings.tls_cert,
+                ssl_keyfile=settings.tls_key,
             )
         )
         if settings.own_dns is not None:
@@ -125,7 +131,7 @@ async def run_member(model: Model, settings: Settings, stop: asyncio.Event) -> N
                 raise SettingsError(f"--dns {where}: {error.strerror or error}") from None
             member.in_force.follow(ours.follow)
         async with asyncio.TaskGroup() as tasks, watch.watching():
-            serving = tasks.create_task(_serve(server, settings.listener))
+            serving = tasks.create_task(server.serve(sockets=[settings.listener]))
             running = [
                 tasks.create_task(member.run()),
                 tasks.create_task(controller.run()),
@@ -169,6 +175,9 @@ def _adapters(
     return made
 
 
-async def _serve(server: uvicorn.Server, listener: socket.socket) -> None:
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    await server.serve(sockets=[listener])
+class _Server(uvicorn.Server):
+    """A server that leaves signals to who runs the member."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

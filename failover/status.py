@@ -71,6 +71,7 @@ def _led(controller: Controller, memory: Memory) -> dict[str, Any]:
             for each in memory.standstills
         ],
         "dns": [each.as_json() for each in controller.dns.progress],
+        "dns_apis": [each.as_json() for each in controller.dns.apis.values()],
         "steps": len(steps(controller, memory)),
     }
 

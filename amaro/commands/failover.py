@@ -61,6 +61,15 @@ def run(
         Path | None,
         typer.Option(metavar="FILE", help="Admin token of the edge, if it is another."),
     ] = None,
+    tls_cert: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Serve members over TLS with this certificate."),
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its private key.")] = None,
+    ca_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Who signs members' certificates, if not the system's."),
+    ] = None,
     dns: Annotated[
         str,
         typer.Option(metavar="HOST:PORT", help="Answer DNS here.", rich_help_panel=OWN_DNS),
@@ -98,7 +107,7 @@ def run(
 
     Example: amaro failover run --name north-1 --services configs/services --listen 0.0.0.0:9443
     """
-    from amaro.failover_running import run_one  # noqa: PLC0415
+    from amaro.failover_running import MemberTls, run_one  # noqa: PLC0415
     from failover.own_zones import OwnZones  # noqa: PLC0415
 
     model = read_model(services)
@@ -121,6 +130,7 @@ def run(
             token_file=token_file,
             edge_token_file=edge_token_file,
             zones=zones if dns else None,
+            tls=MemberTls(cert=tls_cert, key=tls_key, ca_file=ca_file),
         )
     except StackError as error:
         give_up(str(error))
