@@ -206,12 +206,14 @@ class Decider:
         for place, course in held.courses.items():
             service, here, is_ordered = self._of(place), standings[place], place in at_once
             is_same = course is memory.courses[place] and _are_alike(memory.standings[place], here)
-            if is_ordered or not (
-                held.is_frozen(place)
-                or (is_same and course.is_settled)
-                or not (course.shares or _may_begin(service, here, course, now_mono))
-            ):
-                courses[place] = move(service, here, course, now_mono, is_ordered=is_ordered)
+            if is_ordered:
+                courses[place] = move(service, here, course, now_mono, is_ordered=True)
+            elif is_same and course.is_settled:
+                continue
+            elif held.is_frozen(place):
+                courses[place] = replace(course, is_settled=False) if course.is_settled else course
+            elif course.shares or _may_begin(service, here, course, now_mono):
+                courses[place] = move(service, here, course, now_mono)
         return courses
 
     def _decided(

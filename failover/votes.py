@@ -113,13 +113,14 @@ NOBODY: Final = Attendance(controls_why="not heard yet")
 def attend(
     known: Attendance, report: Report, detections: Mapping[Name, Detection], now_mono: float
 ) -> Attendance:
-    """Fold a report into what is known of its vantage; one that is old changes nothing.
+    """Fold a report into what is known of its vantage; one without news changes nothing.
 
     A vantage that began anew, or whose controls fail, has no votes until its rounds make new ones:
     what it saw while it could not see is not counted later either.
     """
     is_anew = report.boot != known.boot
-    if not is_anew and report.number <= known.number:
+    has_news = report.number > known.number or report.controls_ok is not known.controls_ok
+    if not is_anew and (report.number < known.number or not has_news):
         return known
     if not report.controls_ok:
         return Attendance(boot=report.boot, number=report.number, controls_why=report.controls_why)

@@ -1,5 +1,7 @@
 """Steps of a controller: what vantages and operators say goes in, decisions come out."""
 
+from dataclasses import replace
+
 import pytest
 
 from failover.alone import alone
@@ -119,3 +121,14 @@ def test_a_member_that_is_cut_off_decides_for_its_own_edge_and_is_taken_over_aga
     assert again.decision
     assert again.decision.version > said.version
     assert again.decision.choices == last.choices
+
+
+def test_what_happened_during_a_freeze_is_made_up_for_after_it(lab: Lab) -> None:
+    frozen = Order(kind=Kind.FREEZE, who="ada", why="a release")
+    lab.seconds(10, bad=("a",))
+    lab.second((), frozen)
+    lab.seconds(1_300)
+    assert lab.shares() == {"b": 1.0}
+    lab.second((), replace(frozen, kind=Kind.UNFREEZE))
+    lab.seconds(300)
+    assert lab.shares() == {"a": 1.0}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from failover.deciding import Heard, Step
@@ -14,6 +15,7 @@ from failover.quorum import Electorate, electorate
 from tests.support.failover_controller import Controller
 
 TINY = 1e-5
+LEAVES_S = 1.5  # after two failures in a row at enough vantages, a target is left
 
 
 @dataclass
@@ -37,6 +39,7 @@ class Judge:
     _seen: dict[tuple[str, str, str, str], Seen] = field(default_factory=dict)
     _boots: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
     _failed_at: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    _failing_since: dict[tuple[str, str, str, str], float] = field(default_factory=dict)
     _pinned: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def __call__(
@@ -56,6 +59,8 @@ class Judge:
                     name = service.name, target.name
                     if self._fails(controller.name, name, who, now):
                         self._failed_at[(*place, target.name)] = now
+                    else:
+                        self._failing_since.pop((controller.name, *place, target.name), None)
                 old, new = (dict(memory.courses[place].shares) for memory in (before, step.memory))
                 if old and old != new:
                     self.moves += 1
@@ -63,6 +68,8 @@ class Judge:
                     for target, share in new.items():
                         if share > old.get(target, 0.0) + TINY and not is_ordered:
                             self._gains(controller, place, target, who, now)
+                if not step.memory.standstills and not self._pinned.get(place):
+                    self._stays(controller, place, new, who, now)
 
     def _take_down(self, controller: Controller, heard: Heard, now: float) -> None:
         """Write down what a controller is given, as it is given it."""
@@ -98,6 +105,40 @@ class Judge:
         good = [each for each in fresh if len(each.outcomes) >= 10 and all(each.outcomes)]
         return len(good) >= who.needed
 
+    def _steady(
+        self, controller: str, place: tuple[str, str], but: str, who: Electorate, now: float
+    ) -> list[str]:
+        """Return the other targets that are good, and have been for long."""
+        service = next(each for each in self.model.services if each.name == place[0])
+        long_s = 2 * service.detection.hold_off_s
+        return [
+            each.name
+            for each in service.targets
+            if each.name != but
+            and self._works(controller, (place[0], each.name), who, now)
+            and now - self._failed_at.get((*place, each.name), -1e9) > long_s
+        ]
+
+    def _stays(
+        self,
+        controller: Controller,
+        place: tuple[str, str],
+        shares: Collection[str],
+        who: Electorate,
+        now: float,
+    ) -> None:
+        """Judge that targets carry something now."""
+        for target in shares:
+            if not self._fails(controller.name, (place[0], target), who, now):
+                continue
+            since = self._failing_since.setdefault((controller.name, *place, target), now)
+            steady = self._steady(controller.name, place, target, who, now)
+            if now - since > LEAVES_S and steady:
+                self.complaints.append(
+                    f"{now:.1f} s, {controller.name}, {place}: {target} is still used "
+                    f"{now - since:.1f} s after it failed; {steady} are good"
+                )
+
     def _gains(
         self,
         controller: Controller,
@@ -109,16 +150,10 @@ class Judge:
         """Judge that a target was given more, by nobody's order."""
         service = next(each for each in self.model.services if each.name == place[0])
         hold_off_s = service.detection.hold_off_s
-        names = [each.name for each in service.targets if each.name != target]
         where = f"{now:.1f} s, {controller.name}, {place}: {target} is given more"
         if len(self._fresh(controller.name, (place[0], target), who, now)) < who.needed:
             self.complaints.append(f"{where} without fresh evidence")
-        steady = [
-            name
-            for name in names
-            if self._works(controller.name, (place[0], name), who, now)
-            and now - self._failed_at.get((*place, name), -1e9) > 2 * hold_off_s
-        ]
+        steady = self._steady(controller.name, place, target, who, now)
         if self._pinned.get(place) == target:
             return
         if steady and self._fails(controller.name, (place[0], target), who, now):

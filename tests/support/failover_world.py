@@ -89,7 +89,8 @@ class World:
             (
                 *[("target", names)] * 4,
                 *[("flaps", names)] * 2,
-                *[(each, vantages) for each in ("network", "liar", "restart", "silent")],
+                *[(each, vantages) for each in ("liar", "restart", "silent")],
+                *[(each, self.model.regions) for each in ("network", "darkness")],
                 *[(each, [c.name for c in self.controllers]) for each in ("killed", "cut off")],
                 ("no store", [c.name for c in self.controllers]),
             )
@@ -116,11 +117,11 @@ class World:
 
     def look(self, vantage: str, target: str, now: float) -> tuple[str, float]:
         """Return what a vantage meets at a target (empty: nothing wrong), and after how long."""
-        if self._on("network", vantage, now):
+        region = next(each.region for each in self.model.vantages if each.name == vantage)
+        if self._on("network", region, now) and target != "b":
             return "no route", 0.01
         if self._on("liar", vantage, now) and target == "a":
             return "a lie", 0.01
-        region = next(each.region for each in self.model.vantages if each.name == vantage)
         faults = [
             FAULTS[each.fault]
             for each in (
@@ -140,7 +141,9 @@ class World:
             now = tick * TICK_S
             self._happen(now, is_over=now >= TROUBLE_S)
             for number, member in enumerate(self.members):
-                if (tick + number) % 2 == 0 and not self._on("silent", member.vantage.name, now):
+                is_dark = self._on("darkness", member.vantage.region, now)
+                is_silent = self._on("silent", member.vantage.name, now)
+                if (tick + number) % 2 == 0 and not is_dark and not is_silent:
                     member.probe(now, self.look)
             for controller in self.controllers:
                 past = controller.memory
@@ -158,7 +161,7 @@ class World:
     def _happen(self, now: float, *, is_over: bool) -> None:
         for member in self.members:
             name = member.vantage.name
-            member.controls_ok = not self._on("network", name, now)
+            member.controls_ok = not self._on("network", member.vantage.region, now)
             if any(
                 each.since <= now < each.since + TICK_S for each in self._on("restart", name, now)
             ):
