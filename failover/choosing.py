@@ -13,6 +13,11 @@ from failover.sharing import TINY, Shares, allot, approach
 from failover.target_state import Standing, State
 
 RANKS: Final = {State.UP: 0, State.SUSPECT: 1, State.HELD: 2, State.DOWN: 3}
+SAID: Final = {
+    State.DOWN: "{} is down: {}",
+    State.HELD: "{} works again and is held off",
+    State.SUSPECT: "too few vantages agree on {}",
+}
 PLACES: Final = 6  # of a share that is published
 
 
@@ -216,15 +221,8 @@ def _why(standings: Mapping[str, Standing], course: Course) -> str:
     if pin := course.pin:
         said.append(f"{pin.who} {'forces' if pin.is_forced else 'wants'} {pin.target}: {pin.why}")
     for name, standing in standings.items():
-        match standing.state:
-            case State.UP:
-                continue
-            case State.DOWN:
-                said.append(f"{name} is down: {standing.why}")
-            case State.HELD:
-                said.append(f"{name} works again and is held off")
-            case State.SUSPECT:
-                said.append(f"too few vantages agree on {name}")
+        if standing.state is not State.UP:
+            said.append(SAID[standing.state].format(name, standing.why))
     if course.fails_open:
         said.append("every target fails: the traffic stays where it is")
     if course.is_overloaded:

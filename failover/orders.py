@@ -95,7 +95,7 @@ def carry_out(
             return replace(held, standstills=(*kept, still)), Answer(
                 True, "nothing moves by itself"
             )
-        case Kind.UNFREEZE:
+        case _:  # to unfreeze
             return _unfreeze(order, held)
 
 

@@ -56,7 +56,7 @@ def _by_weight(weights: dict[str, float], rooms: Mapping[str, float]) -> tuple[S
         unit = left / sum(weights.values())
         full = [name for name, weight in weights.items() if weight * unit > rooms[name]]
         for name in full or list(weights):
-            shares[name] = min(weights.pop(name) * unit, rooms[name])
+            shares[name] = min(weights.pop(name) * unit, rooms[name], left)
             left -= shares[name]
     return {name: share for name, share in shares.items() if share > TINY}, max(0.0, left)
 

@@ -132,3 +132,9 @@ def test_what_happened_during_a_freeze_is_made_up_for_after_it(lab: Lab) -> None
     lab.second((), replace(frozen, kind=Kind.UNFREEZE))
     lab.seconds(300)
     assert lab.shares() == {"a": 1.0}
+
+
+def test_who_is_no_vantage_of_the_model_is_not_heard(lab: Lab) -> None:
+    before = lab.memory.attendances
+    stranger = replace(lab.report("v0", ("a",)), vantage="stranger")
+    assert set(lab.second(reports=[stranger]).memory.attendances) == set(before)
