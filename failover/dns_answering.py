@@ -34,7 +34,8 @@ _Rendered = tuple[int, bytes, bytes]
 class Answerer:
     """Answers for its zones, and refuses everything else (no recursion)."""
 
-    def __init__(self) -> None:
+    def __init__(self, rendered_max: int = RENDERED_MAX) -> None:
+        self._rendered_max = rendered_max
         self._zones: dict[Name, Zone | None] = {}
         self._rendered: dict[_Key, _Rendered] = {}
 
@@ -70,7 +71,7 @@ class Answerer:
             known = self._rendered.get(key)
             if known is None:
                 known = self._render(question, limit)
-                if len(self._rendered) >= RENDERED_MAX:
+                if len(self._rendered) >= self._rendered_max:
                     self._rendered.clear()  # somebody asks for names that are not there
                 self._rendered[key] = known
             flags, counts, rest = known
