@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import httpx
 
 from failover.decision import Decision
-from failover.effects import Effect, RouteEdge, SteerEdge
+from failover.effects import RouteEdge, SteerEdge, routes_body, steering_body
 from failover.evidence import PlayerEvidence
 from failover.model import Model, Vantage
 from failover.plan import wanted
@@ -61,13 +61,11 @@ class Edge:
     async def _bring(self) -> None:
         decision = self._decision
         if decision is not None:
-            effects = [
-                each
-                for each in wanted(self._model, decision)
-                if isinstance(each, SteerEdge | RouteEdge) and each.edge == self._vantage.name
-            ]
-            await self._put("/steering", steering_order(decision, effects))
-            await self._put("/routes", routes_order(decision, effects))
+            mine = list(wanted(self._model, decision))
+            steers = [e for e in mine if isinstance(e, SteerEdge) and e.edge == self._vantage.name]
+            routes = [e for e in mine if isinstance(e, RouteEdge) and e.edge == self._vantage.name]
+            await self._put("/steering", steering_body(decision.version, steers))
+            await self._put("/routes", routes_body(decision.version, routes))
         for what in ("steering", "routes"):
             answer = await self._client.get(f"{self._vantage.edge_admin}/{what}")
             answer.raise_for_status()
@@ -107,32 +105,3 @@ class Edge:
                 )
         self._counted = seen
         return news
-
-
-def steering_order(decision: Decision, effects: Iterable[Effect]) -> dict[str, Any]:
-    """Return what an edge is told of steering."""
-    return {
-        "version": list(decision.version),
-        "services": [
-            {
-                "service": each.service,
-                "playlists": list(each.playlists),
-                "server_uri": each.server_uri,
-                "ttl_s": each.ttl_s,
-                "pathways": [
-                    {"id": way.id, "host": way.host, "params": dict(way.params)}
-                    for way in each.pathways
-                ],
-                "shares": [list(share) for share in each.shares],
-                "order": list(each.order),
-            }
-            for each in effects
-            if isinstance(each, SteerEdge)
-        ],
-    }
-
-
-def routes_order(decision: Decision, effects: Iterable[Effect]) -> dict[str, Any]:
-    """Return what an edge is told of its groups of origins."""
-    groups = {each.group: list(each.urls) for each in effects if isinstance(each, RouteEdge)}
-    return {"version": list(decision.version), "groups": groups}
