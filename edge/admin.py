@@ -29,6 +29,7 @@ from edge.orders import BODY_MAX_BYTES, OrderError, PurgeOrder, parse_order
 from edge.realtime.keeping import RealtimeError
 from edge.receipts import Receipt
 from edge.region import Region
+from edge.standing_orders import OutdatedOrderError, StandingOrder
 from edge.switching import Switched, SwitchError
 from edge.warming import Warming
 
@@ -59,6 +60,12 @@ class Administered(Protocol):
     @property
     def warming(self) -> Warming: ...
     async def publish(self, signal: object) -> None: ...
+
+    steering: StandingOrder
+    routes: StandingOrder
+
+    async def steered(self) -> dict[str, object]: ...
+    def routed(self) -> dict[str, object]: ...
 
 
 def admin_app(node: Administered, token: str) -> Starlette:
@@ -183,6 +190,33 @@ async def _published(node: Administered, request: Request) -> Response:
     return JSONResponse({"published": True})
 
 
+async def _steering(node: Administered, _request: Request) -> Response:
+    return JSONResponse(await node.steered())
+
+
+async def _routes(node: Administered, _request: Request) -> Response:
+    return JSONResponse(node.routed())
+
+
+async def _steering_put(node: Administered, request: Request) -> Response:
+    return await _stood(node.steering, request)
+
+
+async def _routes_put(node: Administered, request: Request) -> Response:
+    return await _stood(node.routes, request)
+
+
+async def _stood(order: StandingOrder, request: Request) -> Response:
+    """The answer to an order that is to stand: 409 while a newer one does."""
+    try:
+        standing = await order.put(await _body(request))
+    except OrderError as error:
+        return JSONResponse({"error": str(error)}, 400)
+    except OutdatedOrderError as error:
+        return JSONResponse({"error": str(error), "version": order.version}, 409)
+    return JSONResponse(standing.to_mapping(), 503 if standing.hanging else 200)
+
+
 _GUARDED: Final[tuple[tuple[str, Answer, tuple[str, ...]], ...]] = (
     ("/purge", _purged, ("POST",)),
     ("/signals", _published, ("POST",)),
@@ -192,6 +226,10 @@ _GUARDED: Final[tuple[tuple[str, Answer, tuple[str, ...]], ...]] = (
     ("/policies", _rules, ("GET",)),
     ("/policies", _switched, ("PUT", "POST")),
     ("/access", _keys_read, ("POST",)),
+    ("/steering", _steering, ("GET",)),
+    ("/steering", _steering_put, ("PUT",)),
+    ("/routes", _routes, ("GET",)),
+    ("/routes", _routes_put, ("PUT",)),
 )
 _OPEN: Final[tuple[tuple[str, Answer], ...]] = (
     ("/metrics", _metrics),

@@ -1,6 +1,7 @@
 """The slow path as an ASGI app: read the request, have it answered, send the answer."""
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from cache_policies.cache_status import CacheStatus, Forward
 from cache_policies.message import Fields, RequestHead
 from edge.accounts import Account, Accounts, Asking
 from edge.asking import Asked
+from edge.collapse import FillReader
 from edge.cycle import Message, Scope
 from edge.delivery import BODILESS, Answer, StoredBody, of_error
 from edge.door import Door
@@ -23,6 +25,7 @@ from edge.pacing import PacedBody
 from edge.refusals import READABLE
 from edge.server_timing import Trace, asks_for_trace, server_timing
 from edge.settings import Limits
+from edge.steering.desk import steering_answer
 from edge.tags_told import tags_told
 from edge.ticket import Ticket
 
@@ -99,6 +102,9 @@ class EdgeApp:
                 if self._is_ready()
                 else text_answer(503, b"draining\n")
             )
+        tagger = self._exchange.tagger
+        if path == "/.amaro/steer" and tagger is not None and tagger.steering.is_given:
+            return steering_answer(tagger.steering, scope, random.random())
         return None
 
     async def _answer(self, scope: Scope, receive: Receive, trace: Trace | None) -> Answer:
@@ -133,7 +139,22 @@ class EdgeApp:
             answer.outcome = failed(error.detail)
             return answer
         asked = replace(asked, body=body, body_length=length, trace=trace, early=told["early"])
-        return await self._exchange.answer(request, asked, told["reader"])
+        return await self._tagged(request, asked, told["reader"])
+
+    async def _tagged(
+        self, request: RequestHead, asked: Asked, reader: FillReader | None
+    ) -> Answer:
+        """The answer, with the tag that has players ask for steering if it gets one."""
+        exchange = self._exchange
+        tag = None if exchange.tagger is None else exchange.tagger.tag_for(request)
+        if tag is None or exchange.tagger is None:
+            return await exchange.answer(request, asked, reader)
+        places = iter((reader,))  # a second question has none
+
+        def ask(whole: RequestHead) -> Awaitable[Answer]:
+            return exchange.answer(whole, asked, next(places, None))
+
+        return await exchange.tagger.answer(request, tag, ask)
 
     def _asked(self, scope: Scope) -> Asked:
         """Who asks for a fill: a player, or whom a peer's app has found it to be."""

@@ -168,6 +168,16 @@ FAMILIES: Final[dict[str, Family]] = {
         ("edge", "result"),
         "What other edges of the region were asked, by what came of it",
     ),
+    "steering_asked": Family(
+        "amaro_edge_steering_requests_total",
+        ("service", "told", "on"),
+        "Steering requests by the pathway that the player was told, and the one it is on",
+    ),
+    "steering_untagged": Family(
+        "amaro_edge_steering_untagged_total",
+        ("reason",),
+        "Playlists of a steered service that left without its tag",
+    ),
     "edge_answered": Family(
         "amaro_edge_region_requests_total",
         ("result",),
@@ -299,6 +309,14 @@ class Counters:
         asked = self._families["edge_asked"]
         for labels in [each for each in asked if each[0] not in but]:
             del asked[labels]
+
+    def steering_asked(self, service: str, told: str, on: str) -> None:
+        """Count a player that asks for steering."""
+        self._families["steering_asked"][service, told, on] += 1
+
+    def steering_untagged(self, reason: str) -> None:
+        """Count a playlist that could not be given its tag."""
+        self._families["steering_untagged"][(reason,)] += 1
 
     def edge_answered(self, result: str) -> None:
         """Count a question of another edge."""

@@ -1,10 +1,11 @@
 """Answers: what a player gets of a response, and where its body is read from."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
 from http import HTTPStatus
+from math import inf
 from typing import Final, Protocol, TypeAlias
 
 from cache_policies.cache_status import CacheStatus, render
@@ -25,6 +26,7 @@ from edge.outcome import NOWHERE, ORIGIN, OWN, Outcome, of_answer, refused
 from edge.refusals import READABLE
 
 BODILESS: Final = frozenset({204, 304})
+_ABOUT: Final = frozenset({b"age", b"cache-status"})  # what each answer says anew
 
 Watch: TypeAlias = Callable[[list[bytes]], None]
 
@@ -303,6 +305,32 @@ def of_fill(reader: FillReader, request: RequestHead, says: CacheStatus, age_s: 
     if isinstance(answer.body, NoBody):
         reader.close()
     return answer.says(says, fill.tier)
+
+
+def of_rendered(answer: Answer, request: RequestHead, data: bytes) -> Answer:
+    """The answer to `request` where `data` is the whole body of what `answer` is the head of."""
+    about = tuple(line for line in answer.fields if line[0] in _ABOUT)
+    fields = tuple(line for line in answer.fields if line[0] not in _ABOUT)
+    via = (b"via", VIA)
+    if via in fields:  # it is said once more with each head
+        fields = tuple(line for line in fields if line != via)
+    told = dict(fields)
+    stored = Stored(
+        status=answer.status, fields=fields, etag=told.get(b"etag"),
+        last_modified=told.get(b"last-modified"), date_wall=inf, age_s=0.0, response_wall=0.0, response_mono=0.0, response_delay_s=0.0, lifetime_s=0.0,
+    )  # fmt: skip
+    planned = plan(request, stored, len(data))
+
+    def open_body(first: int, last: int) -> Body:
+        return StoredBody([data[first : last + 1]])
+
+    if planned.shape is Shape.WHOLE:
+        body = NoBody() if request.method == b"HEAD" else open_body(0, len(data) - 1)
+        return replace(answer, fields=_head(fields, about), length=len(data), body=body)
+    part = _partial(planned, fields, len(data), about, open_body)
+    return replace(
+        answer, status=part.status, fields=part.fields, length=part.length, body=part.body
+    )
 
 
 def of_response(

@@ -34,6 +34,7 @@ NAME_BYTES: Final = 256  # and so much of its key and selecting values; players 
 
 _VIA_LINE: Final = (b"via", VIA)
 OUTDATED: Final = -1.0  # `fresh_until` of an entry: see `outdate`
+STEERED: Final = -2.0  # see `steer`
 _SAID_ANEW: Final = frozenset({b"age", b"content-length"})
 NOT_FOR_PLAYERS: Final = frozenset({b"cache-tag", b"surrogate-key"})  # purge tags
 _NOT_EARLY: Final = _SAID_ANEW | NOT_FOR_PLAYERS
@@ -84,7 +85,16 @@ def player_fields(fields: Fields, stripped: frozenset[bytes] = frozenset()) -> F
 class _Warm:
     """What answers are made of while an entry is asked for; all of it can be made again."""
 
-    __slots__ = ("born_mono", "head", "head_206", "head_304", "second", "stored", "until")
+    __slots__ = (
+        "born_mono",
+        "head",
+        "head_206",
+        "head_304",
+        "rendering",
+        "second",
+        "stored",
+        "until",
+    )
 
     def __init__(self) -> None:
         self.born_mono = 0.0
@@ -94,6 +104,7 @@ class _Warm:
         self.head_206: bytes | None = None
         self.head_304: bytes | None = None
         self.stored: Stored | None = None
+        self.rendering: tuple[object, Entry] | None = None  # and what it was made by
 
 
 _COLD: Final = _Warm()  # shared by all that nobody asks for
@@ -227,6 +238,20 @@ class Entry(Evictable):
     def outdate(self) -> None:
         """Other policies are in force: no hit path may answer with it as it is."""
         self.fresh_until = OUTDATED
+
+    def steer(self) -> None:
+        """Have the hit path answer with a rendering: players get this playlist with a tag."""
+        self.fresh_until = STEERED
+
+    def rendering(self, by: object) -> "Entry | None":
+        """What was made of it by this, if that is still there."""
+        made = self._warm.rendering
+        return made[1] if made is not None and made[0] is by else None
+
+    def keep_rendering(self, by: object, made: "Entry", now_mono: float) -> None:
+        """Keep what was made of it for as long as it is asked for under this head."""
+        self.hit_head(now_mono)
+        self._warm.rendering = by, made
 
     def expire(self, now_mono: float) -> None:
         """Make it stale from `now_mono` on, keeping what may be done with it when stale."""

@@ -32,6 +32,10 @@ class BeyondError(UpstreamError):
     """Another edge was reached, and could not have it from its own upstreams."""
 
 
+class StaleConnectionError(UpstreamError):
+    """A reused connection died before any byte of a response."""
+
+
 class UpstreamTimeoutError(UpstreamError):
     """The origin took longer than the limit named by `detail`."""
 

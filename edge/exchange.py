@@ -31,6 +31,7 @@ from edge.missing import Miss, of_miss, of_verdict, passes
 from edge.sliced import SlicedEntry
 from edge.slicing import Source
 from edge.standing_in import StandingIn
+from edge.steering.tagging import Tagger
 from edge.tasks import Tasks
 
 SHARED_ATTEMPTS_MAX: Final = 4  # then a request fetches for itself
@@ -48,6 +49,7 @@ class Exchange:
     invalidating: Invalidating
     admission: Admission
     door: Door | None  # that players come through, and peers do not
+    tagger: Tagger | None = None  # of what players get
 
     @property
     def stored(self) -> StandingIn:
@@ -58,7 +60,6 @@ class Exchange:
         self, request: RequestHead, asked: Asked, reader: FillReader | None = None
     ) -> Answer:
         """The answer to one request. Its body must be closed, read to the end or not.
-
         `reader` is the place in a fill that the request has already.
         """
         ask = self._ask(request, asked)

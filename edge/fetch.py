@@ -2,13 +2,13 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from cache_policies.message import Fields
-from edge.errors import EdgeError, UpstreamError, UpstreamTimeoutError
+from edge.errors import EdgeError, StaleConnectionError, UpstreamError, UpstreamTimeoutError
 from edge.patience import Patience
 from edge.places import Place
 from edge.reading import Account, ReadingPlace
@@ -66,6 +66,7 @@ class FillClient:
         self._tls = tls
         self._idle: dict[Upstream, list[Connection]] = {}
         self._open: set[Connection] = set()
+        self.left: Set[Upstream] = frozenset()  # to which no connections are kept
 
     async def fetch(self, upstream: Upstream, fetch: Fetch) -> Response:
         """The response to `fetch` once its head is here. Raises UpstreamError."""
@@ -87,8 +88,9 @@ class FillClient:
 
     def give_back(self, connection: "Connection") -> None:
         """Keep a connection whose exchange has ended cleanly for the next fetch."""
+        most = 0 if connection.upstream in self.left else self._limits.upstream_connections_max
         idle = self._idle.setdefault(connection.upstream, [])
-        if len(idle) >= self._limits.upstream_connections_max:
+        if len(idle) >= most:
             connection.abort()
             return
         idle.append(connection)
@@ -100,6 +102,11 @@ class FillClient:
         idle = self._idle.get(connection.upstream)
         if idle is not None and connection in idle:
             idle.remove(connection)
+
+    def drop_idle(self, upstream: Upstream) -> None:
+        """Close the connections that wait for another fetch."""
+        for connection in self._idle.pop(upstream, []):
+            connection.abort()
 
     def _take(self, upstream: Upstream) -> "Connection | None":
         idle = self._idle.get(upstream)
@@ -133,10 +140,6 @@ class FillClient:
             raise UpstreamError("connect-refused", f"{upstream.url}: {error}") from error
         self._open.add(connection)
         return connection
-
-
-class StaleConnectionError(UpstreamError):
-    """A reused connection died before any byte of a response."""
 
 
 class Reply:

@@ -21,10 +21,11 @@ from edge.filling import Filler
 from edge.forwarding import cleaned
 from edge.heads import Facts
 from edge.limiting import Limiting
-from edge.memory import Variants
 from edge.outcome import failed
 from edge.player import Player
 from edge.purges import PurgeFollower
+from edge.steering.in_force import Steering
+from edge.variants import Variants
 
 BURST_BYTES: Final = 262_144  # handed over at once, before looking whether the player takes it
 _OWN: Final = b"/.amaro/"
@@ -50,6 +51,7 @@ class Following:
     door: Door
     limiting: Limiting
     admission: Admission
+    steering: Steering
 
     def of(self, player: Followed, target: bytes, facts: Facts) -> "Follower | None":
         """A follower for a request without conditions; None when only the app can answer it."""
@@ -70,6 +72,8 @@ class Following:
                 return None
         elif hides_token(target):
             return None
+        if self.steering.tag_for(bare) is not None:
+            return None  # who follows a fill gets its bytes as they come
         has_rules = policies.rules or policies.aliases
         if has_rules and self._is_for_the_app(bare, facts, opened=opened):
             return None

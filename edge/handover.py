@@ -37,6 +37,8 @@ class Handover:
     log_id: bytes = bytes(8)  # of the purge log that the page counts in
     ring: str | None = None  # of access keys, as it is written; never logged
     policies: dict[str, Any] | None = None  # `PolicyFile.to_mapping` of the rules in force
+    steering: str | None = None  # the order in force, as it was given
+    routes: str | None = None
     passage: socket.socket | None = None  # by which connections go to the hub, or come to it
     networks_fd: int | None = None  # of a compiled table
 
@@ -53,6 +55,8 @@ def hand_over(control: socket.socket, given: Handover) -> None:
         "policies": given.policies,
         "ring": given.ring,
         "passes": given.passage is not None,
+        "steering": given.steering,
+        "routes": given.routes,
     }
     line = json.dumps(message, ensure_ascii=False).encode() + b"\n"
     passage = () if given.passage is None else (given.passage.fileno(),)
@@ -93,6 +97,8 @@ def adopt(stdin: int = 0) -> tuple[Handover, socket.socket]:
         log_id=bytes.fromhex(message["log_id"]),
         policies=message["policies"],
         ring=message["ring"],
+        steering=message["steering"],
+        routes=message["routes"],
         passage=passage,
         networks_fd=rest[0] if rest else None,
     )

@@ -9,10 +9,10 @@ from edge.delivery import Shape, lacks, plan
 from edge.door import MARK, Holder, opens_anyhow
 from edge.entry import Entry
 from edge.heads import Facts, is_target
-from edge.memory import Variants
 from edge.multipart import multipart
 from edge.shared import Shared
 from edge.sliced import SlicedEntry
+from edge.variants import Variants
 
 
 class Hit(NamedTuple):
@@ -60,10 +60,10 @@ def _fresh(
     if isinstance(entry, SlicedEntry):
         wanted = facts.selecting and now < entry.part_until
         return entry if wanted and not lacks(entry, facts.request) else None
-    if entry is None or now >= entry.fresh_until:  # type: ignore[union-attr]
+    if entry is None:
         return None
     assert type(entry) is Entry
-    return entry
+    return entry if now < entry.fresh_until else shared.steering.rendered(entry, now)
 
 
 def part_of(entry: Entry, facts: Facts, now: float) -> Hit:

@@ -12,13 +12,16 @@ from asyncio.subprocess import Process
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from edge.control import Answers, ControlLine
 from edge.handover import Handover, hand_over
 from edge.listeners import bind_another, bound_to
 from edge.restarts import Deaths
 from edge.tls import Pem
+
+HEEDED: Final = {"access": "ring", "steering": "steering", "routes": "routes"}
+"""Questions that bring a worker a text to follow, and where a new worker is given it."""
 
 log = logging.getLogger("edge.node")
 
@@ -115,16 +118,16 @@ class Keeper:
         except ConnectionError:
             pass  # the next one gets them when it starts
 
-    async def open_with(self, ring: str) -> bool:
-        """Have the worker, and those after it, use these access keys; say whether none goes on
-        without them."""
-        self._given = replace(self._given, ring=ring)
+    async def heed(self, question: str, text: str) -> bool:
+        """Have the worker, and those after it, follow a text of `HEEDED`; say whether none goes on
+        without it."""
+        self._given = replace(self._given, **{HEEDED[question]: text})  # type: ignore[arg-type]
         if not self._is_told:
-            return True  # the next one begins with them
+            return True  # the next one begins with it
         try:
             async with asyncio.timeout(self._settings.limits.purge_ack_s):
                 await first(self.serving, self.gone)
-                await self.ask("access", ring, limit_s=None)
+                await self.ask(question, text, limit_s=None)
         except TimeoutError:
             return False
         except ConnectionError:

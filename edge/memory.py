@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from cache_policies.cache_status import Forward
@@ -25,6 +24,7 @@ from edge.recent_purges import RecentPurges
 from edge.sliced import SlicedEntry
 from edge.spares import REFERENCES, Spares
 from edge.tags import Tags
+from edge.variants import Variants, entries_of
 
 VARIANTS_MAX: Final = 64  # of one resource; the oldest makes room
 SHORT_AT: Final = 1.0  # of the budget: fills pause, slow readers are cut
@@ -36,16 +36,8 @@ _TRAITS_MAX: Final = 4096  # kinds of responses that share what they have in com
 _SWEPT_AFTER: Final = 64  # more objects watched: look which of them are still held
 
 
-@dataclass(slots=True)
-class Variants:
-    """The stored responses of a resource whose responses vary."""
-
-    vary: tuple[bytes, ...]
-    entries: dict[bytes, Entry] = field(default_factory=dict)
-
-
-Order: TypeAlias = tuple[Purge, float] | Policies
-"""What is still to be done to all that is set aside: a purge and when it came, or a switch."""
+Order: TypeAlias = tuple[Purge, float] | Policies | None
+"""What is still to be done to what is set aside: a purge and when it came, a switch, a mark."""
 
 
 class Memory:
@@ -75,6 +67,7 @@ class Memory:
         self._held: dict[int, Slice] = {}  # by id: variants may share a body
         self._sweep_at = _SWEPT_AFTER
         self._purges = RecentPurges()
+        self._mark: Callable[[Entry], None] = lambda _: None
 
     def __len__(self) -> int:
         return len(self.tournament)
@@ -136,7 +129,7 @@ class Memory:
 
     def variants(self, key: bytes) -> Iterable[Entry]:
         """All stored responses of a resource, the latest first."""
-        return reversed(self._entries(self.index.get(key)))
+        return reversed(entries_of(self.index.get(key)))
 
     # storing
 
@@ -148,6 +141,7 @@ class Memory:
         replaced = self._variant(entry)
         if replaced is not None:
             self.remove(replaced)
+        self._mark(entry)
         self._insert(entry)
         for victim in self.tournament.admit(entry):
             self._evicted(victim)
@@ -176,6 +170,7 @@ class Memory:
         if is_held:
             self._untag(entry)
         entry.freshen(stored)
+        self._mark(entry)
         if is_held:
             self._tag(entry)
 
@@ -345,6 +340,11 @@ class Memory:
         """Have all that was stored under other policies judged anew before it answers again."""
         self.index.set_aside(policies)
 
+    def mark(self, mark: Callable[[Entry], None]) -> None:
+        """Have each entry marked by this, those that are here before anybody sees them again."""
+        self._mark = mark
+        self.index.set_aside(None)
+
     def _outdate(self, entry: Entry, policies: Policies) -> None:
         if entry.policy_epoch == policies.epoch:
             return
@@ -355,15 +355,17 @@ class Memory:
 
     def _settle(self, key: bytes, found: Entry | Variants, orders: list[Order]) -> None:
         """Carry out what was ordered when `found` was set aside, or later."""
-        for entry in self._entries(found):
+        for entry in entries_of(found):
             for order in orders:
-                if isinstance(order, Policies):
+                if order is None:
+                    self._mark(entry)
+                elif isinstance(order, Policies):
                     self._outdate(entry, order)
-                    continue
-                purge, now_mono = order
-                tags = entry.tags if purge.kind is PurgeKind.TAG else ()
-                if touches(purge, key, tags):
-                    self._carry_out(purge, entry, now_mono)
+                else:
+                    purge, now_mono = order
+                    tags = entry.tags if purge.kind is PurgeKind.TAG else ()
+                    if touches(purge, key, tags):
+                        self._carry_out(purge, entry, now_mono)
 
     def purged_since(
         self, sequence: int, key: bytes, tags: Iterable[bytes],
@@ -384,15 +386,10 @@ class Memory:
         if purge.kind is PurgeKind.TAG:
             return list(self._tags.entries(purge.value))
         if purge.kind is PurgeKind.URL and not purge.value.startswith(b"/"):
-            return self._entries(self.index.get(url_key(purge.value)))
+            return entries_of(self.index.get(url_key(purge.value)))
         return [
             entry
             for key, found in self.index.items()
             if touches(purge, key, ())
-            for entry in self._entries(found)
+            for entry in entries_of(found)
         ]
-
-    def _entries(self, found: Entry | Variants | None) -> list[Entry]:
-        if found is None:
-            return []
-        return [found] if isinstance(found, Entry) else list(found.entries.values())

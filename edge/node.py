@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from edge.access_keys import AccessKeys
@@ -22,6 +23,7 @@ from edge.membership import Membership
 from edge.metric_tables import NODE_TABLES, totals_of_workers
 from edge.metrics import exposition
 from edge.orders import PurgeOrder
+from edge.origins import Origins, read_origins
 from edge.prewarmed import precision_of
 from edge.probes import probe_for_all
 from edge.publishing import Publishing
@@ -30,8 +32,12 @@ from edge.purges import PurgePage
 from edge.receipts import Receipt
 from edge.region import Region
 from edge.renewal import Renewal
+from edge.route_orders import RouteOrder, parse_routes
 from edge.settings import EdgeSettings
+from edge.standing_orders import StandingOrder
 from edge.start_files import Files
+from edge.steering.evidence import steering_evidence
+from edge.steering.orders import parse_steering
 from edge.switching import PolicySwitch, Switched
 from edge.tls import Pem
 from edge.warming import Warming
@@ -87,6 +93,10 @@ class Node:
         self.gathering = Gathering(self._ask_all)
         self.membership = Membership(settings, self._ask_all)
         self.access = AccessKeys(settings.access_keys, files.ring, self._open_with)
+        self.steering = StandingOrder("steering", parse_steering, self._tell, settings.disk)
+        origins = self._origins = read_origins(settings.origin, *settings.origin_groups)
+        known = partial(parse_routes, known=origins.urls)
+        self.routes = StandingOrder("routes", known, self._tell, settings.disk)
         limits = settings.limits.share(settings.workers)
         worker_settings = replace(settings, limits=limits, access_ring="")
         self._keepers = [
@@ -101,6 +111,8 @@ class Node:
                     log_id=log_id,
                     ring=files.ring,
                     policies=None if files.policies is None else files.policies.to_mapping(),
+                    steering=self.steering.text,
+                    routes=self.routes.text,
                     passage=holdings.hubs[0].passage if holdings.hubs else None,
                     networks_fd=files.networks_fd,
                 ),
@@ -123,7 +135,9 @@ class Node:
                 started()
             watching = [
                 tasks.create_task(self._watch()),
-                tasks.create_task(probe_for_all(self._keepers, self.settings)),
+                tasks.create_task(
+                    probe_for_all(self._keepers, self.settings.limits, self._has_several)
+                ),
                 tasks.create_task(self.gathering.run()),
                 tasks.create_task(self.warming.run()),
                 tasks.create_task(self.access.run()),
@@ -193,17 +207,30 @@ class Node:
         said = await asyncio.gather(*asked, return_exceptions=True)
         return [answer for answer in said if isinstance(answer, dict)]
 
-    async def metrics(self) -> bytes:
-        """Return the node's metrics as Prometheus reads them."""
+    async def _counted(self) -> dict[str, float]:
+        """What the workers have counted, all that there ever were."""
         serving = [keeper for keeper in self._keepers if keeper.serving.is_set()]
         limit_s = self.settings.limits.control_s
         asked = [keeper.ask("counters", limit_s=limit_s) for keeper in serving]
         said = await asyncio.gather(*asked, return_exceptions=True)
         self._totals.retire(keeper.pid for keeper in self._keepers if keeper.pid is not None)
         answers = zip(serving, said, strict=True)
-        sums = self._totals.update(
+        return self._totals.update(
             {keeper.pid: of for keeper, of in answers if keeper.pid and isinstance(of, dict)}
         )
+
+    async def steered(self) -> dict[str, Any]:
+        """Return what `GET /steering` says: the order, and what players show by asking."""
+        evidence = steering_evidence(await self._counted())
+        return self.steering.to_mapping() | {"evidence": evidence}
+
+    def routed(self) -> dict[str, Any]:
+        """Return what `GET /routes` says: the servers of all groups, best first."""
+        return {"version": self.routes.version, "groups": self._origins_now().urls}
+
+    async def metrics(self) -> bytes:
+        """Return the node's metrics as Prometheus reads them."""
+        sums = await self._counted()
         own: dict[str, float] = {
             "purges": self.page.epoch() - self._first_sequence,
             "restarts": sum(keeper.restarts for keeper in self._keepers),
@@ -296,10 +323,20 @@ class Node:
 
     async def _open_with(self, ring: str) -> tuple[str, ...]:
         """Give access keys to workers and hub, and to those that will be started."""
-        done = await asyncio.gather(*(keeper.open_with(ring) for keeper in self._kept))
-        return tuple(
-            each.name for each, is_done in zip(self._kept, done, strict=True) if not is_done
-        )
+        return await _heeded(self._kept, "access", ring)
+
+    async def _tell(self, question: str, text: str) -> tuple[str, ...]:
+        """Give an order to workers, and to those that will be started."""
+        return await _heeded(self._keepers, question, text)
+
+    def _has_several(self) -> bool:
+        """Whether origins could stand in for each other."""
+        return bool(self._origins_now().probed())
+
+    def _origins_now(self) -> Origins:
+        order = parse_routes(self.routes.text.encode()) if self.routes.text else RouteOrder()
+        self._origins.reroute(order.groups)
+        return self._origins
 
     async def _reread_policies(self, name: str) -> None:
         while True:
@@ -321,3 +358,9 @@ class Node:
                     await keeper.ask("sync", limit_s=None)
                 except ConnectionError:
                     await keeper.gone.wait()
+
+
+async def _heeded(keepers: Sequence[Keeper], question: str, text: str) -> tuple[str, ...]:
+    """Give a text to processes; return the names of those that go on without it."""
+    done = await asyncio.gather(*(keeper.heed(question, text) for keeper in keepers))
+    return tuple(each.name for each, is_done in zip(keepers, done, strict=True) if not is_done)

@@ -15,13 +15,35 @@ log = logging.getLogger("edge.origins")
 class Origins:
     """Where content comes from, and how each server there has been answering this worker."""
 
+    left: frozenset[Upstream] = frozenset()  # servers that were asked once, and are not any more
+
     def __init__(
         self, groups: Mapping[str, tuple[str, ...]], policy: HealthPolicy | None = None
     ) -> None:
         """`groups` are URLs by name, best first; DEFAULT is one of them. Raises ValueError."""
         self._policy = policy or HealthPolicy()
-        self._groups = {name: tuple(map(_route, urls)) for name, urls in groups.items()}
-        self._health = {route.upstream: Health() for route in self._routes()}
+        self._configured = dict(groups)
+        self._health: dict[Upstream, Health] = {}
+        self.reroute({})
+
+    def reroute(self, groups: Mapping[str, tuple[str, ...]]) -> None:
+        """Ask these servers in these groups, in others those of the start.
+
+        What is known of the health of a server that stays is kept.
+        """
+        urls = {**self._configured, **groups}
+        self._groups = {name: tuple(map(_route, urls[name])) for name in self._configured}
+        before, self._health = self._health, {}
+        for route in self._routes():
+            self._health[route.upstream] = before.get(route.upstream, Health())
+        self.left = (self.left | before.keys()) - self._health.keys()
+
+    @property
+    def urls(self) -> dict[str, list[str]]:
+        """The servers of each group, best first, whatever their health."""
+        return {
+            name: [route.upstream.url for route in routes] for name, routes in self._groups.items()
+        }
 
     def of(self, group: str) -> tuple[Route, ...]:
         """The group's servers in the order to ask them; the default group's for an unknown name.

@@ -18,7 +18,6 @@ from edge.favour import end_favour, favour
 from edge.filling import Filler
 from edge.look_ahead import LookAhead, Wanted
 from edge.loop_watch import LoopWatch
-from edge.memory import Variants
 from edge.outcome import ORIGIN
 from edge.playlists import PLAYLIST_BYTES_MAX, Playlist, is_playlist, parse
 from edge.prewarm_budget import Budget, Pressure, PrewarmPolicy, policy_of, yields
@@ -32,6 +31,7 @@ from edge.shedding import Priority, Shedder
 from edge.sliced import SlicedEntry
 from edge.slicing import Source
 from edge.tasks import Tasks
+from edge.variants import Variants
 
 LOOK_EVERY_S: Final = 0.025
 PAUSED_S: Final = 0.02  # then a fetch that waits looks again

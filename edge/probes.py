@@ -6,7 +6,7 @@ One worker asks for the whole node, and the others hear what it found.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from edge.asking import health_signal, word_for
@@ -14,9 +14,9 @@ from edge.counters import Counters
 from edge.entry import VIA
 from edge.errors import UpstreamError
 from edge.fetch import Fetch, FillClient
-from edge.origins import Origins, read_origins
+from edge.origins import Origins
 from edge.routes import Upstream
-from edge.settings import EdgeSettings
+from edge.settings import Limits
 from failover.health import Signal
 
 if TYPE_CHECKING:
@@ -75,13 +75,17 @@ class Prober:
         return signal
 
 
-async def probe_for_all(keepers: Sequence[Keeper], settings: EdgeSettings) -> None:
-    """Have one worker probe, the first that answers, and the others hear of it; until cancelled."""
-    limits = settings.limits
-    if not read_origins(settings.origin, *settings.origin_groups).probed():
-        return
+async def probe_for_all(
+    keepers: Sequence[Keeper], limits: Limits, several: Callable[[], bool]
+) -> None:
+    """Have one worker probe, the first that answers, and the others hear of it; until cancelled.
+
+    Nobody does while no servers could stand in for each other, as `several` tells.
+    """
     while True:
         await asyncio.sleep(limits.probe_s)
+        if not several():
+            continue
         serving = [keeper for keeper in keepers if keeper.serving.is_set()]
         for prober in serving:
             try:

@@ -34,12 +34,12 @@ from edge.heads import (
 from edge.http_parser import is_followed_by_http
 from edge.index import SHARD_MASK
 from edge.log_lines import asked_by
-from edge.memory import Variants
 from edge.refusals import RefusedHeadError
 from edge.request_body import RequestBody
 from edge.scope import Ends, Request, scope_of
 from edge.shared import Shared
 from edge.sliced import SlicedEntry
+from edge.variants import Variants
 
 JOINED_BYTES_MAX: Final = 16_384  # head and body leave as one bytes object up to here
 _OF_HITS: Final = frozenset({b"GET", b"HEAD"})
@@ -252,9 +252,11 @@ class EdgeProtocol(Gated):
         if entry.signed is not opened and not opens_anyhow(target, opened):  # type: ignore[union-attr]
             return False
         if now >= entry.fresh_until:  # type: ignore[union-attr]
-            return type(entry) is SlicedEntry and self._hit_slices(
-                entry, facts, asked or target, now
-            )
+            if type(entry) is SlicedEntry:
+                return self._hit_slices(entry, facts, asked or target, now)
+            entry = shared.steering.rendered(entry, now)  # type: ignore[arg-type]
+            if entry is None:
+                return False
         assert type(entry) is Entry
         gate = self.hit_gate
         if gate is not None:  # 10 ns; 30 more where hits are limited

@@ -32,6 +32,7 @@ class Shared:
         "peers",
         "policies",
         "sampler",
+        "steering",
     )
 
     def __init__(
@@ -50,6 +51,7 @@ class Shared:
         self.counters = accounts.counters
         self.log = accounts.log  # of plain hits, too
         self.sampler = accounts.sampler
+        self.steering = following.steering
         self.limits = limits
         self.clients = accounts.clients
         self.policies = following.filler.in_force.policies

@@ -53,6 +53,11 @@ class SlicedEntry(Entry):
         super().outdate()
         self.part_until = self.fresh_until
 
+    def steer(self) -> None:
+        """Nor with a part of it, since players get another whole."""
+        super().steer()
+        self.part_until = self.fresh_until
+
     def twin(self, stored: Stored) -> "SlicedEntry":
         """The same slices under another head, unstored."""
         return SlicedEntry(self.key, stored, self.length, self.parts)

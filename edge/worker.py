@@ -49,6 +49,7 @@ from edge.protocol import EdgeProtocol
 from edge.provider_hits import bind_for_all
 from edge.purged import Dated
 from edge.purges import Purge, PurgeFollower
+from edge.rerouting import Rerouting
 from edge.retries import RetryBudget
 from edge.sampling import Sampler
 from edge.secure import SecureConnection, bind_secure
@@ -58,6 +59,8 @@ from edge.shield_app import ShieldApp
 from edge.slicing import Slicer
 from edge.slow_readers import SlowReaders
 from edge.snapshot import snapshot_of
+from edge.steering.in_force import Steering
+from edge.steering.tagging import Tagger
 from edge.tasks import Tasks
 from edge.tls import Certificates, Pem
 from edge.upkeep import look_after
@@ -185,6 +188,7 @@ class Worker:
             door=self.door,
             limiting=self.limiting,
             admission=self.admission,
+            steering=Steering(self.memory, self.counters, given.steering),
         )
         self.prewarmer = Prewarmer(
             filler=filler,
@@ -203,6 +207,7 @@ class Worker:
                 invalidating=self.invalidating,
                 admission=self.admission,
                 door=self.door if accounts is self.accounts else None,
+                tagger=Tagger(self.following.steering) if accounts is self.accounts else None,
             )
             debugging = Debugging(settings.debug_token, given.worker_no)
             return kind(exchange, limits, self._is_ready, accounts, debugging)
@@ -354,6 +359,8 @@ async def run_worker(
                     "prepare": worker.policies.prepare,
                     "probed": worker.probed,
                     "renew": worker.renew,
+                    "routes": Rerouting(worker.origins, worker.client).heed,
+                    "steering": worker.following.steering.heed,
                 }
                 line = await ControlLine.open(control, {**asked, **told})
                 worker.invalidating.line = worker.neighbours.line = line

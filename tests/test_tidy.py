@@ -94,6 +94,7 @@ RIM = {
         "slicing.py",
         "slow_readers.py",
         "standing_in.py",
+        "standing_orders.py",
         "starting.py",
         "stream_player.py",
         "streams.py",

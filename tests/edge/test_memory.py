@@ -16,6 +16,7 @@ from edge.memory import Memory
 from edge.packing import variant as variant_of
 from edge.purge_names import touches, url_key
 from edge.purges import Purge, PurgeKind
+from edge.variants import entries_of
 
 KIB, MIB = 1024, 1024 * 1024
 
@@ -56,7 +57,7 @@ def test_the_budget_holds(steps):
         memory.store(entry(b"http://a/%d" % number, b"x" * size, (b"t",), vary, variant))
         memory.find(b"http://a/%d" % (number // 2), ())
         assert memory.used_bytes <= memory.budget_bytes
-    held = {id(each) for _, found in memory.index.items() for each in memory._entries(found)}
+    held = {id(each) for _, found in memory.index.items() for each in entries_of(found)}
     assert len(held) == len(memory)
     memory.apply(purge(PurgeKind.TAG, b"t"), 10.0)
     assert (len(memory), len(memory.index), len(memory._tags)) == (0, 0, 0)

@@ -1,5 +1,6 @@
 """Whatever the hit path answers, the slow path answers alike."""
 
+import gzip
 import random
 import time
 
@@ -10,6 +11,7 @@ from cache_policies.storing import Store, judge_storing
 from edge.entry import Entry
 from edge.worker import Worker
 from tests.support.paths import SlowOnly, parse, same
+from tests.support.steering import MULTIVARIANT, steered, text
 from tests.support.virtual_time import virtual_time
 from tests.support.wire import Connection, close_worker, worker_without_listener
 
@@ -17,6 +19,7 @@ REQUESTS = 10_000
 SEED = 20_261_121
 BIG = bytes(range(256)) * 4096 * 2 + b"the rest"  # three slices
 
+HLS = "content-type: application/vnd.apple.mpegurl"
 STORED = [  # target, status, body, field lines, age in seconds, request fields that select it
     ("/plain", 200, b"plain body", ["cache-control: max-age=900"], 5, []),
     ("/tagged", 200, b"tagged", ["cache-control: max-age=900", 'etag: "a"'], 0, []),
@@ -69,6 +72,16 @@ STORED = [  # target, status, body, field lines, age in seconds, request fields 
         [],
     ),
     ("/query?a=1&b=2", 200, b"query", ["cache-control: max-age=900"], 0, []),
+    ("/v/a/main.m3u8", 200, MULTIVARIANT, [HLS, "cache-control: max-age=900", 'etag: "m"'], 4, []),
+    ("/v/b/main.m3u8", 200, b"#EXTM3U\n", [HLS, "cache-control: max-age=900", 'etag: "a"'], 0, []),
+    (
+        "/v/c/main.m3u8",
+        200,
+        gzip.compress(MULTIVARIANT, mtime=0),
+        [HLS, "cache-control: max-age=900", "vary: accept-encoding", "content-encoding: gzip"],
+        0,
+        [(b"accept-encoding", b"gzip")],
+    ),
 ]
 TARGETS = [
     *sorted({row[0] for row in STORED}),
@@ -120,7 +133,9 @@ def fill(worker: Worker) -> None:
     wall, mono = time.time(), time.monotonic()
     for target, status, body, lines, age_s, selecting in STORED:
         pairs = [line.split(": ", 1) for line in lines]
-        pairs += [["content-type", "video/mp4"], ["surrogate-key", "t"], ["age", "1"]][:2]
+        pairs += [["surrogate-key", "t"]]
+        if HLS not in lines:
+            pairs += [["content-type", "video/mp4"]]
         fields = tuple((name.encode(), value.encode()) for name, value in pairs)
         request = RequestHead(b"GET", b"http", b"edge.test", target.encode(), tuple(selecting))
         times = Times(response_wall=wall - age_s, response_mono=mono - age_s)
@@ -160,6 +175,7 @@ def test_both_paths_give_the_same_answers():
 async def both_paths_give_the_same_answers():
     draw = random.Random(SEED)
     worker = worker_without_listener()
+    worker.following.steering.follow(text(steered()))
     fill(worker)
     quick_class = worker.protocol()
     slow_class = type("Bound", (SlowOnly,), {"shared": quick_class.shared})
