@@ -78,3 +78,19 @@ def test_a_peer_has_no_health_here() -> None:
     origins = read_origins(A)
     origins.saw(Upstream("unix:/run/0.sock"), Signal.FAIL)
     assert not origins.is_down(Upstream("unix:/run/0.sock"))
+
+
+def test_routes_change_and_health_stays() -> None:
+    origins = read_origins(f"{A},{B}", f"media={B}", policy=POLICY)
+    origins.saw(Upstream(B), Signal.FAIL)
+    origins.saw(Upstream(B), Signal.FAIL)
+    origins.reroute({"": (B, C), "unknown": (A,)})
+    assert order(origins) == [C, B]  # B is down still
+    assert order(origins, "media") == [B]
+    assert order(origins, "unknown") == [C, B]
+    assert origins.left == {Upstream(A)}
+    assert origins.urls == {"": [B, C], "media": [B]}
+    origins.reroute({})
+    assert order(origins) == [A, B]
+    assert origins.left == {Upstream(C)}
+    assert [route.url for route in origins.probed()] == [A, B]
