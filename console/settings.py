@@ -28,10 +28,12 @@ class ConsoleSettings:
     admins: tuple[Edge, ...] = ()  # admin listeners of edges, by their names
     realtime: bool = False  # whether the edges have hubs of signals
     signed: bool = False  # whether what is watched needs a token, which the API gives
+    providers: tuple[str, ...] = ()  # where steering may send players: base URLs
 
     def hosts(self) -> tuple[str, ...]:
         """Every base URL that a page may talk to, each once, edges first."""
-        return tuple(dict.fromkeys([*(edge.url for edge in self.edges), self.origin]))
+        edges = (edge.url for edge in self.edges)
+        return tuple(dict.fromkeys([*edges, self.origin, *self.providers]))
 
 
 def base_url(text: str, *, option: str) -> str:
@@ -61,6 +63,7 @@ def console_settings(
     *,
     realtime: bool = False,
     signed: bool = False,
+    providers: Sequence[str] = (),
 ) -> ConsoleSettings:
     """The settings from the command line's words; raises SettingsError."""
     parsed = tuple(parse_edge(text) for text in edges)
@@ -74,7 +77,12 @@ def console_settings(
         raise SettingsError(f"--edge-admin names {min(unknown)!r}, which no --edge does")
     own = base_url(origin, option="--origin")
     return ConsoleSettings(
-        edges=parsed, origin=own, admins=listeners, realtime=realtime, signed=signed
+        edges=parsed,
+        origin=own,
+        admins=listeners,
+        realtime=realtime,
+        signed=signed,
+        providers=tuple(base_url(each, option="--provider") for each in providers),
     )
 
 

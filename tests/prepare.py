@@ -17,6 +17,8 @@ DEBIAN_PACKAGE_OF = {
     "knotd": "knot",
     "pdns_server": "pdns-backend-sqlite3",
     "sqlite3": "sqlite3",
+    "nginx": "nginx-light",
+    "openssl": "openssl",
     "tc": "iproute2",
 }
 

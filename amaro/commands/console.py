@@ -36,6 +36,10 @@ def serve(
     signed: Annotated[
         bool, typer.Option("--signed", help="The edges demand tokens, which the API gives.")
     ] = False,
+    provider: Annotated[
+        list[str] | None,
+        typer.Option(metavar="URL", help="Where steering may send players; repeatable."),
+    ] = None,
 ) -> None:
     """Serve the pages.
 
@@ -47,7 +51,10 @@ def serve(
 
     try:
         settings = console_settings(
-            edge, origin, edge_admin or (), realtime=realtime, signed=signed
+            *(edge, origin, edge_admin or ()),
+            realtime=realtime,
+            signed=signed,
+            providers=provider or (),
         )
         host, port = parse_listen(listen)
     except SettingsError as error:

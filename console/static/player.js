@@ -3,6 +3,7 @@
 import { Controls } from "./controls.js";
 import { el } from "./dom.js";
 import { HandOver } from "./hand_over.js";
+import { MediaLoader, PathwayErrors } from "./pathways.js";
 import { pollPlaylist } from "./playlist_poll.js";
 import { StoryPath } from "./story_path.js";
 import { loadThumbnails } from "./thumbnails.js";
@@ -27,9 +28,12 @@ export function hlsConfig(assetId, newest = (url) => url) {
     capLevelToPlayerSize: true,
     cmcd: { contentId: assetId, useHeaders: false, version: 2 }, // hls.js adds its own session id
     enableWorker: false, // fragmented MP4 needs no transmuxing, so a worker would only cost its start
+    errorController: PathwayErrors,
+    fLoader: MediaLoader,
     fragLoadPolicy: policy(20000, 1),
     manifestLoadPolicy: policy(10000, 0),
     playlistLoadPolicy: policy(10000, 1),
+    steeringManifestLoadPolicy: policy(4000, 0),
     xhrSetup: (xhr, url) => {
       if (newest(url) !== url) xhr.open("GET", newest(url), true);
     },
@@ -75,6 +79,11 @@ export class Player extends EventTarget {
 
   get url() {
     return `${this.#edges[this.#edgeNo]}${this.#path.base}/main.m3u8`;
+  }
+
+  /** What plays, and the pathway that it plays from; `null` where the browser plays by itself. */
+  get engine() {
+    return this.#hls;
   }
 
   /** What opens the story's path; whoever hears of it from the API tells it. */

@@ -102,11 +102,11 @@ class Watched:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium(*arguments: str) -> Iterator[Browser]:
     """A headless browser while the block runs."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, headless=True, args=list(ARGUMENTS)
+            executable_path=CHROMIUM, headless=True, args=[*ARGUMENTS, *arguments]
         )
         try:
             yield browser

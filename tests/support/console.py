@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import uvicorn
@@ -22,12 +22,15 @@ def console(
     *,
     realtime: bool = False,
     signed: bool = False,
+    providers: Sequence[str] = (),
 ) -> Iterator[str]:
     """Serve the pages on a free port while the block runs; gives the base URL."""
     named, listeners = (
         [f"{name}={url}" for name, url in each.items()] for each in (edges, admins or {})
     )
-    settings = console_settings(named, origin, listeners, realtime=realtime, signed=signed)
+    settings = console_settings(
+        named, origin, listeners, realtime=realtime, signed=signed, providers=providers
+    )
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(create_app(settings), lifespan="off", log_level="warning")
         server = uvicorn.Server(config)

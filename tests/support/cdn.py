@@ -1,0 +1,196 @@
+"""Two CDNs as nginx reverse proxies on loopback addresses of their own, and what befalls them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from edge.settings import CertificatePair
+from tests.support.stack import until
+from tests.support.tls import EDGE
+
+NGINX: Final = shutil.which("nginx") or "/usr/sbin/nginx"
+SLOW_S: Final = 20
+
+_CONF = """
+daemon off; pid {folder}/pid; error_log {folder}/error.log; worker_processes 1;
+events {{ worker_connections 512; }}
+http {{
+  access_log {folder}/access.log; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  split_clients $request_id $is_bad {{ 50% 1; * ""; }}
+  proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host:$server_port;
+  proxy_ssl_verify off;
+  server {{
+    listen {host}:{port} ssl;
+    ssl_certificate {certificate}; ssl_certificate_key {key};
+    {fault}
+    location / {{ proxy_pass {upstream}; }}
+    location @late {{ proxy_pass {upstream}; }}
+  }}
+}}
+"""
+_ANY_PAGE: Final = "add_header Access-Control-Allow-Origin * always;"
+
+
+@dataclass(kw_only=True)
+class Cdn:
+    """One provider; a fault is a method that begins it, and `recover` ends all."""
+
+    host: str
+    port: int
+    upstream: str
+    folder: Path
+    expired: CertificatePair
+    silent: socket.socket
+    process: subprocess.Popen[bytes] | None = field(default=None)
+
+    def start(self, fault: str = "", pair: CertificatePair = EDGE) -> None:
+        """Serve, in this way."""
+        (self.folder / "conf").write_text(
+            _CONF.format(
+                folder=self.folder, host=self.host, port=self.port, upstream=self.upstream,
+                fault=fault, certificate=pair.certificate, key=pair.key,
+            )
+        )  # fmt: skip
+        command = [NGINX, "-c", str(self.folder / "conf"), "-p", str(self.folder)]
+        self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        until(self._is_open, max_s=30, what=f"a provider at {self.host}")
+
+    def stop(self) -> None:
+        """End at once, whatever is on its way."""
+        process, self.process = self.process, None
+        if process is None:
+            return
+        for each in self._processes(process):
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+        process.wait()
+
+    def recover(self) -> None:
+        """Be as always."""
+        self.stop()
+        self.start()
+
+    def asked(self) -> int:
+        """How many requests were answered since its start."""
+        with suppress(FileNotFoundError):
+            return (self.folder / "access.log").read_text().count("\n")
+        return 0
+
+    # faults
+
+    def refused(self) -> None:
+        """Nobody listens."""
+        self.stop()
+
+    def black_hole(self) -> None:
+        """The kernel accepts connections, and nobody answers."""
+        assert self.process is not None
+        for each in self._processes(self.process):
+            each.send_signal(signal.SIGSTOP)
+
+    def server_errors(self) -> None:
+        """503."""
+        self._again(f"location ~ . {{ {_ANY_PAGE} return 503; }}")
+
+    def slow(self) -> None:
+        """Right answers, after 20 s."""
+        port = self.silent.getsockname()[1]
+        self._again(
+            f"location ~ . {{ proxy_pass http://127.0.0.1:{port}; proxy_read_timeout {SLOW_S}s;"
+            " error_page 504 = @late; }"
+        )
+
+    def wrong_bytes(self) -> None:
+        """A page of its own in the place of each segment, with 200."""
+        page = "<html>" + "Please wait. " * 200
+        self._again(
+            f"location ~ \\.m4s {{ {_ANY_PAGE} default_type video/mp4; return 200 '{page}'; }}"
+        )
+
+    def expired_certificate(self) -> None:
+        """TLS fails."""
+        self.stop()
+        self.start(pair=self.expired)
+
+    def half(self) -> None:
+        """Every second request fails."""
+        self._again(f"{_ANY_PAGE} if ($is_bad) {{ return 503; }}")
+
+    def _again(self, fault: str) -> None:
+        self.stop()
+        self.start(fault)
+
+    def _is_open(self) -> bool:
+        with suppress(OSError), socket.create_connection((self.host, self.port), 1.0):
+            return True
+        return False
+
+    @staticmethod
+    def _processes(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+        try:
+            master = psutil.Process(process.pid)
+            return [master, *master.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+
+FAULTS: Final[dict[str, Callable[[Cdn], None]]] = {
+    "refused": Cdn.refused,
+    "black-hole": Cdn.black_hole,
+    "5xx": Cdn.server_errors,
+    "20-s-answers": Cdn.slow,
+    "wrong-bytes": Cdn.wrong_bytes,
+    "expired-certificate": Cdn.expired_certificate,
+    "half-fails": Cdn.half,
+}
+
+
+@contextmanager
+def cdn(host: str, port: int, upstream: str, folder: Path) -> Iterator[Cdn]:
+    """A provider at an address of this machine's own, in front of `upstream`, while the block runs."""
+    folder.mkdir()
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
+        running = Cdn(
+            host=host, port=port, upstream=upstream, folder=folder,
+            expired=expired_pair(folder), silent=silent,
+        )  # fmt: skip
+        running.start()
+        try:
+            yield running
+        finally:
+            running.stop()
+
+
+def expired_pair(folder: Path) -> CertificatePair:
+    """A certificate that ended yesterday."""
+    made = CertificatePair(str(folder / "expired.pem"), str(folder / "expired.key"))
+    wanted = str(folder / "expired.csr")
+    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+    _openssl("req", "-new", *curve, "-subj", "/CN=expired", "-keyout", made.key, "-out", wanted)
+    signing = ("-signkey", made.key, "-days", "-1", "-out", made.certificate)
+    _openssl("x509", "-req", "-in", wanted, *signing)
+    return made
+
+
+def key_hash(pair: CertificatePair) -> str:
+    """What Chromium knows a public key by: base64 of the SHA-256 of its SPKI."""
+    pem = _openssl("x509", "-in", pair.certificate, "-noout", "-pubkey")
+    der = base64.b64decode(b"".join(pem.splitlines()[1:-1]))
+    return base64.b64encode(hashlib.sha256(der).digest()).decode()
+
+
+def _openssl(*arguments: str) -> bytes:
+    return subprocess.run(["openssl", *arguments], check=True, capture_output=True).stdout

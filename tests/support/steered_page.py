@@ -1,0 +1,159 @@
+"""A watch page that is steered between two CDNs, which fail one after the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+
+from playwright.sync_api import Browser
+
+from tests.support.browser import Watched, chromium, watched_page
+from tests.support.cdn import Cdn, cdn, key_hash
+from tests.support.console import console
+from tests.support.edge_node import RunningNode, edge_node
+from tests.support.packaged_clip import ASSET, ClipServer, serving
+from tests.support.steering import order, steered
+from tests.support.tls import EDGE
+
+HOSTS: Final = {"one": "127.0.0.2", "two": "127.0.0.3"}
+BUFFER_S: Final = 12
+TTL_S: Final = 1
+
+# What is buffered from the playhead on, and where the last segment came from.
+STATE = """(() => {
+  const {video, engine} = self.amaroPlayer ?? {};
+  if (!video) return null;
+  const {buffered, currentTime} = video;
+  let end = currentTime;
+  for (let i = 0; i < buffered.length; i++)
+    if (buffered.start(i) <= currentTime + 0.1) end = Math.max(end, buffered.end(i));
+  const level = engine?.levels?.[engine.loadLevel];
+  return {at: currentTime, end, on: level?.pathwayId ?? "", size: video.videoWidth};
+})()"""
+SMALL_BUFFER = f"""
+self.addEventListener("DOMContentLoaded", () => {{
+  const set = () => {{
+    const config = self.amaroPlayer?.engine?.config;
+    if (config) Object.assign(config, {{maxBufferLength: {BUFFER_S}, maxMaxBufferLength: {BUFFER_S}}});
+    else setTimeout(set, 1);
+  }};
+  set();
+}});
+"""
+# hls.js leaves a pathway alone for five minutes; they are over.
+FORGIVE = """(() => {
+  for (const each of amaroPlayer.engine.networkControllers)
+    if (each.penalizedPathways) each.penalizedPathways = {};
+})()"""
+
+
+@dataclass(kw_only=True)
+class Stage:
+    """Everything that runs, and the controller's place: `steer` says where players are to go."""
+
+    browser: Browser
+    pages: str
+    edge: RunningNode
+    cdns: dict[str, Cdn]
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def steer(self, *names: str, ttl_s: float = TTL_S, hosts: dict[str, str] | None = None) -> None:
+        """Have players try these pathways in this order."""
+        hosts = hosts or HOSTS
+        service = steered(
+            server_uri=f"{self.url}/.amaro/steer",
+            ttl_s=ttl_s,
+            pathways=[{"id": name, "host": hosts[name]} for name in names],
+            shares=[[names[0], 1.0]],
+            order=list(names),
+        )
+        put = self.edge.admin("PUT", "/steering", json=order(service, number=next(self.numbers)))
+        assert put.status_code == 200, put.text
+
+    @property
+    def url(self) -> str:
+        return f"https://{self.edge.settings.listen}"
+
+    @contextmanager
+    def viewer(self) -> Iterator[Viewer]:
+        """A page that plays."""
+        with watched_page(
+            self.browser, tolerated=lambda _: True, ignore_https_errors=False
+        ) as watched:
+            watched.page.add_init_script(SMALL_BUFFER)
+            viewer = Viewer(watched)
+            watched.page.goto(f"{self.pages}/watch/{ASSET}")
+            yield viewer
+
+
+@dataclass
+class Viewer:
+    """Somebody who watches."""
+
+    watched: Watched
+    samples: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
+    began_mono: float = field(default_factory=time.monotonic)
+
+    def state(self) -> dict[str, Any]:
+        """Where the playhead is, the end of the buffer, and the pathway in use."""
+        state = self.watched.page.evaluate(STATE) or {"at": 0, "end": 0, "on": "", "size": 0}
+        self.samples.append((time.monotonic() - self.began_mono, state))
+        return state
+
+    def until(self, wanted: Any, *, max_s: float = 60.0, what: str = "it") -> dict[str, Any]:
+        """The first state of which `wanted` holds."""
+        deadline = time.monotonic() + max_s
+        while not wanted(state := self.state()):
+            assert time.monotonic() < deadline, f"{what}: not within {max_s:.0f} s: {state}"
+            self.watched.page.wait_for_timeout(100)
+        return state
+
+    def plays_from(self, name: str) -> dict[str, Any]:
+        """Wait until it plays from a pathway, with 8 to 12 s in its buffer."""
+        return self.until(
+            lambda now: now["on"] == name and now["at"] > 0.2 and now["end"] - now["at"] >= 8.0,
+            what=f"playing from {name}",
+        )
+
+    def check(self) -> None:
+        """Nothing was seen of it: no stall, no error, no step back."""
+        stalls = self.watched.stalls(0.2)
+        seen = self.watched.page.evaluate("seen")
+        waited = [each for each in seen["events"] if each[0] == "waiting" and each[1] > 0.2]
+        assert not stalls, stalls
+        assert not waited, waited
+
+
+@contextmanager
+def stage(folder: Path, work: Path) -> Iterator[Stage]:
+    """An edge with a packaged clip behind it, two CDNs before it, the pages and a browser."""
+    clip = ClipServer(folder)
+    clip.publish("360p", "540p", "720p", complete=True)
+    trusted = f"--ignore-certificate-errors-spki-list={key_hash(EDGE)}"
+    tls = ("--tls-cert", EDGE.certificate, "--tls-key", EDGE.key)
+    with serving(clip), edge_node(clip.url, *tls) as edge:
+        port, own = edge.settings.listen.port, f"https://{edge.settings.listen}"
+        with (
+            cdn(HOSTS["one"], port, own, work / "one") as one,
+            cdn(HOSTS["two"], port, own, work / "two") as two,
+            console(
+                {"north": own}, clip.url,
+                providers=[*(f"https://{host}:{port}" for host in HOSTS.values()), GONE(port)],
+            ) as pages,
+            chromium(trusted) as browser,
+        ):  # fmt: skip
+            yield Stage(browser=browser, pages=pages, edge=edge, cdns={"one": one, "two": two})
+
+
+def GONE(port: int) -> str:  # noqa: N802
+    """A provider whose name is in no DNS (RFC 6761 §6.4)."""
+    return f"https://gone.invalid:{port}"
+
+
+def names(chosen: Sequence[str]) -> list[str]:
+    return list(chosen)
