@@ -1,8 +1,9 @@
-// Leaves a pathway that fails (HLS Content Steering) while there is something in the buffer.
+// Moves between pathways (HLS Content Steering) while there is something in the buffer.
 //
-// hls.js tries the other renditions of a pathway first, each as patiently as the one before, and
-// appends whatever arrives: on a host that is silent the buffer is empty before the last of them,
-// and bytes that are no media end the playback of all that is buffered.
+// Left alone, hls.js tries the other renditions of a pathway that fails first, each as patiently as
+// the one before: on a host that is silent the buffer is empty before the last of them. It appends
+// whatever arrives: bytes that are no media end the playback of all that is buffered. And when it is
+// told to go elsewhere while its first segment loads, it waits for that segment for ever.
 
 import { Hls } from "./vendor/hls.min.mjs";
 
@@ -19,6 +20,8 @@ const NETWORK = new Set([
   "levelLoadTimeOut",
   "levelParsingError",
 ]);
+const AT_REST = new Set(["IDLE", "ENDED", "STOPPED"]);
+const LOOK_MS = 50;
 const BOXES = new Set(["emsg", "free", "ftyp", "mdat", "moof", "moov", "prft", "sidx", "skip", "styp", "uuid"]);
 
 /** Whether another pathway may work better: what one lacks, all lack. */
@@ -27,17 +30,77 @@ function isOfPathway({ details, response }) {
   return NETWORK.has(details) && status !== 403 && status !== 404;
 }
 
+/** Whether what failed came from a host that was left meanwhile. */
+function isElsewhere(hls, { frag, context, url }) {
+  const asked = frag?.url ?? context?.url ?? url;
+  const [level] = hls.levels;
+  return Boolean(asked && level) && new URL(asked).hostname !== new URL(level.uri).hostname;
+}
+
 /** hls.js's own judgement of errors, but where there are pathways the whole one is left. */
 export class PathwayErrors extends Hls.DefaultConfig.errorController {
   onError(event, data) {
     super.onError(event, data);
     const action = data.errorAction;
     if (!action || !isOfPathway(data) || !(this.hls.pathwayPriority?.length > 1)) return;
+    if (isElsewhere(this.hls, data)) {
+      // Sound and picture fail together: what was left for one is no reason to leave the next.
+      Object.assign(action, { action: PENALISE, flags: WHOLE_PATHWAY, resolved: true });
+      return;
+    }
     const isSilent = action.action === RETRY && data.details.endsWith("TimeOut"); // once is enough
     if (action.action === PENALISE || isSilent) {
       action.action = PENALISE;
       action.flags |= WHOLE_PATHWAY;
     }
+  }
+}
+
+/** hls.js's own steering, but whoever is well goes elsewhere between two segments. */
+export class CalmSteering extends Hls.DefaultConfig.contentSteeringController {
+  #isLeaving = false; // what is in flight has failed: nothing to wait for
+  #waiting = null;
+
+  onError(event, data) {
+    if (data.errorAction?.resolved) return;
+    this.#isLeaving = true;
+    super.onError(event, data);
+    this.#isLeaving = false;
+  }
+
+  updatePathwayPriority(priority) {
+    this.#rest();
+    const next = priority.find((id) => !(id in this.penalizedPathways));
+    if (this.#isLeaving || next === this.pathwayId || this.#isAtRest) {
+      super.updatePathwayPriority(priority);
+      return;
+    }
+    this._pathwayPriority = priority; // where to go if this segment fails
+    this.hls.pauseBuffering(); // no further one begins
+    this.#waiting = setInterval(() => {
+      if (this.#isAtRest) this.updatePathwayPriority(priority);
+    }, LOOK_MS);
+  }
+
+  onManifestLoading() {
+    this.#rest();
+    super.onManifestLoading();
+  }
+
+  destroy() {
+    this.#rest();
+    super.destroy();
+  }
+
+  get #isAtRest() {
+    return AT_REST.has(this.hls.inFlightFragments.main.state);
+  }
+
+  #rest() {
+    if (this.#waiting === null) return;
+    clearInterval(this.#waiting);
+    this.#waiting = null;
+    this.hls.resumeBuffering();
   }
 }
 

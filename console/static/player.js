@@ -3,7 +3,7 @@
 import { Controls } from "./controls.js";
 import { el } from "./dom.js";
 import { HandOver } from "./hand_over.js";
-import { MediaLoader, PathwayErrors } from "./pathways.js";
+import { CalmSteering, MediaLoader, PathwayErrors } from "./pathways.js";
 import { pollPlaylist } from "./playlist_poll.js";
 import { StoryPath } from "./story_path.js";
 import { loadThumbnails } from "./thumbnails.js";
@@ -28,6 +28,7 @@ export function hlsConfig(assetId, newest = (url) => url) {
     capLevelToPlayerSize: true,
     cmcd: { contentId: assetId, useHeaders: false, version: 2 }, // hls.js adds its own session id
     enableWorker: false, // fragmented MP4 needs no transmuxing, so a worker would only cost its start
+    contentSteeringController: CalmSteering,
     errorController: PathwayErrors,
     fLoader: MediaLoader,
     fragLoadPolicy: policy(20000, 1),

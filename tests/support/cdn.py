@@ -24,14 +24,16 @@ NGINX: Final = shutil.which("nginx") or "/usr/sbin/nginx"
 SLOW_S: Final = 20
 
 _CONF = """
-daemon off; pid {folder}/pid; error_log {folder}/error.log; worker_processes 1;
+daemon off; worker_processes 1; worker_shutdown_timeout 1s;
+pid {folder}/pid; error_log {folder}/error.log;
 events {{ worker_connections 512; }}
 http {{
-  access_log {folder}/access.log; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
+  access_log off; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
   fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
   split_clients $request_id $is_bad {{ 50% 1; * ""; }}
   proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host:$server_port;
-  proxy_ssl_verify off;
+  proxy_ssl_verify off; proxy_hide_header Access-Control-Allow-Origin;
+  add_header Access-Control-Allow-Origin * always;
   server {{
     listen {host}:{port} ssl;
     ssl_certificate {certificate}; ssl_certificate_key {key};
@@ -41,7 +43,6 @@ http {{
   }}
 }}
 """
-_ANY_PAGE: Final = "add_header Access-Control-Allow-Origin * always;"
 
 
 @dataclass(kw_only=True)
@@ -56,17 +57,20 @@ class Cdn:
     silent: socket.socket
     process: subprocess.Popen[bytes] | None = field(default=None)
 
-    def start(self, fault: str = "", pair: CertificatePair = EDGE) -> None:
-        """Serve, in this way."""
+    def start(self) -> None:
+        """Serve."""
+        self._write()
+        command = [NGINX, "-c", str(self.folder / "conf"), "-p", str(self.folder)]
+        self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        until(self._is_open, max_s=30, what=f"a provider at {self.host}")
+
+    def _write(self, fault: str = "", pair: CertificatePair = EDGE) -> None:
         (self.folder / "conf").write_text(
             _CONF.format(
                 folder=self.folder, host=self.host, port=self.port, upstream=self.upstream,
                 fault=fault, certificate=pair.certificate, key=pair.key,
             )
         )  # fmt: skip
-        command = [NGINX, "-c", str(self.folder / "conf"), "-p", str(self.folder)]
-        self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        until(self._is_open, max_s=30, what=f"a provider at {self.host}")
 
     def stop(self) -> None:
         """End at once, whatever is on its way."""
@@ -83,12 +87,6 @@ class Cdn:
         self.stop()
         self.start()
 
-    def asked(self) -> int:
-        """How many requests were answered since its start."""
-        with suppress(FileNotFoundError):
-            return (self.folder / "access.log").read_text().count("\n")
-        return 0
-
     # faults
 
     def refused(self) -> None:
@@ -103,12 +101,12 @@ class Cdn:
 
     def server_errors(self) -> None:
         """503."""
-        self._again(f"location ~ . {{ {_ANY_PAGE} return 503; }}")
+        self._change("location ~ . { return 503; }")
 
     def slow(self) -> None:
         """Right answers, after 20 s."""
         port = self.silent.getsockname()[1]
-        self._again(
+        self._change(
             f"location ~ . {{ proxy_pass http://127.0.0.1:{port}; proxy_read_timeout {SLOW_S}s;"
             " error_page 504 = @late; }"
         )
@@ -116,22 +114,29 @@ class Cdn:
     def wrong_bytes(self) -> None:
         """A page of its own in the place of each segment, with 200."""
         page = "<html>" + "Please wait. " * 200
-        self._again(
-            f"location ~ \\.m4s {{ {_ANY_PAGE} default_type video/mp4; return 200 '{page}'; }}"
-        )
+        self._change(f"location ~ \\.m4s {{ default_type video/mp4; return 200 '{page}'; }}")
 
     def expired_certificate(self) -> None:
         """TLS fails."""
-        self.stop()
-        self.start(pair=self.expired)
+        self._change(pair=self.expired)
 
     def half(self) -> None:
         """Every second request fails."""
-        self._again(f"{_ANY_PAGE} if ($is_bad) {{ return 503; }}")
+        self._change("if ($is_bad) { return 503; }")
 
-    def _again(self, fault: str) -> None:
-        self.stop()
-        self.start(fault)
+    def _change(self, fault: str = "", pair: CertificatePair = EDGE) -> None:
+        """Serve in another way from now on, without a gap in between."""
+        assert self.process is not None
+        before = set(self._processes(self.process)[1:])
+        self._write(fault, pair)
+        self.process.send_signal(signal.SIGHUP)
+
+        def is_changed() -> bool:
+            assert self.process is not None
+            now = set(self._processes(self.process)[1:])
+            return bool(now) and not now & before
+
+        until(is_changed, max_s=30, what=f"another way of {self.host}")
 
     def _is_open(self) -> bool:
         with suppress(OSError), socket.create_connection((self.host, self.port), 1.0):
@@ -160,7 +165,7 @@ FAULTS: Final[dict[str, Callable[[Cdn], None]]] = {
 
 @contextmanager
 def cdn(host: str, port: int, upstream: str, folder: Path) -> Iterator[Cdn]:
-    """A provider at an address of this machine's own, in front of `upstream`, while the block runs."""
+    """A provider at an address of its own, in front of `upstream`, while the block runs."""
     folder.mkdir()
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
         running = Cdn(

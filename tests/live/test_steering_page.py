@@ -1,0 +1,47 @@
+"""A provider fails in each way there is, and who watches sees nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.packaged_clip import package
+from tests.support.steered_page import EVERY_FAULT, Stage, stage
+
+pytestmark = pytest.mark.timeout(480)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    folder = tmp_path_factory.mktemp("clip")
+    package(folder)
+    with stage(folder, tmp_path_factory.mktemp("cdns")) as there:
+        yield there
+
+
+@pytest.mark.parametrize("fault", EVERY_FAULT)
+def test_nobody_sees_it(running: Stage, fault: str) -> None:
+    running.steer("one", "two")
+    with running.viewer() as viewer:
+        end = viewer.plays_from("one")["end"]
+        running.strike(fault)
+        viewer.until(
+            lambda now: now["on"] == "two" and now["end"] > end + 1.0, what="playing from two"
+        )
+        running.recover(viewer)
+        viewer.until(lambda now: now["on"] == "one", what="the way back")
+        viewer.check()
+
+
+@pytest.mark.parametrize("fault", ["refused", "black-hole"])
+def test_nor_who_comes_while_it_lasts(running: Stage, fault: str) -> None:
+    running.steer("one", "two")
+    running.strike(fault)
+    try:
+        with running.viewer() as viewer:
+            viewer.until(lambda now: now["size"] > 0 and now["at"] > 0.2, what="the first frame")
+            viewer.until(lambda now: now["on"] == "two", what="playing from two")
+            viewer.check()
+    finally:
+        running.cdns["one"].recover()
