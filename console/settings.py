@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 
@@ -63,7 +63,6 @@ def console_settings(
     *,
     realtime: bool = False,
     signed: bool = False,
-    providers: Sequence[str] = (),
 ) -> ConsoleSettings:
     """The settings from the command line's words; raises SettingsError."""
     parsed = tuple(parse_edge(text) for text in edges)
@@ -82,8 +81,13 @@ def console_settings(
         admins=listeners,
         realtime=realtime,
         signed=signed,
-        providers=tuple(base_url(each, option="--provider") for each in providers),
     )
+
+
+def with_providers(settings: ConsoleSettings, urls: Sequence[str]) -> ConsoleSettings:
+    """The settings where steering may send players to `urls`; raises SettingsError."""
+    providers = tuple(base_url(each, option="--provider") for each in urls)
+    return replace(settings, providers=providers)
 
 
 def parse_listen(text: str) -> tuple[str, int]:

@@ -316,9 +316,17 @@ def of_rendered(answer: Answer, request: RequestHead, data: bytes) -> Answer:
         fields = tuple(line for line in fields if line != via)
     told = dict(fields)
     stored = Stored(
-        status=answer.status, fields=fields, etag=told.get(b"etag"),
-        last_modified=told.get(b"last-modified"), date_wall=inf, age_s=0.0, response_wall=0.0, response_mono=0.0, response_delay_s=0.0, lifetime_s=0.0,
-    )  # fmt: skip
+        status=answer.status,
+        fields=fields,
+        etag=told.get(b"etag"),
+        last_modified=told.get(b"last-modified"),
+        date_wall=inf,  # nobody has it from before
+        age_s=0.0,
+        response_wall=0.0,
+        response_mono=0.0,
+        response_delay_s=0.0,
+        lifetime_s=0.0,
+    )
     planned = plan(request, stored, len(data))
 
     def open_body(first: int, last: int) -> Body:

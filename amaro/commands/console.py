@@ -47,15 +47,18 @@ def serve(
     """
     from console.assets import MissingScriptsError  # noqa: PLC0415
     from console.server import serve as serve_console  # noqa: PLC0415
-    from console.settings import SettingsError, console_settings, parse_listen  # noqa: PLC0415
+    from console.settings import (  # noqa: PLC0415
+        SettingsError,
+        console_settings,
+        parse_listen,
+        with_providers,
+    )
 
     try:
         settings = console_settings(
-            *(edge, origin, edge_admin or ()),
-            realtime=realtime,
-            signed=signed,
-            providers=provider or (),
+            edge, origin, edge_admin or (), realtime=realtime, signed=signed
         )
+        settings = with_providers(settings, provider or ())
         host, port = parse_listen(listen)
     except SettingsError as error:
         give_up(str(error), status=2)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.packaged_clip import package
-from tests.support.steered_page import EVERY_FAULT, Stage, stage
+from tests.support.steered_page import EVERY_FAULT, Stage, Viewer, stage
 
 pytestmark = pytest.mark.timeout(480)
 
@@ -22,8 +22,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.mark.parametrize("fault", EVERY_FAULT)
 def test_nobody_sees_it(running: Stage, fault: str) -> None:
-    running.steer("one", "two")
-    with running.viewer() as viewer:
+    def scene(viewer: Viewer) -> None:
         end = viewer.plays_from("one")["end"]
         running.strike(fault)
         viewer.until(
@@ -33,15 +32,16 @@ def test_nobody_sees_it(running: Stage, fault: str) -> None:
         viewer.until(lambda now: now["on"] == "one", what="the way back")
         viewer.check()
 
+    running.shows(scene)
+
 
 @pytest.mark.parametrize("fault", ["refused", "black-hole"])
 def test_nor_who_comes_while_it_lasts(running: Stage, fault: str) -> None:
-    running.steer("one", "two")
-    running.strike(fault)
-    try:
-        with running.viewer() as viewer:
-            viewer.until(lambda now: now["size"] > 0 and now["at"] > 0.2, what="the first frame")
-            viewer.until(lambda now: now["on"] == "two", what="playing from two")
-            viewer.check()
-    finally:
-        running.cdns["one"].recover()
+    def scene(viewer: Viewer) -> None:
+        running.strike(fault)
+        viewer.watched.page.reload()
+        viewer.until(lambda now: now["size"] > 0 and now["at"] > 0.2, what="the first frame")
+        viewer.until(lambda now: now["on"] == "two", what="playing from two")
+        viewer.check()
+
+    running.shows(scene)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from console.app import create_app
-from console.settings import console_settings
+from console.settings import console_settings, with_providers
 from tests.support.stack import until
 
 
@@ -28,9 +28,8 @@ def console(
     named, listeners = (
         [f"{name}={url}" for name, url in each.items()] for each in (edges, admins or {})
     )
-    settings = console_settings(
-        named, origin, listeners, realtime=realtime, signed=signed, providers=providers
-    )
+    settings = console_settings(named, origin, listeners, realtime=realtime, signed=signed)
+    settings = with_providers(settings, providers)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(create_app(settings), lifespan="off", log_level="warning")
         server = uvicorn.Server(config)

@@ -26,6 +26,7 @@ DNS_GONE: Final = "its-dns-gone"
 EVERY_FAULT: Final = (*FAULTS, DNS_GONE)
 BUFFER_S: Final = 12
 TTL_S: Final = 1
+ATTEMPTS_MAX: Final = 4
 
 # What is buffered from the playhead on, and where the last segment came from.
 STATE = """(() => {
@@ -96,6 +97,20 @@ class Stage:
         viewer.watched.page.evaluate(FORGIVE)
         self.steer("one", "two")
 
+    def shows(self, scene: Callable[[Viewer], None]) -> None:
+        """Play a scene to its end; anew, a few times, where the machine had no time for it."""
+        for attempt in range(ATTEMPTS_MAX):
+            self.cdns["one"].recover()
+            self.steer("one", "two")
+            with self.viewer() as viewer:
+                try:
+                    scene(viewer)
+                except AssertionError:
+                    if attempt + 1 == ATTEMPTS_MAX or not viewer.is_disturbed:
+                        raise
+                else:
+                    return
+
     @property
     def url(self) -> str:
         return f"https://{self.edge.settings.listen}"
@@ -147,6 +162,13 @@ class Viewer:
             lambda now: now["on"] == name and now["at"] > 0.2 and now["end"] - now["at"] >= 8.0,
             what=f"playing from {name}",
         )
+
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether what is well was too slow: others have this machine, and nothing is shown."""
+        errors = self.watched.page.evaluate("self.errors")
+        late = [each[4] or "" for each in errors if each[0].endswith("TimeOut")]
+        return any(HOSTS["one"] not in url and GONE not in url for url in late)
 
     def check(self) -> None:
         """Nothing was seen of it: no stall, no error, no step back."""
