@@ -18,6 +18,7 @@ from amaro.service_words import (
     Name,
     Names,
     PathPattern,
+    PlayersHost,
     ProbeUrl,
     ServerAddress,
     ServerAddresses,
@@ -125,7 +126,7 @@ class Target(Needs):
 
     name: Name
     probes: Annotated[Probes, Field(min_length=1)]
-    pathway: HostName = ""
+    pathway: PlayersHost = ""
     pathway_params: dict[Name, str] = Field(default_factory=dict)
     route: HttpUrl = ""
     records: Annotated[tuple[Record, ...], Field(max_length=3)] = ()

@@ -16,6 +16,7 @@ LIST_MAX: Final = 64  # of any list in these files
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.?){1,32}(?::\d{1,5})?")
+_PLAYERS_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.?){1,32}")
 _DNS_NAME = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.){1,32}")
 _PATTERN = re.compile(r"/[\x21-\x7e]{0,255}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -89,6 +90,9 @@ def _network(value: object) -> str:
 
 Name = Annotated[str, _form(_NAME, "1 to 64 letters, digits, '.', '-' or '_'")]
 HostName = Annotated[str, _form(_HOST, "a host, as media.example.org or 127.0.0.2:8443")]
+PlayersHost = Annotated[
+    str, _form(_PLAYERS_HOST, "a host without a port: players keep that of the playlist")
+]
 DnsName = Annotated[str, _form(_DNS_NAME, "an absolute name, as media.example.org. with its dot")]
 PathPattern = Annotated[str, _form(_PATTERN, "a path, as /v/*/main.m3u8")]
 Sha256 = Annotated[str, _form(_SHA256, "64 hexadecimal digits, as sha256sum prints them")]

@@ -16,7 +16,7 @@ from cache_policies.validation import Evaluation, evaluate, not_modified_fields
 from edge.arena import SLICE_BYTES
 from edge.body import Piece
 from edge.collapse import FillReader
-from edge.entry import Entry, passed_fields, readers
+from edge.entry import VIA, Entry, passed_fields, readers
 from edge.errors import EdgeError, UpstreamError
 from edge.fetch import Response
 from edge.forwarding import HOP
@@ -310,10 +310,8 @@ def of_fill(reader: FillReader, request: RequestHead, says: CacheStatus, age_s: 
 def of_rendered(answer: Answer, request: RequestHead, data: bytes) -> Answer:
     """The answer to `request` where `data` is the whole body of what `answer` is the head of."""
     about = tuple(line for line in answer.fields if line[0] in _ABOUT)
-    fields = tuple(line for line in answer.fields if line[0] not in _ABOUT)
-    via = (b"via", VIA)
-    if via in fields:  # it is said once more with each head
-        fields = tuple(line for line in fields if line != via)
+    said_anew = (*about, (b"via", VIA))  # with each head
+    fields = tuple(line for line in answer.fields if line not in said_anew)
     told = dict(fields)
     stored = Stored(
         status=answer.status,

@@ -72,10 +72,7 @@ class Following:
                 return None
         elif hides_token(target):
             return None
-        if self.steering.tag_for(bare) is not None:
-            return None  # who follows a fill gets its bytes as they come
-        has_rules = policies.rules or policies.aliases
-        if has_rules and self._is_for_the_app(bare, facts, opened=opened):
+        if self._is_for_the_app(bare, facts, opened=opened):
             return None
         target_keyed = policies.reduced(facts.host, normalise(bare)[1])
         key = facts.prefix + target_keyed
@@ -104,9 +101,16 @@ class Following:
         return follower
 
     def _is_for_the_app(self, target: bytes, facts: Facts, *, opened: bool) -> bool:
-        """Whether rules have the request go past the cache, or reach an origin with less in it."""
-        asked = RequestHead(b"GET", facts.scheme, facts.host, target, cleaned(facts.fields))
+        """Whether rules have the request go past the cache, or reach an origin with less in it.
+
+        Playlists that get a tag are for the app, too: a follower has its bytes as they come.
+        """
+        if self.steering.tag_for(target) is not None:
+            return True
         policies = self.filler.in_force.policies
+        if not (policies.rules or policies.aliases):
+            return False
+        asked = RequestHead(b"GET", facts.scheme, facts.host, target, cleaned(facts.fields))
         if policies.host(facts.scheme, facts.host) != facts.host:
             return True  # an alias
         policy = policies.for_request(asked)

@@ -19,7 +19,7 @@ from edge.asking import Asker
 from edge.audience import Gatherer
 from edge.clients import ClientCounts, TrustedProxies
 from edge.collapse import Fills, Uncacheable
-from edge.control import Answers, ControlLine
+from edge.control import ControlLine
 from edge.counters import Counters
 from edge.door import Door
 from edge.exchange import Exchange
@@ -49,7 +49,6 @@ from edge.protocol import EdgeProtocol
 from edge.provider_hits import bind_for_all
 from edge.purged import Dated
 from edge.purges import Purge, PurgeFollower
-from edge.rerouting import Rerouting
 from edge.retries import RetryBudget
 from edge.sampling import Sampler
 from edge.secure import SecureConnection, bind_secure
@@ -67,6 +66,7 @@ from edge.upkeep import look_after
 from edge.upstreams import Upstreams
 from edge.whereabouts import whereabouts_of
 from edge.whom_to_ask import upstreams_of
+from edge.worker_answers import answers_of
 from edge.workers_app import WorkersApp
 
 DOOR_S: Final = 0.25  # connections that have begun may still come in, at the end of a drain
@@ -344,25 +344,7 @@ async def run_worker(
             )
             keeping = [group.create_task(each) for each in beside]
             if control is not None:
-                asked: Answers = {
-                    "audience": worker.heard,
-                    "counters": worker.told,
-                    "disk": worker.wrote,
-                    "neighbours": worker.neighbours.told,
-                    "prewarm": worker.prewarmer.told,
-                    "probe": worker.probe,
-                    "sync": worker.sync,
-                }
-                told: Answers = {
-                    "access": worker.door.open_with,
-                    "members": worker.neighbours.follow,
-                    "prepare": worker.policies.prepare,
-                    "probed": worker.probed,
-                    "renew": worker.renew,
-                    "routes": Rerouting(worker.origins, worker.client).heed,
-                    "steering": worker.following.steering.heed,
-                }
-                line = await ControlLine.open(control, {**asked, **told})
+                line = await ControlLine.open(control, answers_of(worker))
                 worker.invalidating.line = worker.neighbours.line = line
                 listening = group.create_task(_answer_supervisor(line, drain))
             await asyncio.wait(serving)

@@ -102,6 +102,10 @@ def test_the_example_means_what_it_says():
             "dns: {name: m.example, zone: example., providers: [one, two]}",
             "`name`: want an absolute name, as media.example.org. with its dot",
         ),
+        (
+            "  - {name: b, provider: cdn, pathway: 'cdn.example:8443', probes: []}",
+            "`pathway`: want a host without a port: players keep that of the playlist",
+        ),
         ("routes: default", "`first` needs `route`, a base URL: the service has `routes`"),
         (
             '  - {name: first, provider: cdm, probes: [{name: up, kind: dns, host: "a."}]}',
