@@ -14,6 +14,7 @@ from edge.steering.manifest import (
     QueryError,
     Question,
     first_pathway,
+    kept_draw,
     manifest,
     parse_query,
     priorities,
@@ -61,6 +62,17 @@ def test_what_is_to_be_reloaded_asks_the_same_player_s_question(draw: float) -> 
     assert question == Question(service="media", draw=question.draw, told="one")
     assert abs(question.draw - draw) <= 1e-6
     assert json.loads(manifest(service(), question.draw))["RELOAD-URI"] == said["RELOAD-URI"]
+
+
+def test_a_draw_stays_the_same_however_often_it_is_told() -> None:
+    assert all(kept_draw(n / 1e6) == f"{n / 1e6:.6f}" for n in range(0, 1_000_000, 29))
+    assert parse_query(f"service=a&draw={kept_draw(0.9999999)}".encode()).draw == 0.999999
+
+
+def test_a_player_is_told_from_the_start_what_its_kept_draw_says() -> None:
+    halves = service(shares=[["one", 0.5], ["two", 0.5]])
+    first = json.loads(manifest(halves, 0.4999999))
+    assert first["RELOAD-URI"] == "?service=media&draw=0.500000&told=two"
 
 
 def test_shares_are_of_players() -> None:
