@@ -94,9 +94,11 @@ class StandingOrder:
             hanging: tuple[str, ...] = ()
             if changed or not self._is_followed:
                 self.text, self.version = text, version
+                self._is_followed = False  # whatever becomes of this request
                 hanging = await self._publish(self._question, text)
                 self._is_followed = not hanging  # else they are told again
             if changed or not self._is_kept:
+                self._is_kept = False
                 self._is_kept = await asyncio.to_thread(self._keep, text)
         took_ms = (time.monotonic() - began_mono) * 1000.0
         return Standing(

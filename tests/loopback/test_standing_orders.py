@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -13,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from edge.standing_orders import StandingOrder
+from edge.steering.orders import parse_steering
 from tests.support.edge_node import RunningNode, edge_node, eventually
 from tests.support.steering import MULTIVARIANT, order, steered
 
@@ -60,6 +63,23 @@ def server() -> Iterator[Callable[[bytes], str]]:
 def put(node: RunningNode, path: str, given: Any) -> tuple[int, Any]:
     said = node.admin("PUT", path, json=given)
     return said.status_code, said.json()
+
+
+async def test_an_order_whose_request_was_cut_off_is_given_again(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    async def publish(_question: str, text: str) -> tuple[str, ...]:
+        told.append(text)
+        if len(told) == 1:
+            raise ConnectionResetError
+        return ()
+
+    standing = StandingOrder("steering", parse_steering, publish, str(tmp_path))
+    body = json.dumps(order(steered())).encode()
+    with pytest.raises(ConnectionResetError):
+        await standing.put(body)
+    assert not (await standing.put(body)).changed
+    assert len(told) == 2
 
 
 def test_steering_of_a_node(server: Callable[[bytes], str], tmp_path: Path) -> None:
