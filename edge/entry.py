@@ -243,6 +243,13 @@ class Entry(Evictable):
         """Have the hit path answer with a rendering: players get this playlist with a tag."""
         self.fresh_until = STEERED
 
+    def is_fresh(self, now_mono: float) -> bool:
+        """Whether players get what is stored, or its rendering, with no further judgement."""
+        if self.fresh_until != STEERED:
+            return now_mono < self.fresh_until
+        stored = self.stored
+        return not stored.no_cache and now_mono < fresh_until_mono(stored)
+
     def rendering(self, by: object) -> "Entry | None":
         """What was made of it by this, if that is still there."""
         made = self._warm.rendering

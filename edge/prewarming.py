@@ -245,7 +245,7 @@ class Prewarmer:
         elif type(found) is Variants:
             entries = found.entries.values()
         now_mono = monotonic()
-        marks = [each.mark for each in entries if now_mono < each.fresh_until]
+        marks = [each.mark for each in entries if each.is_fresh(now_mono)]
         return max(marks, default=None)
 
     def favour(self, key: str) -> None:

@@ -83,6 +83,23 @@ async def test_players_get_the_tag_and_memory_does_not() -> None:
         assert entry.stored.etag == b'"stored"'
 
 
+async def test_a_steered_playlist_is_as_fresh_as_any() -> None:
+    async with edge_and_origin(script) as (edge, _):
+        await edge.get(PLAYLIST)
+        entry = edge.worker.memory.find(b"http://edge.test" + PLAYLIST.encode(), ())
+        assert entry is not None
+        now_mono = time.monotonic()
+        assert entry.is_fresh(now_mono)
+        follow(edge, steered())
+        await edge.get(PLAYLIST)
+        assert entry.is_fresh(now_mono)  # or it were prewarmed again and again
+        assert not entry.is_fresh(now_mono + 601.0)
+        edge.purge(PurgeKind.URL, b"http://edge.test" + PLAYLIST.encode(), soft=True)
+        assert not entry.is_fresh(time.monotonic())
+        assert TAG in (await edge.get(PLAYLIST)).body
+        assert edge.worker.memory.find(b"http://edge.test" + PLAYLIST.encode(), ()) is not None
+
+
 @pytest.mark.parametrize("warm", [False, True])
 async def test_conditions_and_parts_are_about_what_players_get(warm: bool) -> None:
     async with edge_and_origin(script) as (edge, _):
