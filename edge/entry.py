@@ -104,7 +104,17 @@ class _Warm:
         self.head_206: bytes | None = None
         self.head_304: bytes | None = None
         self.stored: Stored | None = None
-        self.rendering: tuple[object, Entry] | None = None  # and what it was made by
+        self.rendering: Rendering | None = None
+
+
+class Rendering:
+    """What was made of an entry, and what by. Its maker can have it forgotten."""
+
+    __slots__ = ("by", "made")
+
+    def __init__(self, by: object, made: "Entry") -> None:
+        self.by = by
+        self.made: Entry | None = made
 
 
 _COLD: Final = _Warm()  # shared by all that nobody asks for
@@ -252,13 +262,13 @@ class Entry(Evictable):
 
     def rendering(self, by: object) -> "Entry | None":
         """What was made of it by this, if that is still there."""
-        made = self._warm.rendering
-        return made[1] if made is not None and made[0] is by else None
+        kept = self._warm.rendering
+        return kept.made if kept is not None and kept.by is by else None
 
-    def keep_rendering(self, by: object, made: "Entry", now_mono: float) -> None:
+    def keep_rendering(self, rendering: "Rendering", now_mono: float) -> None:
         """Keep what was made of it for as long as it is asked for under this head."""
         self.hit_head(now_mono)
-        self._warm.rendering = by, made
+        self._warm.rendering = rendering
 
     def expire(self, now_mono: float) -> None:
         """Make it stale from `now_mono` on, keeping what may be done with it when stale."""

@@ -55,6 +55,7 @@ class Memory:
         self.index: Index[Entry | Variants, Order] = Index(self._settle)
         self.fill_bytes = 0  # of bodies that are still arriving
         self.ahead_bytes = 0  # read from upstreams before anybody asked
+        self.rendered_bytes = 0  # of what players get instead of what is stored
         self.held_bytes = 0  # evicted or passed on, but a sender still has them
         self.evictions = 0
         self.departures = Departures()
@@ -80,7 +81,7 @@ class Memory:
     @property
     def _passing_bytes(self) -> int:
         """What evicting does not give back."""
-        return self.fill_bytes + self.ahead_bytes + self.held_bytes
+        return self.fill_bytes + self.ahead_bytes + self.rendered_bytes + self.held_bytes
 
     def fullness(self) -> float:
         """How much of the budget is in use."""

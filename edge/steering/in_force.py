@@ -1,13 +1,14 @@
 """The steering that a worker follows: which playlists get a tag, and what players are told."""
 
+from collections import deque
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from cache_policies.glob import Glob, matches_any
 from edge.counters import Counters
-from edge.entry import STEERED, Entry
+from edge.entry import STEERED, Entry, Rendering
 from edge.memory import Memory
-from edge.steering.manifest import QueryError, Question, manifest, parse_query
+from edge.steering.manifest import SERVICE, QueryError, Question, manifest, parse_query
 from edge.steering.orders import HERE, SteeredService, parse_steering
 from edge.steering.tags import (
     PLAYLIST_BYTES_MAX,
@@ -20,6 +21,7 @@ from edge.steering.tags import (
 
 NOBODY: Final = "-"  # in counts: told nothing yet, or on no pathway that there is
 OTHER_CODING: Final = "coding"  # why a tag waits for another variant of the playlist
+RENDERED_PART: Final = 32  # of the memory budget may be taken by renderings
 
 Tags: TypeAlias = tuple[tuple[tuple[Glob, ...], bytes], ...]
 
@@ -49,6 +51,7 @@ class Steering:
         self._counters = counters
         self._services: dict[str, SteeredService] = {}
         self._tagging = Tagging(())
+        self._made: deque[tuple[Rendering, int]] = deque()  # the oldest first, with their bytes
         if text is not None:
             self.follow(text)
 
@@ -76,11 +79,20 @@ class Steering:
     def manifest(self, query: bytes, draw: float) -> bytes:
         """The answer to a player, whose draw this is if it has none yet. Raises QueryError."""
         question = parse_query(query)
-        service = self._services.get(question.service)
-        if service is None:
-            raise UnknownServiceError(f"no service {question.service!r}")
+        service = self._service_of(question)
         self._count(question, service)
         return manifest(service, draw if question.draw is None else question.draw)
+
+    def _service_of(self, question: Question) -> SteeredService:
+        if not question.service:
+            if len(self._services) != 1:
+                raise QueryError(f"want {SERVICE}=NAME")
+            (service,) = self._services.values()
+            return service
+        known = self._services.get(question.service)
+        if known is None:
+            raise UnknownServiceError(f"no service {question.service!r}")
+        return known
 
     def _count(self, question: Question, service: SteeredService) -> None:
         known = {HERE, *service.order}
@@ -116,11 +128,22 @@ class Steering:
             made = self._render(entry)
             if made is None:
                 return None
-            entry.keep_rendering(self._tagging, made, now_mono)
+            self._keep(entry, made, now_mono)
         if now_mono >= made.fresh_until:
             return None
         entry.mark += 1  # for eviction
         return made
+
+    def _keep(self, entry: Entry, made: Entry, now_mono: float) -> None:
+        """Keep a rendering in place of the oldest ones, which are made again if need be."""
+        rendering, memory = Rendering(self._tagging, made), self._memory
+        entry.keep_rendering(rendering, now_mono)
+        self._made.append((rendering, made.size_bytes))
+        memory.rendered_bytes += made.size_bytes
+        while memory.rendered_bytes > memory.budget_bytes // RENDERED_PART:
+            oldest, size_bytes = self._made.popleft()
+            oldest.made = None
+            memory.rendered_bytes -= size_bytes
 
     def _render(self, entry: Entry) -> Entry | None:
         tag = self._tagging.tag_for(_target(entry))

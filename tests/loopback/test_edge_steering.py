@@ -14,6 +14,8 @@ import pytest
 from cache_policies.access import Grant, mint
 from cache_policies.access_ring import parse_ring
 from edge.purges import PurgeKind
+from edge.settings import MIB
+from edge.steering.in_force import RENDERED_PART
 from tests.support.edges import Asked, Edge, edge_and_origin, response
 from tests.support.http2 import Http2Client
 from tests.support.rules import rules
@@ -163,6 +165,20 @@ async def test_what_is_no_steered_playlist_stays_as_it_is() -> None:
         snapshot = edge.worker.counters.snapshot()
         assert snapshot["steering_untagged not-multivariant"] >= 2
         assert snapshot["steering_untagged too-large"] >= 1
+
+
+async def test_renderings_are_counted_and_bounded() -> None:
+    async with edge_and_origin(script, memory_bytes=MIB) as (edge, origin):
+        memory = edge.worker.memory
+        follow(edge, steered(playlists=["/many/*"]))
+        for _ in range(2):  # anew, since the first ones were forgotten
+            for number in range(40):
+                for _ in range(2):
+                    assert TAG in (await edge.get(f"/many/{number}/v/a/main.m3u8")).body
+                assert 0 < memory.rendered_bytes <= memory.budget_bytes // RENDERED_PART
+        assert memory.used_bytes > memory.tournament.used_bytes
+        assert edge.worker.counters.hits == 120
+        assert len(origin.asked) == 40
 
 
 async def test_another_order_is_about_what_is_stored_already() -> None:
