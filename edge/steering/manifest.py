@@ -29,7 +29,7 @@ class QueryError(ValueError):
 class Question:
     """What a player asks, and what it tells of itself."""
 
-    service: str
+    service: str = ""  # where it goes without saying
     draw: float | None = None  # None when it asks for the first time
     told: str = ""
     on: str = ""  # the pathway it plays from
@@ -49,12 +49,10 @@ def parse_query(query: bytes) -> Question:
     if len(names) != len(set(names)):
         raise QueryError("each parameter once")
     given = dict(pairs)
-    if SERVICE not in given:
-        raise QueryError(f"want {SERVICE}=NAME")
     values = {name: _value(given, name) for name in names}
     draw, throughput = values.get(DRAW), values.get(THROUGHPUT)
     return Question(
-        service=values[SERVICE],
+        service=values.get(SERVICE, ""),
         draw=None if draw is None else float(draw),
         told=values.get(TOLD, ""),
         on=values.get(PATHWAY, ""),

@@ -241,7 +241,7 @@ async def test_manifests_and_what_players_show() -> None:
         assert (await edge.get(f"{again}&_HLS_pathway=two&_HLS_throughput=5000")).body == got.body
         assert json.loads((await edge.get(f"{again}&_HLS_pathway=one")).body) == said
         for query, status in {
-            "": 400, "?service=media&draw=2": 400, "?service=none": 404,
+            "?service=": 400, "?service=media&draw=2": 400, "?service=none": 404,
         }.items():  # fmt: skip
             assert (await edge.get(f"/.amaro/steer{query}")).status == status
         got = await edge.get("/.amaro/steer?service=media", method="HEAD")
@@ -253,5 +253,10 @@ async def test_manifests_and_what_players_show() -> None:
             for name, count in edge.worker.counters.snapshot().items()
             if name.startswith("steering_asked")
         }
+        follow(edge, steered(), steered(service="feed", playlists=["/f/*"]))
+        assert (await edge.get("/.amaro/steer")).status == 400  # of two
+        follow(edge, steered())
+        got = await edge.get("/.amaro/steer?_HLS_pathway=.")
+        assert json.loads(got.body)["RELOAD-URI"].startswith("?service=media&")
         assert asked == {"media - -": 2, "media one two": 1, "media one one": 1}
         assert len(origin.asked) == 1
