@@ -56,8 +56,8 @@ async def _ask_name(probe: Probe, host: str, port: int) -> str:
                 return ""
     except dns.exception.Timeout:
         return f"{host} does not answer"
-    except (dns.exception.DNSException, OSError) as error:
-        return f"{host}: {error or type(error).__name__}"
+    except (dns.exception.DNSException, OSError, EOFError, ValueError) as error:
+        return f"{host}: {str(error) or type(error).__name__}"
     return f"{host} says {', '.join(found)}" if found else f"{host} knows no address"
 
 

@@ -17,6 +17,8 @@ from failover.probe_http import ask_page, ask_segment
 from failover.probe_network import ask_certificate, ask_connection, ask_names
 
 WHY_CHARACTERS_MAX: Final = 160
+ODD: Final = (OSError, EOFError, ValueError, ArithmeticError, ExceptionGroup)
+"""What libraries raise for names, ports and answers that nobody thought of."""
 
 
 def _asking(probe: Probe, number: int) -> Awaitable[None]:
@@ -51,14 +53,18 @@ async def ask(probe: Probe, number: int) -> Answer:
         why = error.verify_message
     except ConnectionRefusedError:
         why = "refused"
-    except (OSError, httpx.HTTPError, httpx.InvalidURL) as error:
+    except (*ODD, httpx.HTTPError, httpx.InvalidURL) as error:
         why = _root_of(error)
     return Answer(why, (time.monotonic() - began) * 1e3)
 
 
 def _root_of(error: BaseException) -> str:
     """What a library's error goes back to, in a few words."""
-    while (cause := error.__cause__ or error.__context__) is not None:
+    while True:
+        inner = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else None
+        cause = inner or error.__cause__ or error.__context__
+        if cause is None:
+            break
         error = cause
     if isinstance(error, ssl.SSLCertVerificationError):
         return error.verify_message

@@ -121,6 +121,22 @@ async def test_a_segment_through_the_whole_path(path, why):
     assert answer.why == why
 
 
+@pytest.mark.parametrize(
+    "line", ["//[", "http://xn--/", "http://127.0.0.1:-1/", "http://127.0.0.1:99999/", "ftp://x/"]
+)
+async def test_what_a_playlist_names_never_ends_who_watches(line):
+    body = f"#EXTM3U\n{line}\n".encode()
+
+    async def broken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 200 X\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        await writer.drain()
+
+    async with serving(broken) as port:
+        answer = await ask(segment(f"http://127.0.0.1:{port}/main.m3u8"), 1)
+    assert answer.why
+
+
 async def test_a_server_that_breaks_off():
     async with serving(cut_off) as port:
         answer = await ask(http(f"http://127.0.0.1:{port}/", timeout_s=20.0), 1)
@@ -238,6 +254,35 @@ async def test_a_name(name, more, why):
             why,
             "127.0.0.1 does not answer" if "silent" in name else why,
         )
+
+
+async def test_a_resolver_that_hangs_up_is_one_that_failed():
+    """It says that its answer is cut off, and closes the connection on which it was asked again."""
+
+    class Cut(asyncio.DatagramProtocol):
+        def connection_made(self, transport):
+            self.transport = transport
+
+        def datagram_received(self, data, addr):
+            answer = dns.message.make_response(dns.message.from_wire(data))
+            answer.flags |= dns.flags.TC
+            self.transport.sendto(answer.to_wire(), addr)
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(2)
+
+    async with serving(hang_up) as port:
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(Cut, ("127.0.0.1", port))
+        with closing(transport):
+            probe = Probe(
+                name="name",
+                kind=ProbeKind.DNS,
+                host_header="cdn.test",
+                resolvers=(f"127.0.0.1:{port}",),
+                timeout_s=20.0,
+            )
+            assert (await ask(probe, 1)).why.startswith("127.0.0.1: ")
 
 
 async def test_the_first_probe_that_fails_is_the_reason():
