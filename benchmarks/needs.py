@@ -4,9 +4,13 @@ import shutil
 from collections.abc import Iterable
 
 PACKAGE_OF = {
+    "gdnsd": "gdnsd",
     "h2load": "nghttp2-client",
+    "knotd": "knot",
     "nginx": "nginx-light",
     "openssl": "openssl",
+    "pdns_server": "pdns-backend-sqlite3",
+    "sqlite3": "sqlite3",
     "taskset": "util-linux",
     "varnishd": "varnish",
     "varnishncsa": "varnish",

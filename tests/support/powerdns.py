@@ -59,8 +59,8 @@ class RunningPowerDns:
 
 
 @contextmanager
-def powerdns() -> Iterator[RunningPowerDns]:
-    """A server with the zone that the tests of knot have, too."""
+def powerdns(**more: str) -> Iterator[RunningPowerDns]:
+    """A server with the zone that the tests of knot have, too; `more` settings by their names."""
     with tempfile.TemporaryDirectory(prefix="pdns-") as name:
         directory = Path(name)
         dns_port, api_port, *_ = own_ports()
@@ -87,6 +87,7 @@ def powerdns() -> Iterator[RunningPowerDns]:
             "distributor-threads": 1,
             "guardian": "no",
             "daemon": "no",
+            **{name.replace("_", "-"): value for name, value in more.items()},
         }
         argv = ["pdns_server", *(f"--{key}={value}" for key, value in settings.items())]
         with (directory / "log").open("wb") as log:
