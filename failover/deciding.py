@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from failover.choosing import Course, choice, move
 from failover.decision import Decision
 from failover.events import Event, Happening, merged
 from failover.evidence import Report
-from failover.memory import Memory, fitted
+from failover.memory import NEVER, Memory, fitted
 from failover.model import EVERYWHERE, Model, Service
 from failover.noticing import noticed
 from failover.orders import Answer, Held, Kind, Order, Place, carry_out
 from failover.quorum import Electorate, Tally, Verdict, electorate, tally
-from failover.target_state import Standing, State, step
+from failover.target_state import Standing, State, is_settled, step
 from failover.votes import NOBODY, Attendance, Name, Vote, attend, cast, have_left
 
 
@@ -57,6 +57,7 @@ class Decider:
             for service in model.services
             for target in service.targets
         }
+        self._fresh_s = {each.fresh_s for each in self._detections.values()}
         self._vantages = frozenset(vantage.name for vantage in model.vantages)
         self._electorates: dict[str, dict[Electorate, list[Place]]] = {}
         for place in self.places:
@@ -84,7 +85,7 @@ class Decider:
             raise ValueError(f"epoch {epoch} is over: {memory.decision.epoch} has decided")
         attendances = self._attended(memory.attendances, heard.reports, now_mono)
         passed_s = max(0.0, now_mono - memory.at_mono)
-        standings = self._judged(memory.standings, attendances, passed_s, now_mono)
+        standings = self._judged(memory, attendances, passed_s, now_mono)
         held, answers, at_once = self._ordered(memory, heard.orders, standings)
         after = Memory(
             attendances=attendances,
@@ -93,6 +94,7 @@ class Decider:
             standstills=held.standstills,
             decision=memory.decision,
             at_mono=now_mono,
+            judged_mono=now_mono,
         )
         decision = self._decided(memory, after, epoch, heard.version)
         told = [_told(*each) for each in zip(heard.orders, answers, strict=True)]
@@ -140,14 +142,16 @@ class Decider:
 
     def _judged(
         self,
-        known: Mapping[Place, Mapping[str, Standing]],
+        memory: Memory,
         attendances: Mapping[str, Attendance],
         passed_s: float,
         now_mono: float,
     ) -> Mapping[Place, Mapping[str, Standing]]:
-        """Step every target in every place; a place where nothing changed keeps its very object."""
+        """Step targets in every place; a place where nothing changed keeps its very object."""
+        known = memory.standings
         changed: dict[Place, dict[str, Standing]] = {}
-        for name, detection in self._detections.items():
+        for name in self._unsettled(memory, attendances, now_mono):
+            detection = self._detections[name]
             for who, count, places in self._counts(name, attendances, now_mono):
                 verdict = count.verdict(who.needed)
                 for place in places:
@@ -158,6 +162,34 @@ class Decider:
                     if new is not old:
                         changed.setdefault(place, dict(known[place]))[name[1]] = new
         return {**known, **changed}
+
+    def _unsettled(
+        self, memory: Memory, attendances: Mapping[str, Attendance], now_mono: float
+    ) -> Iterable[Name]:
+        """Return which targets a step can change: of a thousand, those few that anything is new of.
+
+        All others are up and stay so: no ballot counts otherwise, and none has become too old.
+        """
+        if memory.judged_mono == NEVER:
+            return self._detections
+        found = {
+            (place[0], target)
+            for place, standings in memory.standings.items()
+            for target, standing in standings.items()
+            if not is_settled(standing)
+        }
+        for vantage, known in attendances.items():
+            if known is not memory.attendances.get(vantage):
+                found |= known.news
+            found.update(known.players)
+            for fresh_s in self._fresh_s:
+                after, until = memory.judged_mono - fresh_s, now_mono - fresh_s
+                found.update(
+                    name
+                    for name, ballot in known.ballots.items()
+                    if ballot.heard_mono is not None and after < ballot.heard_mono <= until
+                )
+        return [name for name in self._detections if name in found]
 
     def _counts(
         self, name: Name, attendances: Mapping[str, Attendance], now_mono: float

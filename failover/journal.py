@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import islice, takewhile
 from typing import Final
 
 from failover.answer import Answer
@@ -42,8 +43,8 @@ class Journal:
         """
         if boot != self._boot:
             after = 0
-        fresh = [each for each in self._seen if each[0] > after] if after < self._number else []
-        fresh = fresh[-REPORT_ROUNDS_MAX:]
+        last_first = takewhile(lambda each: each[0] > after, reversed(self._seen))
+        fresh = [*islice(last_first, REPORT_ROUNDS_MAX)][::-1]
         return Report(
             vantage=self._vantage,
             boot=self._boot,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from failover.choosing import Course
 from failover.decision import Decision
@@ -11,6 +12,8 @@ from failover.model import Model, Service
 from failover.orders import Place, Standstill
 from failover.target_state import UNSEEN, Standing
 from failover.votes import Attendance
+
+NEVER: Final = float("-inf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +30,7 @@ class Memory:
     standstills: tuple[Standstill, ...] = ()
     decision: Decision | None = None  # the last one
     at_mono: float = 0.0  # of the last step
+    judged_mono: float = NEVER  # until when standings say what the votes do
 
 
 def fitted(memory: Memory, model: Model, places: Sequence[Place]) -> Memory:
@@ -48,6 +52,7 @@ def fitted(memory: Memory, model: Model, places: Sequence[Place]) -> Memory:
             for place in places
         },
         courses={place: _course(memory, place, services[place[0]]) for place in places},
+        judged_mono=NEVER,
     )
 
 

@@ -74,7 +74,7 @@ def step(
         if verdict is Verdict.UNKNOWN:
             return standing
         standing = Standing(UP, Verdict.UP)
-    if standing.state is UP and verdict is Verdict.UP and not standing.hold_off_s:
+    if verdict is Verdict.UP and is_settled(standing):
         return standing
     clock, meanwhile, then = TRANSITIONS[standing.state, verdict]
     passed_s = min(passed_s, detection.fresh_s)
@@ -93,6 +93,12 @@ def step(
     if state is not DOWN:
         return Standing(state, verdict, 0.0, 0.0, standing.hold_off_s, standing.why)
     return Standing(DOWN, verdict, 0.0, 0.0, _next_hold_off_s(standing, detection), why)
+
+
+def is_settled(standing: Standing) -> bool:
+    """Say whether nothing but another verdict can change it."""
+    is_up = standing.state is UP and standing.verdict is Verdict.UP
+    return is_up and not standing.hold_off_s
 
 
 def waits_s(standing: Standing, detection: Detection) -> float:

@@ -37,6 +37,9 @@ class Ballot(NamedTuple):
     why: str = ""  # of the last failure
 
 
+EMPTY: Final = Ballot()
+
+
 def counted(ballot: Ballot, seen: Round, detection: Detection, now_mono: float) -> Ballot:
     """Fold one round into a ballot. One that was counted already changes nothing.
 
@@ -48,6 +51,8 @@ def counted(ballot: Ballot, seen: Round, detection: Detection, now_mono: float) 
     is_failure = seen.outcome is Outcome.FAIL
     kept = max(detection.window, detection.fall, detection.rise)
     rounds = min(ballot.rounds + 1, kept) if follows else 1
+    if follows and not ballot.failed and not is_failure and ballot.vote is Vote.UP:
+        return Ballot(seen.number, rounds, 0, Vote.UP, now_mono, ballot.why)  # as nearly always
     failed = (ballot.failed << 1 if follows else 0) & ((1 << kept) - 1) | is_failure
     return Ballot(
         seen.number,
@@ -82,6 +87,16 @@ def cast(ballot: Ballot, detection: Detection, now_mono: float) -> Vote | None:
     return ballot.vote
 
 
+def is_news(before: Ballot, after: Ballot, detection: Detection, now_mono: float) -> bool:
+    """Say whether a ballot that was heard just now counts otherwise than the one before it."""
+    return (
+        before.heard_mono is None
+        or now_mono - before.heard_mono >= detection.fresh_s
+        or before.vote is not after.vote
+        or (before.failed ^ after.failed) & 1 != 0
+    )
+
+
 class Players(NamedTuple):
     """How many players asked for a pathway of late, and had left it; both fade away."""
 
@@ -105,6 +120,7 @@ class Attendance:
     controls_why: str = ""
     ballots: Mapping[Name, Ballot] = field(default_factory=dict)
     players: Mapping[Name, Players] = field(default_factory=dict)
+    news: frozenset[Name] = frozenset()  # whose ballot counts otherwise since its report
 
 
 NOBODY: Final = Attendance(controls_why="not heard yet")
@@ -123,17 +139,27 @@ def attend(
     if not is_anew and (report.number < known.number or not has_news):
         return known
     if not report.controls_ok:
-        return Attendance(boot=report.boot, number=report.number, controls_why=report.controls_why)
+        return Attendance(
+            boot=report.boot,
+            number=report.number,
+            controls_why=report.controls_why,
+            news=frozenset(known.ballots),
+        )
     ballots = {} if is_anew else dict(known.ballots)
+    news = set(known.ballots if is_anew else ())
     for seen in report.rounds:
         if detection := detections.get(name := (seen.service, seen.target)):
-            ballots[name] = counted(ballots.get(name, Ballot()), seen, detection, now_mono)
+            before = ballots.get(name, EMPTY)
+            after = ballots[name] = counted(before, seen, detection, now_mono)
+            if is_news(before, after, detection, now_mono):
+                news.add(name)
     return Attendance(
         boot=report.boot,
         number=report.number,
         controls_ok=True,
         ballots=ballots,
         players=_asked({} if is_anew else known.players, report.players, detections, now_mono),
+        news=frozenset(news),
     )
 
 
