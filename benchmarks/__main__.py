@@ -9,6 +9,8 @@ BENCHMARKS = {
     "limits": "what limits add to a hit, and what all does that a hit can have on",
     "access": "what a token adds to a hit: remembered, and at first sight",
     "disk": "hits from disk beside nginx, memory hits while a disk hangs, a restart",
+    "failover": "from a provider's fault to steering, routes and DNS; gdnsd and PowerDNS beside",
+    "failover_scale": "CPU of a controller that hears of 1 000 targets from 20 vantages",
     "hit_path": "hits a second of one worker on one core, beside nginx and Varnish",
     "hit_ratio": "eviction: the tournament beside every policy, FIFO, Belady and libcachesim",
     "memory": "bytes an object costs beside its own, budgets under churn, loop stalls, readers",

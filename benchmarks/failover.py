@@ -2,10 +2,10 @@
 
 Three members probe every second; beside each is an edge, and each answers DNS. A service has two
 providers, and its name stands at our own servers, at knot (RFC 2136 with TSIG) and at PowerDNS (by
-its API). Each fault has a service of its own, and all of them are tried side by side: from a fault,
-at a moment drawn by chance, to (a) the last edge that steers elsewhere, (b) the last that fills from
-elsewhere, (c) the last server that answers elsewhere, both at knot and at ours; then the provider is
-good until all of that is back and no failure is in the window of a vantage. gdnsd and PowerDNS'
+its API). Each fault has a service of its own, and all are tried side by side: from a fault, at a
+moment drawn by chance, to (a) the last edge that steers elsewhere, (b) the last that fills from
+elsewhere, (c) the last server that answers elsewhere, both at knot and at ours. Then the provider
+is good until all of that is back and no vantage has a failure in its window. gdnsd and PowerDNS'
 `ifurlup` watch the same providers meanwhile.
 """
 
@@ -50,11 +50,14 @@ Took = dict[str, float]
 """Seconds, by observer; infinite for a peer that has not seen it."""
 
 
-async def _until(claim: Callable[[], bool], max_s: float, what: str) -> None:
+async def _holds(claim: Callable[[], bool], max_s: float) -> bool:
+    """Wait for a claim, at most so long; say whether it holds."""
     until_mono = time.monotonic() + max_s
-    while not claim():
+    while True:
+        if claim():
+            return True
         if time.monotonic() > until_mono:
-            raise RunRefusedError(f"{what} did not come within {max_s:g} s")
+            return False
         await asyncio.sleep(LOOK_S)
 
 
@@ -65,7 +68,9 @@ def _away(lane: Lane, sightings: Sightings) -> list[str]:
 
 async def _one(lane: Lane, sightings: Sightings, draw: random.Random) -> Took:
     """Have a provider fail once; return when each observer saw it."""
-    await _until(lambda: not _away(lane, sightings), BACK_MAX_S, f"{lane.name}: a")
+    if not await _holds(lambda: not _away(lane, sightings), BACK_MAX_S):
+        away = ", ".join(_away(lane, sightings))
+        raise RunRefusedError(f"{lane.name}: {away} did not go back to a provider that is good")
     await asyncio.sleep(INTERVAL_S * draw.random())
     if away := _away(lane, sightings):
         raise RunRefusedError(f"{lane.name}: {', '.join(away)} left a provider that is good")
@@ -77,21 +82,14 @@ async def _one(lane: Lane, sightings: Sightings, draw: random.Random) -> Took:
 
     ours = [each for each in lane.observers if each not in lane.peers]
     try:
-        await _until(
-            lambda: all(seen(each) is not None for each in ours), SEEN_MAX_S, f"{lane.name}: b"
-        )
+        if not await _holds(lambda: all(seen(each) is not None for each in ours), SEEN_MAX_S):
+            blind = ", ".join(each for each in ours if seen(each) is None)
+            raise RunRefusedError(f"{lane.name}: {blind} did not leave it in {SEEN_MAX_S:g} s")
         left_s = began_mono + SEEN_MAX_S - time.monotonic()
-        await _settle(lambda: all(seen(each) is not None for each in lane.peers), left_s)
+        await _holds(lambda: all(seen(each) is not None for each in lane.peers), left_s)
         return {each: math.inf if (s := seen(each)) is None else s for each in lane.observers}
     finally:
         await lane.first.heal()
-
-
-async def _settle(claim: Callable[[], bool], max_s: float) -> None:
-    """Wait for a claim, and do without it in the end."""
-    until_mono = time.monotonic() + max_s
-    while not claim() and time.monotonic() < until_mono:
-        await asyncio.sleep(LOOK_S)
 
 
 async def _try(lane: Lane, sightings: Sightings, runs: int, seed: int) -> list[Took]:
@@ -135,9 +133,7 @@ async def _measure(faults: Sequence[Fault], runs: int) -> tuple[dict[str, Any], 
     ratios: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="amaro-failover-") as name:
         async with rig(faults, Path(name), random.Random(1)) as it:
-            trying = (
-                _try(lane, it.sightings, runs, seed) for seed, lane in enumerate(it.lanes)
-            )
+            trying = (_try(lane, it.sightings, runs, seed) for seed, lane in enumerate(it.lanes))
             for lane, found in zip(it.lanes, await asyncio.gather(*trying), strict=True):
                 figures[lane.name] = _figures(lane, found)
                 ratios[lane.name] = _ratios(lane, figures[lane.name])

@@ -1,4 +1,4 @@
-"""Three members, their edges, three DNS providers and both peers, around providers that can fail."""
+"""Three members, their edges, DNS providers and both peers, around providers that can fail."""
 
 from __future__ import annotations
 
@@ -121,9 +121,7 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(
-    faults: Sequence[Fault], directory: Path, draw: random.Random
-) -> AsyncIterator[Rig]:
+async def rig(faults: Sequence[Fault], directory: Path, draw: random.Random) -> AsyncIterator[Rig]:
     """Run it all until the end of the block."""
     ports = iter(own_ports())
     provider_port, resolver_port, peer_port = next(ports), next(ports), next(ports)
@@ -180,7 +178,10 @@ async def rig(
         targets |= {each.second.host: "b" for each in lanes}
         asked = {
             **dict.fromkeys(own, ours),
-            **{SECOND: ours, THIRD: ours, "gdnsd": theirs, "ifurlup": theirs},
+            SECOND: ours,
+            THIRD: ours,
+            "gdnsd": theirs,
+            "ifurlup": theirs,
         }
         servers = {**own, SECOND: knot.server, THIRD: pdns.server}
         servers |= {"gdnsd": gdnsd, "ifurlup": pdns.server}
@@ -189,9 +190,7 @@ async def rig(
             for name, admin in zip(EDGES, edges, strict=True)
         ]
         watching += [
-            watch_names(
-                each.host, each.port, _watch(where, asked[where], targets, sightings)
-            )
+            watch_names(each.host, each.port, _watch(where, asked[where], targets, sightings))
             for where, each in servers.items()
         ]
         tasks = [asyncio.create_task(each) for each in watching]
@@ -209,7 +208,7 @@ def _watch(
     return lambda: NameServerWatch(where, names, targets, sightings)
 
 
-def _lane(  # noqa: PLR0913 - what two providers are made of
+def _lane(
     fault: Fault,
     number: int,
     port: int,
@@ -231,9 +230,7 @@ def _lane(  # noqa: PLR0913 - what two providers are made of
     return Lane(fault=fault, first=provider("a", 1), second=provider("b", 2))
 
 
-def _write_files(
-    directory: Path, lanes: Sequence[Lane], resolver_port: int, trusted: Path
-) -> None:
+def _write_files(directory: Path, lanes: Sequence[Lane], resolver_port: int, trusted: Path) -> None:
     services = directory / "services"
     services.mkdir()
     kinds = {Fault.EXPIRED: "tls", Fault.NAME: "name"}

@@ -12,6 +12,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from benchmarks.command import arguments, run
 from benchmarks.pairing import RunRefusedError
 from benchmarks.peers import LOAD_CORE, SERVER_CORE
@@ -27,6 +29,7 @@ SECONDS = {True: 8, False: 60}
 FAILED_SHARE = 0.001
 WARM_S = 12.0  # until nobody is new, and what is kept now and then has been
 START_MAX_S = 30.0
+HEARD_MIN = 0.9  # of all rounds
 CPU_MAX = 0.20  # of one core
 
 
@@ -38,6 +41,12 @@ def decided(path: Path) -> Decision | None:
         return None
 
 
+def told(ports: list[int]) -> int:
+    """Return how many rounds the controller has been told of."""
+    with httpx.Client(trust_env=False, timeout=30.0) as http:
+        return sum(int(http.get(f"http://127.0.0.1:{port}/told").text) for port in ports)
+
+
 def row(*, quick: bool) -> dict[str, Any]:
     """Measure one controller."""
     services, targets = SIZES[quick]
@@ -45,13 +54,20 @@ def row(*, quick: bool) -> dict[str, Any]:
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         ports = list(own_ports())[:VANTAGES]
-        python, told = sys.executable, [str(each) for each in ports]
-        reporting = [python, "-m", "benchmarks.report_servers", *sizes, str(FAILED_SHARE), *told]
+        python, listening = sys.executable, [str(each) for each in ports]
+        reporting = [
+            python,
+            "-m",
+            "benchmarks.report_servers",
+            *sizes,
+            str(FAILED_SHARE),
+            *listening,
+        ]
         log = directory / "log"
         stack.enter_context(
             running("reports", reporting, port=ports[-1], cores=str(LOAD_CORE), log=log)
         )
-        command = [python, "-m", "benchmarks.lone_controller", *sizes, str(directory), *told]
+        command = [python, "-m", "benchmarks.lone_controller", *sizes, str(directory), *listening]
         controller = stack.enter_context(
             launched("controller", command, port=0, cores=str(SERVER_CORE), log=log)
         )
@@ -63,19 +79,22 @@ def row(*, quick: bool) -> dict[str, Any]:
                 raise RunRefusedError(f"nothing is decided: {controller.log_lines()[-5:]}")
             time.sleep(0.1)
         time.sleep(WARM_S)
-        cpu_s, began_mono = controller.cpu_s(), time.monotonic()
+        before, cpu_s, began_mono = told(ports), controller.cpu_s(), time.monotonic()
         time.sleep(SECONDS[quick])
         passed_s = time.monotonic() - began_mono
         used = (controller.cpu_s() - cpu_s) / passed_s
+        rounds = told(ports) - before
+        if rounds < HEARD_MIN * services * targets * VANTAGES * passed_s:
+            raise RunRefusedError(f"{rounds} rounds were heard of in {passed_s:.0f} s: too few")
         if controller.process.poll() is not None:
             raise RunRefusedError(f"the controller has ended: {controller.log_lines()[-5:]}")
         return {
             "targets": services * targets,
             "vantages": VANTAGES,
-            "rounds_per_s": services * targets * VANTAGES,
+            "rounds_per_s": rounds / passed_s,
             "seconds": passed_s,
             "cores": used,
-            "us_per_round": 1e6 * used / (services * targets * VANTAGES),
+            "us_per_round": 1e6 * used * passed_s / rounds,
         }
 
 

@@ -24,12 +24,15 @@ INTERVAL_S: Final = 1.0
 HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n%bContent-Length: %d\r\n\r\n"
 
 
+def said(body: bytes) -> bytes:
+    """Return an answer with a body."""
+    return HEAD % (b"", len(body)) + body
+
+
 class Simulated:
     """One member: its journal, and what it was told to act on."""
 
-    def __init__(
-        self, name: str, targets: list[tuple[str, str]], failed_share: float
-    ) -> None:
+    def __init__(self, name: str, targets: list[tuple[str, str]], failed_share: float) -> None:
         self._draw = random.Random(name)
         self._targets, self._failed_share = targets, failed_share
         self._began_mono = time.monotonic()
@@ -38,19 +41,21 @@ class Simulated:
         self._journal = Journal(name, f"boot-of-{name}")
         self._journal.controls(Answer())
         self._version = 0, 0
+        self.told = 0  # rounds
 
     def report(self, query: dict[str, list[str]]) -> bytes:
         """Return what was seen since."""
         self._go_on()
         after, boot = int(query.get("after", ["0"])[0]), query.get("boot", [""])[0]
-        body = report_out(self._journal.report(after, boot))
+        report = self._journal.report(after, boot)
+        self.told += len(report.rounds)
+        body = report_out(report)
         return HEAD % (b"Amaro-Decision: %d,%d\r\n" % self._version, len(body)) + body
 
     def take(self, body: bytes) -> bytes:
         """Act on a decision."""
         self._version = decision_of_text(body).version
-        said = b'{"version":[%d,%d]}' % self._version
-        return HEAD % (b"", len(said)) + said
+        return said(b'{"version":[%d,%d]}' % self._version)
 
     def _go_on(self) -> None:
         passed = (time.monotonic() - self._began_mono) / INTERVAL_S
@@ -95,7 +100,9 @@ class _Listener(asyncio.Protocol):
             return
         self._received = body[length:]
         method, target, _ = line.decode().split(" ")
-        if method == "PUT":
+        if target == "/told":
+            answer = said(b"%d" % self._member.told)
+        elif method == "PUT":
             answer = self._member.take(body[:length])
         else:
             answer = self._member.report(parse_qs(urlsplit(target).query))

@@ -1,4 +1,4 @@
-"""When which observer first saw a service leave a target: edges and name servers, asked by turns."""
+"""When who first saw a service leave a target: edges and name servers, asked in turn."""
 
 from __future__ import annotations
 
@@ -127,9 +127,7 @@ class NameServerWatch(asyncio.DatagramProtocol):
         return ""
 
 
-async def watch_names(
-    host: str, port: int, make: Callable[[], NameServerWatch]
-) -> None:
+async def watch_names(host: str, port: int, make: Callable[[], NameServerWatch]) -> None:
     """Ask a name server until cancelled."""
     loop = asyncio.get_running_loop()
     _, protocol = await loop.create_datagram_endpoint(make, remote_addr=(host, port))
