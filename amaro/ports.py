@@ -19,6 +19,7 @@ class EdgePorts:
     public: int
     admin: int
     peer: int  # for other edges
+    member: int | None = None  # of failover, beside it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +40,16 @@ class PortPlan:
         """Return {who listens for this machine only: port}."""
         admins = {f"edge-{edge.region} admin": edge.admin for edge in self.edges}
         peers = {f"edge-{edge.region} peer": edge.peer for edge in self.edges}
-        return admins | peers | {"segmenter": self.worker}
+        members = {
+            f"failover-{edge.region}": edge.member for edge in self.edges if edge.member is not None
+        }
+        return admins | peers | {"segmenter": self.worker} | members
 
 
-def plan_ports(base: int, edges: int) -> PortPlan:
+def plan_ports(base: int, edges: int, *, failover: bool = False) -> PortPlan:
     """Return the ports of a stack: public edges first, their admin listeners, then the others.
 
-    Last come those at which edges ask each other.
+    Last come those at which edges ask each other, and then the members of failover, if any.
     """
     return PortPlan(
         edges=tuple(
@@ -54,6 +58,7 @@ def plan_ports(base: int, edges: int) -> PortPlan:
                 public=base + number,
                 admin=base + edges + number,
                 peer=base + 2 * edges + 3 + number,
+                member=base + 3 * edges + 3 + number if failover else None,
             )
             for number in range(edges)
         ),
@@ -91,10 +96,10 @@ def taken(host: str, plan: PortPlan) -> dict[str, int]:
     return held | {w: port for w, port in plan.private().items() if not is_free(LOOPBACK, port)}
 
 
-def free_base(host: str, edges: int, *, above: int) -> int | None:
+def free_base(host: str, edges: int, *, above: int, failover: bool = False) -> int | None:
     """Return the next base (a multiple of 20) whose ports are all free, or None."""
-    width = 3 * edges + 3
+    width = (4 if failover else 3) * edges + 3
     for base in range(above - above % 20 + 20, min(above + 4_000, PORT_MAX - width), 20):
-        if not taken(host, plan_ports(base, edges)):
+        if not taken(host, plan_ports(base, edges, failover=failover)):
             return base
     return None

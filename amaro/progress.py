@@ -48,7 +48,8 @@ def welcome(
     rows = [(("", ""),) * 3]
     console = next((plan.url for plan in plans if plan.kind == "console"), None)
     if console:
-        rows += [((page, "bold"), (console + path, "bold cyan"), ("", "")) for page, path in PAGES]
+        pages = (*PAGES, ("Failover", "/failover")) if site.members else PAGES
+        rows += [((page, "bold"), (console + path, "bold cyan"), ("", "")) for page, path in pages]
     if is_demo_coming:
         rows.append((("Demo", "bold"), ("a clip is being made and uploaded …", "dim"), ("", "")))
     rows.append((("", ""),) * 3)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from amaro.failover_stack import Beside
     from amaro.ports import EdgePorts, PortPlan
     from amaro.stack import DataDir
     from amaro.valkey import Valkey
@@ -44,6 +45,8 @@ class Site:
     edge_rules: Path  # what they cache by
     access_keys: Path | None = None  # of signed paths
     region_token: str = ""  # by which edges know each other; without it each asks the origin itself
+    services: Path | None = None  # what failover looks after, if there is any
+    members: tuple[Beside, ...] = ()  # of it, one beside each edge
 
     def url(self, port: int) -> str:
         """Return the URL by which a browser reaches a public port."""
@@ -96,7 +99,8 @@ class ServicePlan:
 def plan_services(site: Site) -> tuple[ServicePlan, ...]:
     """Return every service of the stack; each one's `after` comes before it."""
     edges = tuple(edge(site, ports) for ports in site.ports.edges)
-    return (valkey(site), origin(site), segmenter(site), *edges, console(site))
+    members = tuple(failover(site, each) for each in site.members)
+    return (valkey(site), origin(site), segmenter(site), *edges, *members, console(site))
 
 
 def valkey(site: Site) -> ServicePlan:
@@ -186,10 +190,31 @@ def page_origins(site: Site) -> tuple[str, ...]:
     return tuple(dict.fromkeys((site.url(port), *local)))
 
 
+def failover(site: Site, member: Beside) -> ServicePlan:
+    """Plan the member of failover beside an edge; it judges edges, so they are ready before it."""
+    name = f"failover-{member.region}"
+    return ServicePlan(
+        name=name,
+        kind="failover",
+        command=command(
+            site,
+            name,
+            *("failover", "run", "--name", member.name, "--services", str(site.services)),
+            *("--listen", member.listen, "--data", str(site.data.root / "failover" / member.name)),
+        ),
+        url=member.url,
+        health_url=member.url,
+        admin_url=member.url,
+        region=member.region,
+        after=tuple(f"edge-{each.region}" for each in site.ports.edges),
+    )
+
+
 def console(site: Site) -> ServicePlan:
     """Plan the pages for people."""
     edges = [("--edge", f"{p.region}={site.url(p.public)}") for p in site.ports.edges]
     edges += [("--edge-admin", f"{p.region}={loopback_url(p.admin)}") for p in site.ports.edges]
+    edges += [("--member", f"{each.name}={each.url}") for each in site.members]
     return ServicePlan(
         name="console",
         kind="console",

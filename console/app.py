@@ -11,9 +11,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from console.assets import Asset, asset, build_of, content_type_of, read_static
+from console.failover import FailoverPage
 from console.headers import IMMUTABLE, REVALIDATE, common_headers
 from console.pages import public_config, render_pages
 from console.popular import popular
+from console.runbooks import read_runbooks
 from console.settings import ConsoleSettings
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -60,6 +62,7 @@ def create_app(settings: ConsoleSettings) -> Starlette:
     build = build_of(files)
     static = {name: asset(body, content_type_of(name)) for name, body in files.items()}
     pages = render_pages(settings, build)
+    runbooks = read_runbooks()
     admins = {each.name: each.url for each in settings.admins}
     config = asset(json.dumps(public_config(settings)).encode(), "application/json")
     common = common_headers(settings)
@@ -84,8 +87,14 @@ def create_app(settings: ConsoleSettings) -> Starlette:
         found = static.get(request.url.path.removeprefix("/static/").removeprefix("/"))
         return await missing(request) if found is None else respond(request, found, fresh)
 
+    async def runbook(request: Request) -> Response:
+        found = runbooks.get(request.path_params["name"])
+        return await missing(request) if found is None else respond(request, found, fresh)
+
     async def watched(request: Request) -> Response:
         return await popular(request, admins)
+
+    failover = FailoverPage({each.name: each.url for each in settings.members})
 
     async def well(_: Request) -> Response:
         return Response("ok\n", media_type="text/plain", headers={"cache-control": "no-store"})
@@ -96,6 +105,11 @@ def create_app(settings: ConsoleSettings) -> Starlette:
         Route("/upload", fixed(pages["upload"])),
         Route("/popular", fixed(pages["popular"])),
         Route("/popular.json", watched),
+        Route("/failover", fixed(pages["failover"])),
+        Route("/failover.json", failover.seen),
+        Route("/failover/plan.json", failover.planned),
+        Route("/failover/orders", failover.ordered, methods=["POST"]),
+        Route("/runbooks/{name:str}", runbook),
         Route("/config.json", fixed(config)),
         Route("/favicon.ico", fixed(static["icon.svg"])),
         Route("/static/{build:str}/{name:path}", built),

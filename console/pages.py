@@ -9,7 +9,7 @@ from string import Template
 from console.assets import HERE, Asset, asset
 from console.settings import ConsoleSettings
 
-PAGES = ("feed", "watch", "upload", "popular", "not_found")
+PAGES = ("feed", "watch", "upload", "popular", "failover", "not_found")
 
 
 def public_config(settings: ConsoleSettings) -> dict[str, object]:

@@ -26,6 +26,7 @@ class ConsoleSettings:
     edges: tuple[Edge, ...]
     origin: str
     admins: tuple[Edge, ...] = ()  # admin listeners of edges, by their names
+    members: tuple[Edge, ...] = ()  # of failover
     realtime: bool = False  # whether the edges have hubs of signals
     signed: bool = False  # whether what is watched needs a token, which the API gives
     providers: tuple[str, ...] = ()  # where steering may send players: base URLs
@@ -56,11 +57,12 @@ def parse_edge(text: str, *, option: str = "--edge") -> Edge:
     return Edge(name=name, url=base_url(url, option=option))
 
 
-def console_settings(
+def console_settings(  # noqa: PLR0913 - what the command line has
     edges: list[str],
     origin: str,
     admins: Sequence[str] = (),
     *,
+    members: Sequence[str] = (),
     realtime: bool = False,
     signed: bool = False,
 ) -> ConsoleSettings:
@@ -79,6 +81,7 @@ def console_settings(
         edges=parsed,
         origin=own,
         admins=listeners,
+        members=tuple(parse_edge(text, option="--member") for text in members),
         realtime=realtime,
         signed=signed,
     )

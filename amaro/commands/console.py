@@ -9,13 +9,13 @@ import typer
 from amaro.terminal import give_up
 
 app = typer.Typer(
-    help="The web pages: feed, watch, upload, what people watch.", no_args_is_help=True
+    help="The web pages: feed, watch, upload, what people watch, failover.", no_args_is_help=True
 )
 
 
 @app.callback()
 def root() -> None:
-    """The web pages: feed, watch, upload, what people watch."""
+    """The web pages: feed, watch, upload, what people watch, failover."""
 
 
 @app.command()
@@ -28,6 +28,10 @@ def serve(
     edge_admin: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=URL", help="Its admin listener, for /popular; repeatable."),
+    ] = None,
+    member: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=URL", help="A member of failover, for /failover; repeatable."),
     ] = None,
     listen: Annotated[str, typer.Option(metavar="HOST:PORT")] = "127.0.0.1:8085",
     realtime: Annotated[
@@ -56,7 +60,10 @@ def serve(
 
     try:
         settings = console_settings(
-            edge, origin, edge_admin or (), realtime=realtime, signed=signed
+            *(edge, origin, edge_admin or ()),
+            members=member or (),
+            realtime=realtime,
+            signed=signed,
         )
         settings = with_providers(settings, provider or ())
         host, port = parse_listen(listen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from amaro import valkey
 from amaro.demo import DemoError, show_demo
 from amaro.edge_disk import edge_disk_bytes
 from amaro.edge_rules import access_keys, edge_rules
+from amaro.failover_stack import given, written
 from amaro.ports import PORT_MAX, PortPlan, free_base, is_ours, plan_ports, taken
 from amaro.progress import Narrator, show_demo_url, welcome
 from amaro.services import Site, edge_hosts, plan_services
@@ -48,6 +50,13 @@ def up(
     signed: Annotated[
         bool, typer.Option("--signed", help="Videos need a token, which the feed and the API give.")
     ] = False,
+    failover: Annotated[
+        bool, typer.Option("--failover", help="Run a member of failover beside each edge.")
+    ] = False,
+    services: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="What failover looks after, if not just these edges."),
+    ] = None,
     demo: Annotated[
         bool, typer.Option("--demo", help="Make a clip and upload it, so that something plays.")
     ] = False,
@@ -57,12 +66,14 @@ def up(
     Example: amaro up --edges 2
 
     A second stack beside the first: amaro up --data /tmp/two --port-base 8100
+
+    With somebody who looks after the edges: amaro up --failover; amaro failover status
     """
     try:
         directory = data_dir(data)
         directory.prepare()
         with directory.locked():
-            ports = plan_ports(port_base, edges)
+            ports = plan_ports(port_base, edges, failover=failover and services is None)
             check_ports(host, ports, port_base, edges)
             site = Site(
                 edge_disk_bytes=edge_disk_bytes(disk_size, directory, edges),
@@ -79,6 +90,11 @@ def up(
                 region_token=directory.secret("region-token"),
                 valkey=valkey.configure(directory),
             )
+            if services is not None:
+                site = replace(site, services=services, members=given(services, ports))
+            elif failover:
+                files, members = written(site)
+                site = replace(site, services=files, members=members)
             try:
                 asyncio.run(serve(site, demo=demo))
             finally:
@@ -103,7 +119,8 @@ def check_ports(host: str, ports: PortPlan, base: int, edges: int) -> None:
     names = ", ".join(f"{port} ({who})" for who, port in held.items())
     noun = "Port" if len(held) == 1 else "Ports"
     verb = "is" if len(held) == 1 else "are"
-    free = free_base(host, edges, above=base)
+    has_members = any(each.member for each in ports.edges)
+    free = free_base(host, edges, above=base, failover=has_members)
     advice = f"amaro up --port-base {free}" if free else "amaro up --port-base PORT"
     raise StackError(
         f"{noun} {names} on {host} {verb} taken. Choose other ports: {advice} "

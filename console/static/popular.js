@@ -2,10 +2,10 @@
 // was fetched ahead for them.
 
 import { el } from "./dom.js";
+import { keepToken, takeToken } from "./operator.js";
 import { chooseRegion, fromEdges, region, regions, regionTitle } from "./stack.js";
 
 const EVERY_MS = 5000;
-const TOKEN = "amaro.token";
 const SHOWN = 10;
 const byId = (id) => document.getElementById(id);
 const stories = new Map(); // by asset id: a promise of {title, poster, edge}, null for what is none
@@ -14,26 +14,6 @@ let place = null; // the region within the edge; null is all of them
 let asking = null; // AbortController of the request that is on its way
 let timer = 0;
 let token = "";
-
-function take() {
-  const given = new URLSearchParams(location.hash.slice(1)).get("token");
-  try {
-    if (given) sessionStorage.setItem(TOKEN, given);
-    token = given ?? sessionStorage.getItem(TOKEN) ?? "";
-  } catch {
-    token = given ?? ""; // storage is off: the token lasts as long as the page
-  }
-  if (given) history.replaceState(null, "", location.pathname + location.search); // not for others to see
-}
-
-function keep(value) {
-  token = value;
-  try {
-    sessionStorage.setItem(TOKEN, value);
-  } catch {
-    // storage is off: the token lasts as long as the page
-  }
-}
 
 function about(id) {
   if (!/^[a-z2-7]{16}$/.test(id)) return Promise.resolve(null);
@@ -211,7 +191,8 @@ async function ask() {
 
 byId("entry").addEventListener("submit", (event) => {
   event.preventDefault();
-  keep(byId("token").value.trim());
+  token = byId("token").value.trim();
+  keepToken(token);
   ask();
 });
 byId("edges").hidden = regions.length < 2;
@@ -225,8 +206,8 @@ for (const name of regions) {
 }
 document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : ask()));
 addEventListener("hashchange", () => {
-  take();
+  token = takeToken();
   ask();
 });
-take();
+token = takeToken();
 ask();

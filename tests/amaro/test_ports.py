@@ -37,6 +37,14 @@ def test_no_port_is_given_twice(edges: int) -> None:
     assert sorted(ports) == list(range(9000, 9000 + 3 * edges + 3))
 
 
+@pytest.mark.parametrize("edges", range(1, 17))
+def test_members_of_failover_have_ports_of_their_own(edges: int) -> None:
+    plan = plan_ports(9000, edges, failover=True)
+    ports = [*plan.public().values(), *plan.private().values()]
+    assert sorted(ports) == list(range(9000, 9000 + 4 * edges + 3))
+    assert plan.private()["failover-north"] == 9000 + 3 * edges + 3
+
+
 def test_regions_have_names() -> None:
     assert [region_of(number) for number in range(4)] == ["north", "south", "region-3", "region-4"]
 

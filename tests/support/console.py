@@ -20,6 +20,7 @@ def console(
     origin: str,
     admins: dict[str, str] | None = None,
     *,
+    members: dict[str, str] | None = None,
     realtime: bool = False,
     signed: bool = False,
     providers: Sequence[str] = (),
@@ -28,7 +29,12 @@ def console(
     named, listeners = (
         [f"{name}={url}" for name, url in each.items()] for each in (edges, admins or {})
     )
-    settings = console_settings(named, origin, listeners, realtime=realtime, signed=signed)
+    settings = console_settings(
+        *(named, origin, listeners),
+        members=[f"{name}={url}" for name, url in (members or {}).items()],
+        realtime=realtime,
+        signed=signed,
+    )
     settings = with_providers(settings, providers)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(create_app(settings), lifespan="off", log_level="warning")

@@ -1,0 +1,48 @@
+"""What the members of a stack look after."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from amaro.failover_stack import given, written
+from amaro.ports import plan_ports
+from amaro.service_files import read_directory
+from amaro.services import plan_services
+from amaro.stack import DataDir, StackError
+from failover.dependencies import findings
+from tests.amaro.test_services import site
+
+
+@pytest.mark.parametrize("edges", [1, 2, 5])
+def test_every_edge_is_a_target_and_has_a_member(tmp_path: Path, edges: int) -> None:
+    here = replace(
+        site(edges=edges), data=DataDir(tmp_path), ports=plan_ports(8080, edges, failover=True)
+    )
+    directory, members = written(here)
+    model = read_directory(directory)
+    assert findings(model, {}) == ()
+    (media,) = model.services
+    assert [each.name for each in media.targets] == [
+        f"edge-{each.region}" for each in here.ports.edges
+    ]
+    assert media.detection.vantages_min <= len(model.vantages) == edges
+    plans = {
+        plan.name: plan
+        for plan in plan_services(replace(here, services=directory, members=members))
+    }
+    for each in here.ports.edges:
+        plan = plans[f"failover-{each.region}"]
+        assert (plan.kind, plan.admin_url) == ("failover", f"http://127.0.0.1:{each.member}")
+        assert f"edge-{each.region}" in plan.after
+    assert given(directory, here.ports) == members
+    assert "--member" in plans["console"].command.argv
+
+
+def test_every_edge_needs_a_member_in_its_region() -> None:
+    with pytest.raises(StackError, match=r"no member in region region-3; its regions are north"):
+        given(Path("configs/services"), plan_ports(8080, 3))
+    with pytest.raises(StackError, match=r"no \*\.yaml here"):
+        given(Path("/nowhere"), plan_ports(8080, 1))
