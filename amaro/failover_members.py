@@ -51,6 +51,16 @@ class Members:
         (said,) = asyncio.run(members._all("POST", "/orders", json=dict(order)))
         return said
 
+    def drill(self, method: str, **more: Any) -> Said:
+        """Begin, end or ask for a drill, at the member that leads; raises StackError if none."""
+        asked = asyncio.run(self._all(method, "/drill", **more))
+        for said in asked:
+            if said.answer is not None and said.status != 503:
+                return said
+        if not any(said.answer is not None for said in asked):
+            raise StackError(unreachable(asked))
+        raise StackError("No member leads just now. amaro failover status says why.")
+
     def led(self, path: str, **params: str) -> Mapping[str, Any]:
         """What the member that leads says. Raises StackError when nobody does."""
         asked = self.ask(path, **params)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -12,10 +13,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from failover.audit_file import AuditFile
+from failover.controlling import Controller
+from failover.drilling import SPEED_MAX, Drill
 from failover.member import Member
+from failover.orders import Answer as OrderAnswer
 from failover.orders import Kind, Order
 from failover.peers import CONTROLLER, VERSION, PeerError
-from failover.status import status, steps
+from failover.status import drill, status, steps
 from failover.wire import WireError, decision_of_text, read_object, report_out
 
 BODY_BYTES_MAX: Final = 4 * 1024 * 1024
@@ -45,6 +49,9 @@ class Api:
             ("/history", self._history, "GET"),
             ("/verify", self._verify, "GET"),
             ("/orders", self._order, "POST"),
+            ("/drill", self._drill, "GET"),
+            ("/drill", self._begin_drill, "POST"),
+            ("/drill", self._end_drill, "DELETE"),
         )
         return Starlette(
             routes=[
@@ -128,6 +135,44 @@ class Api:
         answer["broken"] = None if broken is None else {"line": broken.line, "why": broken.why}
         return JSONResponse(answer)
 
+    async def _drill(self, request: Request) -> Response:
+        del request
+        controller = self._member.controller
+        if controller is None or not controller.epoch():
+            return JSONResponse({"error": _where(self._member)}, 503)
+        return JSONResponse(drill(controller))
+
+    async def _begin_drill(self, request: Request) -> Response:
+        said = read_object(await _body(request))
+        speed = said.get("speed", 1.0)
+        if type(speed) not in {int, float} or not 1.0 <= speed <= SPEED_MAX:
+            raise WireError(f"speed: want a number of 1 to {SPEED_MAX:g}")
+        words = _words(said, ("who", "why", "service", "target"))
+        if not all(words.values()):
+            raise WireError("want who drills, why, the service and the target")
+        begun = Drill(
+            service=words["service"],
+            target=words["target"],
+            who=words["who"],
+            why=words["why"],
+            speed=float(speed),
+            began_mono=time.monotonic(),
+        )
+        return self._drilled(lambda controller: controller.begin_drill(begun))
+
+    async def _end_drill(self, request: Request) -> Response:
+        who = _words(request.query_params, ("who",))["who"] or "an operator"
+        return self._drilled(lambda controller: controller.end_drill(who))
+
+    def _drilled(self, do: Callable[[Controller], OrderAnswer]) -> Response:
+        controller = self._member.controller
+        if controller is None or not controller.epoch():
+            return JSONResponse({"error": _where(self._member)}, 503)
+        answered = do(controller)
+        told = {"carried_out": answered.is_carried_out, "text": answered.text}
+        told["member"] = self._member.vantage.name
+        return JSONResponse(told, 200 if answered.is_carried_out else 409)
+
     async def _order(self, request: Request) -> Response:
         said = read_object(await _body(request))
         order = parse_order(said)
@@ -158,17 +203,22 @@ def parse_order(said: Mapping[str, Any]) -> Order:
     kind = kinds.get(said.get("order", ""))
     if kind is None:
         raise WireError(f"order: want {', '.join(kinds)}")
-    words = {}
-    for key in ("who", "why", "service", "region", "target"):
-        word = said.get(key, "")
-        if not isinstance(word, str) or len(word) > WORDS_MAX:
-            raise WireError(f"{key}: want text of at most {WORDS_MAX} characters")
-        words[key] = word.strip()
+    words = _words(said, ("who", "why", "service", "region", "target"))
     if not words["who"] or not words["why"]:
         raise WireError("want who orders, and why")
     if kind is Kind.SWITCH and not (words["service"] and words["target"]):
         raise WireError("a switch names service and target")
     return Order(kind=kind, force=said.get("force") is True, **words)
+
+
+def _words(said: Mapping[str, Any], keys: Sequence[str]) -> dict[str, str]:
+    words = {}
+    for key in keys:
+        word = said.get(key, "")
+        if not isinstance(word, str) or len(word) > WORDS_MAX:
+            raise WireError(f"{key}: want text of at most {WORDS_MAX} characters")
+        words[key] = word.strip()
+    return words
 
 
 def _noted(order: Order, text: str) -> dict[str, Any]:

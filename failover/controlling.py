@@ -10,13 +10,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from failover.audit_file import AuditFile
 from failover.deciding import Decider, Heard
 from failover.decision import Decision
 from failover.dns_following import DnsFollower
+from failover.drilling import Drill, begun, end_of, restored
 from failover.events import WAKES, Event
 from failover.evidence import Report
 from failover.keeping import read, written
@@ -91,6 +92,8 @@ class Controller:
         self.name, self.decider, self.peers = name, decider, peers
         self.dns = dns
         self.memory: Memory | None = None  # while it leads
+        self.drill: Drill | None = None  # it is over with this process's turn, however that ends
+        self.last_drill = ""  # why it was over
         self.held: Held | None = None  # who holds the lease, as far as that is known
         self.why_no_lease = "not asked yet"
         self._store, self._own, self._audit, self._notifier = store, own, audit, notifier
@@ -112,6 +115,51 @@ class Controller:
         self._orders.append(asked)
         self._woken.set()
         return await asked.answer
+
+    def begin_drill(self, drill: Drill) -> Answer:
+        """Take a target to fail, from the next step on; only for who leads."""
+        if self.drill is not None or self.memory is None:
+            return Answer(False, "it does not lead, or another drill is on its way")
+        if why := begun(drill, self.decider, self.memory):
+            return Answer(False, why)
+        self.drill, self.last_drill = drill, ""
+        self._tell_of_drill(drill.as_json(time.monotonic())["text"], drill, drill.who)
+        return Answer(True, "every round of it is heard as failed while that night's would")
+
+    def end_drill(self, who: str) -> Answer:
+        """End it with the next step: the target is as it was, once its vantages have voted anew."""
+        if self.drill is None:
+            return Answer(False, "no drill is on its way")
+        self.drill.ended_by = who
+        self._woken.set()
+        return Answer(True, "the drill is over")
+
+    def _after_drill(self, memory: Memory) -> Memory:
+        """Return the memory to go on with; a drill that is over is left out of it."""
+        drill = self.drill
+        vantages = [each.name for each in self.decider.model.vantages]
+        why = drill and end_of(drill, memory, vantages, time.monotonic())
+        if drill is None or not why:
+            return memory
+        self._drop_drill(drill, why)
+        return restored(drill, memory)
+
+    def _drop_drill(self, drill: Drill, why: str) -> None:
+        self.drill, self.last_drill = None, why
+        self._tell_of_drill(f"over: {why}", drill, drill.ended_by or "amaro")
+
+    def _tell_of_drill(self, said: str, drill: Drill, who: str) -> None:
+        text = f"DRILL {drill.service}/{drill.target}: {said}"
+        entry = {"happening": "drill", "text": text, "service": drill.service, "who": who}
+        self._audit.append(entry | {"target": drill.target})
+        self._notifier.tell(Message(title=text[:200], body=text))
+
+    def api_is_drilled(self, service: str) -> bool:
+        """Say whether a drill has it that the first DNS provider's API does not answer."""
+        drill = self.drill
+        return (
+            drill is not None and drill.service == service and drill.api_is_down(time.monotonic())
+        )
 
     async def run(self) -> None:
         """Ask for the lease, and lead while we hold it, until cancelled."""
@@ -161,7 +209,8 @@ class Controller:
                 ]
                 running.append(tasks.create_task(self._tell_again(epoch)))
                 while self.epoch() == epoch:
-                    self.memory, decision = await self._step(self.memory, epoch)
+                    memory = self._after_drill(self.memory)
+                    self.memory, decision = await self._step(memory, epoch)
                     if decision is not None:
                         running.append(tasks.create_task(self._tell_everybody(decision)))
                         running = [each for each in running if not each.done()]
@@ -170,6 +219,8 @@ class Controller:
                     task.cancel()
         finally:
             self.memory = None
+            if self.drill is not None:
+                self._drop_drill(self.drill, "this member is not the controller any more")
             self._refuse_orders()
             log.warning("this member is not the controller any more")
 
@@ -197,6 +248,9 @@ class Controller:
     async def _step(self, memory: Memory, epoch: int) -> tuple[Memory, Decision | None]:
         reports, orders = [*self._reports, self._own_report()], self._orders
         self._reports[:], self._orders = [], []
+        drill = self.drill
+        if drill is not None:
+            reports = [drill.laid_over(each, time.monotonic()) for each in reports]
         heard = Heard(
             reports=reports,
             orders=[each.order for each in orders],
@@ -254,6 +308,8 @@ class Controller:
             await asyncio.sleep(TELL_S)
 
     def _tell(self, event: Event) -> None:
+        if self.drill is not None and event.service == self.drill.service:
+            event = replace(event, text=f"DRILL: {event.text}")
         self._audit.record(event.as_json())
         log.info("%s", event.text)
         if event.happening in WAKES:

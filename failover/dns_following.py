@@ -23,6 +23,7 @@ READ_BACK_S: Final = 10.0
 AGAIN_S: Final = 5.0  # before a change that failed is tried again
 API_LOOK_S: Final = 86_400.0  # between two looks whether the interface takes our credential
 API_AGAIN_S: Final = 600.0  # while it does not
+DRILLED_S: Final = 1.0
 LOOK_AGAIN_S: Final = 60.0  # somebody else may change a name that is as it should be
 
 log = logging.getLogger("failover.dns")
@@ -84,7 +85,7 @@ class _Name:
 class DnsFollower:
     """All names at all providers that have an interface; our own servers read the decision."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - it is put together in one place
         self,
         services: Sequence[Service],
         adapters: Mapping[str, tuple[DnsAdapter, Sequence[Endpoint]]],
@@ -92,11 +93,14 @@ class DnsFollower:
         *,
         may_act: Callable[[], bool],
         told: Callable[[Progress], None],
+        is_drilled: Callable[[str], bool] = lambda _: False,
     ) -> None:
         """`adapters` and the servers to read back from, by provider; `may_act`: we hold the lease.
 
-        `told` hears when a name is in force, or a change has failed for a new reason.
+        `told` hears when a name is in force, or a change has failed for a new reason. While a
+        service `is_drilled`, the first of its providers is taken not to answer.
         """
+        self._is_drilled = is_drilled
         self._watcher, self._may_act, self._told = watcher, may_act, told
         self.apis = {name: ApiState(name) for name in adapters}
         self._names = [
@@ -168,6 +172,10 @@ class DnsFollower:
         """Change a name and read it back; return when to look again."""
         progress, settings = name.progress, name.service.dns
         assert settings is not None
+        first = next(each for each in self._names if each.service is name.service)
+        if name is first and self._is_drilled(name.service.name):
+            progress.state, progress.why = "failed", "drill: its API is taken not to answer"
+            return DRILLED_S
         try:
             changed = await set_records(name.adapter, settings.zone, settings.name, wanted)
             if progress.state == "in force" and not changed.acted:

@@ -98,6 +98,9 @@ async def run_member(model: Model, settings: Settings, stop: asyncio.Event) -> N
             Watcher(asker=Asker()),
             may_act=lambda: member.may_act,
             told=told,
+            is_drilled=lambda service: (
+                member.controller is not None and member.controller.api_is_drilled(service)
+            ),
         )
         controller = Controller(
             settings.name,

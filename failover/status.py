@@ -10,6 +10,7 @@ from failover.decision import Decision
 from failover.effects import Effect, Key, RouteEdge, SetRecords, SteerEdge
 from failover.member import Member
 from failover.memory import Memory
+from failover.model import ProbeKind
 from failover.plan import plan, wanted
 from failover.target_state import Standing, State
 from failover.votes import NOBODY, Attendance
@@ -70,10 +71,24 @@ def _led(controller: Controller, memory: Memory) -> dict[str, Any]:
             {"service": each.service, "region": each.region, "who": each.who, "why": each.why}
             for each in memory.standstills
         ],
+        "drill": controller.drill.as_json(now_mono) if controller.drill else None,
         "dns": [each.as_json() for each in controller.dns.progress],
         "dns_apis": [each.as_json() for each in controller.dns.apis.values()],
         "steps": len(steps(controller, memory)),
     }
+
+
+def drill(controller: Controller) -> dict[str, Any]:
+    """How a drill goes, or why the last one was over; and where viewers can fetch of targets."""
+    now = controller.drill.as_json(time.monotonic()) if controller.drill else None
+    urls = {
+        f"{service.name}/{target.name}": next(
+            (p.url for p in target.probes if p.kind in {ProbeKind.HTTP, ProbeKind.SEGMENT}), ""
+        )
+        for service in controller.decider.model.services
+        for target in service.targets
+    }
+    return {"drill": now, "over": controller.last_drill, "urls": urls}
 
 
 def _standing(standing: Standing) -> dict[str, Any]:

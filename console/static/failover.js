@@ -48,7 +48,7 @@ function alerts(said) {
   for (const each of said.led?.frozen ?? [])
     rows.push(["hold", `Frozen: ${[each.service || "everything", each.region && where(each.region)].filter(Boolean).join(", ")}, by ${each.who}: ${each.why}`]);
   for (const text of unique((said.led?.pins ?? []).map((each) => `Switched: ${each.service} to ${each.target}, by ${each.who}`))) rows.push(["hold", text]);
-  if (said.led?.drill) rows.push(["hold", `A drill: ${said.led.drill.text}`]);
+  if (said.led?.drill) rows.push(["hold", `A drill: ${said.led.drill.service}/${said.led.drill.target} is ${said.led.drill.text}`]);
   for (const each of said.led?.decision?.choices ?? [])
     if (each.fails_open) rows.push(["bad", `Every target of ${each.service} fails in ${where(each.region)}: its traffic stays where it is.`]);
   draw("alerts", rows, () => rows.map(([kind, text]) => el("li", { class: kind }, text)));

@@ -1,38 +1,130 @@
-"""The page "Failover" in a browser, before real members, one of which is gone."""
+"""The page "Failover" in a browser, before a member that leads and one that is gone."""
 
 from __future__ import annotations
 
-import signal
-from pathlib import Path
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from tests.support.browser import DESKTOP, chromium, watched_page
 from tests.support.console import console
-from tests.support.failover_group import TOKEN, group
 
-SOON = "{fresh: 10s, hold_off: 2s, hold_off_max: 4s, dwell: 500ms, step: 200ms, rise: 2}"
+NAMES = ("a", "b", "edges")
+ENTRY = {"at": 1.0, "happening": "fell", "service": "media", "text": "c <b>is</b> down: 503"}
+GONE = "http://127.0.0.1:1"  # nobody listens there
 
 
-def test_the_failover_page(tmp_path: Path):
+class Leader:
+    """What a member that leads knows; a switch is carried out at once."""
+
+    def __init__(self) -> None:
+        self.first = "a"
+        self.entries = [ENTRY | {"regions": ["north"], "runbook": "provider-down"}]
+        self.is_leading = True
+
+    def status(self) -> dict[str, object]:
+        choices = [
+            {"service": "media", "region": region, "order": NAMES, "shares": [[self.first, 1.0]]}
+            for region in ("north", "*")
+        ]
+        told = {
+            "leads": self.is_leading,
+            "alone": False,
+            "controller": {"name": "m1", "epoch": 3, "why_not": "the store is gone"},
+            "decision": {"version": [3, 1], "choices": choices},
+        }
+        return told | (self.led() if self.is_leading else {})
+
+    def led(self) -> dict[str, object]:
+        row = {"service": "media", "why": "", "held_off_s": 0.0, "since_s": 1.0, "state": "up"}
+        votes = {"up": 3, "down": 0, "silent": 0}
+        pin = {"service": "media", "region": "north", "target": "b", "who": "ada"}
+        return {
+            "targets": [
+                row | {"region": region, "target": name, "votes": votes}
+                for region in ("north", "*")
+                for name in NAMES
+            ],
+            "vantages": [{"name": "m1", "region": "north", "counts": True, "why_not": ""}],
+            "pins": [pin] * (self.first == "b"),
+            "frozen": [],
+            "dns": [],
+            "steps": 0,
+        }
+
+    def order(self, order: dict[str, str]) -> tuple[int, dict[str, object]]:
+        if order["order"] != "switch":
+            return 409, {"carried_out": False, "text": "nothing is frozen by these names"}
+        self.first = order["target"]
+        text = f"switch media b: b is used first (because: {order['why']})"
+        self.entries.append({"at": 2.0, "happening": "ordered", "text": text, "who": order["who"]})
+        return 200, {"carried_out": True, "text": "b is used first"}
+
+
+@contextmanager
+def member(leader: Leader) -> Iterator[str]:
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.headers["authorization"] != "Bearer right":
+                return self.answer(401, {"error": "token"})
+            known = {
+                "/status": leader.status(),
+                "/history": {"entries": leader.entries},
+                "/plan": {"steps": [{"text": "answer media with b"}]},
+            }
+            return self.answer(200, known[self.path.partition("?")[0]])
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            self.answer(*leader.order(json.loads(body)))
+
+        def answer(self, status: int, told: dict[str, object]) -> None:
+            body = json.dumps(told).encode()
+            self.send_response(status)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_the_failover_page() -> None:
+    leader = Leader()
     with (
-        group(tmp_path, detection=SOON) as members,
-        console({"north": "http://127.0.0.1:1"}, "http://127.0.0.1:1", members=members.urls) as url,
+        member(leader) as url,
+        console({"north": GONE}, GONE, members={"m1": url, "m2": GONE}) as base,
         chromium() as browser,
         watched_page(browser, DESKTOP) as watched,
     ):
         page = watched.page
-        watched.tolerated = lambda text: "401" in text or "409" in text or "503" in text
-        members.wait_for("a")
-        follower = next(name for name in members.urls if name != members.leader())
-        members.end(follower, signal.SIGKILL)
-        page.goto(f"{url}/failover")
+        watched.tolerated = lambda text: "401" in text or "409" in text
+        page.goto(f"{base}/failover")
         page.get_by_label("Admin token").fill("wrong")
         page.get_by_role("button", name="Show").click()
         page.get_by_text("That is not the members\u2019 token.").wait_for()
-        page.get_by_label("Admin token").fill(TOKEN)
+        page.get_by_label("Admin token").fill("right")
         page.get_by_role("button", name="Show").click()
-        page.get_by_text(f"{follower} does not answer").wait_for()
+        page.get_by_text("m2 does not answer").wait_for()
         page.locator(".carried li", has_text="a 100 %").first.wait_for()
-        assert page.locator(".service tbody tr").count() == 3
+        assert page.locator(".service tbody tr").count() == len(NAMES)
+        page.get_by_text("c <b>is</b> down").wait_for()  # text, never markup
+        assert page.get_by_role("link", name="Runbook").get_attribute("href") == (
+            "/runbooks/provider-down"
+        )
+        page.locator("#suppose").select_option("media/a")
+        page.get_by_text("answer media with b").wait_for()
 
         button = page.locator("#give")
         page.locator("#target").select_option("b")
@@ -47,13 +139,17 @@ def test_the_failover_page(tmp_path: Path):
         assert button.is_disabled()  # the next one is typed anew
         page.get_by_text("Switched: media to b, by ada").wait_for()
         page.locator(".carried li", has_text="b 100 %").first.wait_for()
-        page.locator("#timeline li", has_text="(because: a test)").first.wait_for()
+        page.locator("#timeline li", has_text="(because: a test)").wait_for()
 
         page.locator("#kind").select_option("unfreeze")
         page.locator("#service").select_option("")
         page.get_by_label("Type everything to confirm").fill("everything")
         page.get_by_role("button", name="Unfreeze everything").click()
         page.get_by_text("Not done: nothing is frozen by these names.").wait_for()
-        assert TOKEN not in page.url
+
+        leader.is_leading = False
+        page.get_by_text("No member leads (the store is gone).").wait_for()
+        page.locator(".carried li", has_text="b 100 %").first.wait_for()  # still in force
+        assert "right" not in page.url
         page.set_viewport_size({"width": 390, "height": 844})
         assert page.evaluate("document.documentElement.scrollWidth") == 390
