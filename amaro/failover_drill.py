@@ -38,13 +38,13 @@ SYNTHETIC: Final = {
     ],
     "live": [
         (
-            "the fault: the controller hears good rounds of the target as failed while that night's "
-            "would have; the target itself goes on, and players on it see nothing"
+            "the fault: the controller hears good rounds of the target as failed while that "
+            "night's would have; the target itself goes on, and players on it see nothing"
         ),
         "the first DNS provider's API: it is not asked until 14:30 of the night",
         (
-            "viewers: they act on what members have in force, have no buffer, and share one fetch a "
-            "second from each target"
+            "viewers: they act on what members have in force, have no buffer, and share one "
+            "fetch a second from each target"
         ),
     ],
 }
@@ -102,6 +102,12 @@ class LiveDrill:
     is_back: bool = False
     _shares: dict[str, Any] = field(default_factory=dict)
 
+    def look(self) -> None:
+        """Note what carries what before the drill begins."""
+        asked = self.members.ask("/status")
+        answers = [each.answer for each in asked if each.answer and each.status == 200]
+        self._note([each["decision"] for each in answers if each["decision"]], 0.0)
+
     async def run(self) -> dict[str, Any]:
         """Watch until the drill is over and the target carries what it carried before."""
         headers = {"Authorization": f"Bearer {self.members.token}"}
@@ -113,8 +119,8 @@ class LiveDrill:
                 drills, decisions = zip(*await asyncio.gather(*asked), strict=True)
                 drill = next((each for each in drills if each), None)
                 now = time.monotonic()
-                self._note([each for each in decisions if each], now - began)
                 await self._watch(http, drill, now - past)
+                self._note([each for each in decisions if each], now - began)
                 past = now
                 if drill and not drill["drill"] and ended is None:
                     ended, self.over = now, drill["over"] or "nobody knows why"

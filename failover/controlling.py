@@ -151,7 +151,7 @@ class Controller:
     def _tell_of_drill(self, said: str, drill: Drill, who: str) -> None:
         text = f"DRILL {drill.service}/{drill.target}: {said}"
         entry = {"happening": "drill", "text": text, "service": drill.service, "who": who}
-        self._audit.append(entry | {"target": drill.target})
+        self._audit.append(entry | {"target": drill.target, "runbook": "drill"})
         self._notifier.tell(Message(title=text[:200], body=text))
 
     def api_is_drilled(self, service: str) -> bool:
@@ -315,10 +315,10 @@ class Controller:
         if event.happening in WAKES:
             where = f" ({', '.join(event.regions)})" if event.regions else ""
             check = f"\nCheck: {event.check}." if event.check else ""
+            book = f"\nRunbook: docs/runbooks/{event.runbook}.md" if event.runbook else ""
             title = f"{event.service or 'failover'}: {event.text}"
-            self._notifier.tell(
-                Message(title=title[:200], body=f"{event.text}{where}{check}", is_urgent=True)
-            )
+            body = f"{event.text}{where}{check}{book}"
+            self._notifier.tell(Message(title=title[:200], body=body, is_urgent=True))
 
     def _note(self, what: str, text: str) -> None:
         self._audit.record({"happening": what, "text": text, "who": "amaro"})

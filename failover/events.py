@@ -49,6 +49,19 @@ CHECKS: Final = {  # what to look at
 }
 
 
+RUNBOOKS: Final = {  # docs/runbooks/NAME.md
+    Happening.SUSPECTED: "flapping",
+    Happening.FELL: "provider-down",
+    Happening.WORKS: "flapping",
+    Happening.FAILS_OPEN: "fails-open",
+    Happening.OVERLOADED: "overloaded",
+    Happening.ORDERED: "switch-by-hand",
+    Happening.REFUSED: "switch-by-hand",
+    Happening.PIN_ENDED: "switch-by-hand",
+    Happening.WITHDRAWN: "vantage-without-vote",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One thing that happened, in one or several scopes at the same time."""
@@ -65,6 +78,15 @@ class Event:
         """What to look at now; empty: nothing."""
         return CHECKS.get(self.happening, "")
 
+    @property
+    def runbook(self) -> str:
+        """The runbook that says more: `docs/runbooks/NAME.md`; empty: none."""
+        if self.happening is Happening.FELL and "certificate" in self.text:
+            return "certificate-ends"
+        if self.happening is Happening.ORDERED and self.text.startswith("freeze"):
+            return "frozen"
+        return RUNBOOKS.get(self.happening, "")
+
     def as_json(self) -> dict[str, Any]:
         """Return it as it is kept and shown."""
         return {
@@ -75,6 +97,7 @@ class Event:
             "regions": list(self.regions),
             "who": self.who,
             "check": self.check,
+            "runbook": self.runbook,
         }
 
 

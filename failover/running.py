@@ -90,7 +90,8 @@ async def run_member(model: Model, settings: Settings, stop: asyncio.Event) -> N
             text = f"{progress.provider}: {progress.name} {progress.state} ({progress.wanted})"
             if progress.why:
                 text += f": {progress.why}"
-            audit.record({"happening": "dns", "text": text, "service": progress.service})
+            entry = {"happening": "dns", "text": text, "service": progress.service}
+            audit.record(entry | ({"runbook": "dns-api-down"} if progress.why else {}))
 
         dns = DnsFollower(
             model.services,

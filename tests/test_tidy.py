@@ -14,6 +14,7 @@ RIM = {
     "cache_policies": set(),
     "console": {
         "app.py",
+        "failover.py",
         "server.py",
     },
     "edge": {

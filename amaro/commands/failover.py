@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -18,12 +16,13 @@ from amaro.commands.failover_check import (
     check,
     read_model,
 )
+from amaro.commands.failover_drill import drill
+from amaro.commands.failover_who import WhoOption, members_of, user_name
 from amaro.stack import DEFAULT_DATA, StackError
 from amaro.target import AdminOption, DataOption, TokenFileOption
 from amaro.terminal import err, give_up, out, print_json
 
 if TYPE_CHECKING:
-    from amaro.failover_drill import LiveDrill
     from amaro.failover_members import Members, Said
 
 OWN_DNS = "Our own name server"
@@ -37,6 +36,7 @@ def failover() -> None:
 
 
 app.command()(check)
+app.command()(drill)
 
 
 @app.command()
@@ -152,7 +152,7 @@ def status(
     """
     from amaro.failover_showing import show_status  # noqa: PLC0415
 
-    asked = _members(data, admin, token_file).ask("/status")
+    asked = members_of(data, admin, token_file).ask("/status")
     there = [each.answer for each in asked if each.answer is not None and each.status == 200]
     led = next((each for each in there if each["leads"]), None)
     if as_json:
@@ -187,7 +187,7 @@ def plan(
     service, _, target = (failed or "").partition("/")
     asked = {"service": service, "target": target} if failed else {}
     try:
-        steps = _members(data, admin, token_file).led("/plan", **asked)["steps"]
+        steps = members_of(data, admin, token_file).led("/plan", **asked)["steps"]
     except StackError as error:
         give_up(str(error))
     if as_json:
@@ -204,9 +204,6 @@ RegionOption = Annotated[
     str, typer.Option("--region", metavar="NAME", help="One region only; '*' is DNS alone.")
 ]
 WhyOption = Annotated[str, typer.Option("--why", metavar="TEXT", help="For the audit log.")]
-WhoOption = Annotated[
-    str | None, typer.Option("--who", metavar="NAME", help="Who orders it, if not this user.")
-]
 ForceOption = Annotated[
     bool,
     typer.Option("--force", help="Even to a target that fails, and even without a controller."),
@@ -231,7 +228,7 @@ def switch(
     Example: amaro failover switch media fastly --why "cloudflare announced maintenance"
     """
     order = {"service": service, "target": target, "region": region, "force": force}
-    _order(_members(data, admin, token_file), "switch", who, why, order, as_json=as_json)
+    _order(members_of(data, admin, token_file), "switch", who, why, order, as_json=as_json)
 
 
 @app.command()
@@ -251,7 +248,7 @@ def revert(
     Example: amaro failover revert --service media --why "maintenance is over"
     """
     order = {"service": service, "region": region, "force": force}
-    _order(_members(data, admin, token_file), "revert", who, why, order, as_json=as_json)
+    _order(members_of(data, admin, token_file), "revert", who, why, order, as_json=as_json)
 
 
 @app.command()
@@ -271,7 +268,7 @@ def freeze(
     Example: amaro failover freeze --why "we look into the probes"
     """
     order = {"service": service, "region": region, "force": force}
-    _order(_members(data, admin, token_file), "freeze", who, why, order, as_json=as_json)
+    _order(members_of(data, admin, token_file), "freeze", who, why, order, as_json=as_json)
 
 
 @app.command()
@@ -291,7 +288,7 @@ def unfreeze(
     Example: amaro failover unfreeze --why "probes are fine"
     """
     order = {"service": service, "region": region, "force": force}
-    _order(_members(data, admin, token_file), "unfreeze", who, why, order, as_json=as_json)
+    _order(members_of(data, admin, token_file), "unfreeze", who, why, order, as_json=as_json)
 
 
 @app.command()
@@ -306,7 +303,7 @@ def history(
 
     Example: amaro failover history --limit 100
     """
-    asked = _members(data, admin, token_file).ask("/history", limit=str(limit))
+    asked = members_of(data, admin, token_file).ask("/history", limit=str(limit))
     entries = sorted(
         (
             {"member": said.answer["member"], **entry}
@@ -338,7 +335,7 @@ def verify(
 
     Example: amaro failover verify
     """
-    asked = _members(data, admin, token_file).ask("/verify")
+    asked = members_of(data, admin, token_file).ask("/verify")
     found = [each.answer for each in asked if each.answer is not None and each.status == 200]
     if as_json:
         print_json({"logs": found, "silent": [each.url for each in asked if each.why_not]})
@@ -354,101 +351,6 @@ def verify(
     raise typer.Exit(1 if broken else 0)
 
 
-@app.command()
-def drill(
-    name: Annotated[
-        str, typer.Argument(metavar="[SERVICE/TARGET]", help="What is taken to fail.")
-    ] = "",
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Over the rules alone: nothing is asked or told.")
-    ] = False,
-    stop: Annotated[bool, typer.Option("--stop", help="End the drill that is on its way.")] = False,
-    speed: Annotated[
-        float | None,
-        typer.Option(min=1, max=1000, help="So many times faster; 1 with --dry-run, else 60."),
-    ] = None,
-    viewers: Annotated[int, typer.Option(min=1, max=10_000, help="How many of them watch.")] = 100,
-    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="For the audit log.")] = "",
-    who: WhoOption = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Type no confirmation.")] = False,
-    services: ServicesOption = DEFAULT_SERVICES,
-    data: DataOption = DEFAULT_DATA,
-    admin: AdminOption = None,
-    token_file: TokenFileOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Live through the night of 18 November 2025: errors that come and go, APIs that are down.
-
-    With --dry-run in virtual time, over the rules that decide. Else the members that run hear the
-    target as failing, and its traffic moves; it ends by itself, with --stop, or when anything
-    fails in truth.
-
-    Example: amaro failover drill media/cloudflare --dry-run
-
-    Against a running stack: amaro failover drill media/edge-north --why "monthly" --speed 120
-    """
-    from amaro.failover_drill import LiveDrill  # noqa: PLC0415
-    from amaro.failover_drill import dry_run as rehearsed  # noqa: PLC0415
-    from amaro.failover_showing import show_receipt  # noqa: PLC0415
-
-    service, _, target = name.partition("/")
-    if stop:
-        _end_drill(_members(data, admin, token_file), who or _user(), as_json=as_json)
-    if not target:
-        give_up("name what is taken to fail: SERVICE/TARGET", status=2)
-    try:
-        if dry_run:
-            model = read_model(services, as_json=as_json)
-            told = rehearsed(model, service, target, speed=speed or 1.0, viewers=viewers)
-        else:
-            if not why:
-                give_up("a drill needs --why, for the audit log", status=2)
-            members = _members(data, admin, token_file)
-            if (
-                not yes
-                and typer.prompt(f"Type {service} to move its traffic in earnest") != service
-            ):
-                give_up("not confirmed; nothing was done")
-            fast = speed or 60.0
-            order = {"service": service, "target": target, "speed": fast, "why": why}
-            begun = members.drill("POST", json=order | {"who": who or _user()})
-            if not (begun.answer or {}).get("carried_out"):
-                said = begun.answer or {}
-                give_up(str(said.get("text") or said.get("error") or begun.why_not))
-            live = LiveDrill(members, service, target, viewers, fast, err.print)
-            told = _watched(live, members, who or _user())
-    except StackError as error:
-        give_up(str(error))
-    if as_json:
-        print_json(told)
-    else:
-        show_receipt(told)
-    raise typer.Exit(0 if told.get("back_at") or told.get("is_back") else 1)
-
-
-def _watched(live: LiveDrill, members: Members, who: str) -> dict[str, Any]:
-    """Watch a drill to its end; Ctrl-C ends it."""
-    import asyncio  # noqa: PLC0415
-
-    try:
-        return asyncio.run(live.run())
-    except KeyboardInterrupt:
-        members.drill("DELETE", params={"who": who})
-        give_up("the drill was ended; the target gets its traffic back in steps")
-
-
-def _end_drill(members: Members, who: str, *, as_json: bool) -> NoReturn:
-    try:
-        said = members.drill("DELETE", params={"who": who}).answer or {}
-    except StackError as error:
-        give_up(str(error))
-    if as_json:
-        print_json(said)
-    else:
-        out.print(escape(str(said.get("text") or said.get("error"))))
-    raise typer.Exit(0 if said.get("carried_out") else 1)
-
-
 def _complain_of_silent(asked: list[Said]) -> None:
     for each in asked:
         if each.why_not:
@@ -456,20 +358,11 @@ def _complain_of_silent(asked: list[Said]) -> None:
             err.print(text, soft_wrap=True)
 
 
-def _members(data: Path, admin: list[str] | None, token_file: Path | None) -> Members:
-    from amaro.failover_members import find_members  # noqa: PLC0415
-
-    try:
-        return find_members(data=data, admin=admin, token_file=token_file)
-    except StackError as error:
-        give_up(str(error), status=2 if admin else 1)
-
-
 def _order(
     members: Members, kind: str, who: str | None, why: str, order: dict[str, Any], *, as_json: bool
 ) -> None:
     """Give an order; the exit status is 1 when it is not carried out."""
-    ordered = {"order": kind, "who": who or _user(), "why": why, **order}
+    ordered = {"order": kind, "who": who or user_name(), "why": why, **order}
     try:
         said = members.order(ordered)
     except StackError as error:
@@ -484,7 +377,3 @@ def _order(
     else:
         err.print(f"[bold red]Not done:[/] {escape(text)}", soft_wrap=True)
     raise typer.Exit(0 if carried_out else 1)
-
-
-def _user() -> str:
-    return os.environ.get("SUDO_USER") or getpass.getuser()

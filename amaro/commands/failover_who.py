@@ -1,0 +1,35 @@
+"""Whom the commands of failover speak to, and who speaks."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from amaro.stack import StackError
+from amaro.terminal import give_up
+
+if TYPE_CHECKING:
+    from amaro.failover_members import Members
+
+WhoOption = Annotated[
+    str | None, typer.Option("--who", metavar="NAME", help="Who orders it, if not this user.")
+]
+
+
+def members_of(data: Path, admin: list[str] | None, token_file: Path | None) -> Members:
+    """Return the members that the options name, or give up."""
+    from amaro.failover_members import find_members  # noqa: PLC0415
+
+    try:
+        return find_members(data=data, admin=admin, token_file=token_file)
+    except StackError as error:
+        give_up(str(error), status=2 if admin else 1)
+
+
+def user_name() -> str:
+    """Return who runs the command."""
+    return os.environ.get("SUDO_USER") or getpass.getuser()
