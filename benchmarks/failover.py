@@ -69,8 +69,8 @@ def _away(lane: Lane, sightings: Sightings) -> list[str]:
 async def _one(lane: Lane, sightings: Sightings, draw: random.Random) -> Took:
     """Have a provider fail once; return when each observer saw it."""
     if not await _holds(lambda: not _away(lane, sightings), BACK_MAX_S):
-        away = ", ".join(_away(lane, sightings))
-        raise RunRefusedError(f"{lane.name}: {away} did not go back to a provider that is good")
+        stuck = ", ".join(_away(lane, sightings))
+        raise RunRefusedError(f"{lane.name}: {stuck} did not go back to a provider that is good")
     await asyncio.sleep(INTERVAL_S * draw.random())
     if away := _away(lane, sightings):
         raise RunRefusedError(f"{lane.name}: {', '.join(away)} left a provider that is good")
