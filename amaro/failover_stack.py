@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from amaro.services import Site
 
 HEAD: Final = "# Written by amaro up at each start; to look after other things: --services DIR\n"
-PLAYLISTS: Final = ("/v/*/main.m3u8", "/~*/v/*/main.m3u8")
-TTL: Final = {"ttl": "10s", "ttl_suspect": "2s"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,20 +80,16 @@ def _media(site: Site) -> dict[str, Any]:
         "service": "media",
         "targets": [_target(site, each) for each in edges],
         "detection": {"vantages_min": min(2, len(edges))},
-        "steering": {
-            "server_uri": f"{site.url(edges[0].public)}/.amaro/steer",
-            "playlists": list(PLAYLISTS),
-            **TTL,
-        },
     }
 
 
 def _target(site: Site, edge: EdgePorts) -> dict[str, Any]:
+    """An edge, watched and decided about. Players are not steered: these edges differ in ports
+    only, and who follows a pathway keeps the port."""
     ready = f"{site.inner_url(edge.public)}/.amaro/ready"
     return {
         "name": f"edge-{edge.region}",
         "provider": "own",
-        "pathway": urlsplit(site.url(edge.public)).netloc,
         "probes": [{"name": "ready", "kind": "http", "url": ready}],
     }
 
