@@ -82,57 +82,63 @@ async def test_an_order_whose_request_was_cut_off_is_given_again(tmp_path: Path)
     assert len(told) == 2
 
 
-def test_steering_of_a_node(server: Callable[[bytes], str], tmp_path: Path) -> None:
-    origin = server(b"one")
-    with edge_node(origin, "--disk", str(tmp_path), workers=2) as node:
-        assert node.admin("GET", "/steering", token=None).status_code == 401
-        assert node.admin("GET", "/steering").json() == {"version": [0, 0], "evidence": []}
-        assert node.get("/.amaro/steer?service=media").content == b"one"  # not claimed
-        status, said = put(node, "/steering", order(steered(), number=2))
-        assert (status, said["changed"], said["kept"]) == (200, True, True)
-        for _ in range(8):  # whichever worker is asked
-            assert node.get("/.amaro/steer?service=media").json()["TTL"] == 60
-            assert b"#EXT-X-CONTENT-STEERING" in node.get(PLAYLIST).content
-        status, said = put(node, "/steering", order(steered(), number=2))
-        assert (status, said["changed"]) == (200, False)
-        for older in (order(steered(), number=1), order(number=2), order(number=9, epoch=0)):
-            status, said = put(node, "/steering", older)
-            assert (status, said["version"]) == (409, [1, 2])
-        assert put(node, "/steering", order(steered(ttl_s=0), number=3))[0] == 400
-        told = node.admin("GET", "/steering").json()
-        assert told["services"] == [steered()]
-        assert told["evidence"] == [{"service": "media", "told": "-", "on": "-", "count": 8}]
-        assert "amaro_edge_steering_requests_total" in node.admin("GET", "/metrics").text
-        os.kill(node.worker_pids()[0], signal.SIGKILL)  # the next worker is given it
-        eventually(lambda: sum(each["restarts"] for each in node.status()["workers"]) == 1)
-        eventually(lambda: all(each["state"] == "serving" for each in node.status()["workers"]))
-        for _ in range(8):
-            assert node.get("/.amaro/steer?service=media").status_code == 200
+def test_orders_of_a_node(server: Callable[[bytes], str], tmp_path: Path) -> None:
+    one, two, three = (server(name) for name in (b"one", b"two", b"three"))
+    options = (f"{one},{two}", "--disk", str(tmp_path))
+    with edge_node(*options, workers=2) as node:  # starting one takes most of the time
+        steering_is_followed(node)
+        routes_are_followed(node, one, two, three)
+        a_new_worker_is_told(node)
         node.kill()
-    with edge_node(origin, "--disk", str(tmp_path)) as node:
+    with edge_node(*options) as node:
         assert node.admin("GET", "/steering").json()["services"] == [steered()]
         assert node.get("/.amaro/steer?service=media").status_code == 200
         assert put(node, "/steering", order(number=1))[0] == 409
         assert put(node, "/steering", order(number=1, epoch=2))[0] == 200
-        assert node.get("/.amaro/steer?service=media").content == b"one"
-
-
-def test_routes_of_a_node(server: Callable[[bytes], str], tmp_path: Path) -> None:
-    one, two, three = (server(name) for name in (b"one", b"two", b"three"))
-    with edge_node(f"{one},{two}", "--disk", str(tmp_path), workers=2) as node:
-        routes = {"version": [0, 0], "groups": {"": [one, two]}}
-        assert node.admin("GET", "/routes").json() == routes
-        assert node.get("/x").content == b"one"
-        for number, urls, first in ((1, [two, one], b"two"), (2, [three], b"three")):
-            status, _ = put(node, "/routes", {"version": [1, number], "groups": {"": urls}})
-            assert status == 200
-            assert {node.get("/x").content for _ in range(8)} == {first}
-            assert node.admin("GET", "/routes").json()["groups"] == {"": urls}
-        for wrong in ({"": []}, {"other": [one]}, {"": [f"{one}/path"]}, {"": ["unix:/x"]}, []):
-            assert put(node, "/routes", {"version": [1, 3], "groups": wrong})[0] == 400
-        assert put(node, "/routes", {"version": [1, 1], "groups": {"": [one]}})[0] == 409
-        node.kill()
-    with edge_node(f"{one},{two}", "--disk", str(tmp_path)) as node:
-        assert node.get("/x").content == b"three"
+        assert node.get("/.amaro/steer?service=media").content == b"three"
         assert put(node, "/routes", {"version": [1, 3], "groups": {}})[0] == 200
         assert node.get("/x").content == b"one"
+
+
+def steering_is_followed(node: RunningNode) -> None:
+    assert node.admin("GET", "/steering", token=None).status_code == 401
+    assert node.admin("GET", "/steering").json() == {"version": [0, 0], "evidence": []}
+    assert node.get("/.amaro/steer?service=media").content == b"one"  # not claimed
+    status, said = put(node, "/steering", order(steered(), number=2))
+    assert (status, said["changed"], said["kept"]) == (200, True, True)
+    for _ in range(8):  # whichever worker is asked
+        assert node.get("/.amaro/steer?service=media").json()["TTL"] == 60
+        assert b"#EXT-X-CONTENT-STEERING" in node.get(PLAYLIST).content
+    status, said = put(node, "/steering", order(steered(), number=2))
+    assert (status, said["changed"]) == (200, False)
+    for older in (order(steered(), number=1), order(number=2), order(number=9, epoch=0)):
+        status, said = put(node, "/steering", older)
+        assert (status, said["version"]) == (409, [1, 2])
+    assert put(node, "/steering", order(steered(ttl_s=0), number=3))[0] == 400
+    told = node.admin("GET", "/steering").json()
+    assert told["services"] == [steered()]
+    assert told["evidence"] == [{"service": "media", "told": "-", "on": "-", "count": 8}]
+    assert "amaro_edge_steering_requests_total" in node.admin("GET", "/metrics").text
+
+
+def routes_are_followed(node: RunningNode, one: str, two: str, three: str) -> None:
+    routes = {"version": [0, 0], "groups": {"": [one, two]}}
+    assert node.admin("GET", "/routes").json() == routes
+    assert node.get("/x").content == b"one"
+    for number, urls, first in ((1, [two, one], b"two"), (2, [three], b"three")):
+        status, _ = put(node, "/routes", {"version": [1, number], "groups": {"": urls}})
+        assert status == 200
+        assert {node.get("/x").content for _ in range(8)} == {first}
+        assert node.admin("GET", "/routes").json()["groups"] == {"": urls}
+    for wrong in ({"": []}, {"other": [one]}, {"": [f"{one}/path"]}, {"": ["unix:/x"]}, []):
+        assert put(node, "/routes", {"version": [1, 3], "groups": wrong})[0] == 400
+    assert put(node, "/routes", {"version": [1, 1], "groups": {"": [one]}})[0] == 409
+
+
+def a_new_worker_is_told(node: RunningNode) -> None:
+    os.kill(node.worker_pids()[0], signal.SIGKILL)
+    eventually(lambda: sum(each["restarts"] for each in node.status()["workers"]) == 1)
+    eventually(lambda: all(each["state"] == "serving" for each in node.status()["workers"]))
+    for _ in range(8):
+        assert node.get("/.amaro/steer?service=media").status_code == 200
+        assert node.get("/x").content == b"three"
