@@ -17,6 +17,10 @@ PAUSE_MAX_S: Final = 2.0
 CONFLICTS_MAX: Final = 3  # then somebody else keeps changing the name
 
 
+class DeposedError(Exception):
+    """Whoever began a change is not to write any more; nothing was written since."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changed:
     """What a change came to."""
@@ -27,22 +31,43 @@ class Changed:
     attempts: int
 
 
-async def set_records(
-    adapter: DnsAdapter, zone: str, name: str, wanted: RRsets, *, within_s: float = 8.0
+def _always() -> bool:
+    return True
+
+
+async def set_records(  # noqa: PLR0913 - what to bring where, and how long one may
+    adapter: DnsAdapter,
+    zone: str,
+    name: str,
+    wanted: RRsets,
+    *,
+    within_s: float = 8.0,
+    may_act: Callable[[], bool] = _always,
 ) -> Changed:
-    """Bring a name to `wanted`, whatever it has; raises the last DnsError when time is over."""
-    return await _bring(adapter, zone, name, lambda _: wanted, within_s)
+    """Bring a name to `wanted`, whatever it has; raises the last DnsError when time is over.
+
+    `may_act` is asked before every write, since what was found there may be another's by then:
+    raises DeposedError when it says no.
+    """
+    return await _bring(adapter, zone, name, lambda _: wanted, within_s, may_act)
 
 
 async def set_ttl(
     adapter: DnsAdapter, zone: str, name: str, ttl_s: int, *, within_s: float = 8.0
 ) -> Changed:
     """Give the values that a name has another TTL; a switch that comes between them wins."""
-    return await _bring(adapter, zone, name, lambda found: with_ttl(found, ttl_s), within_s)
+    return await _bring(
+        adapter, zone, name, lambda found: with_ttl(found, ttl_s), within_s, _always
+    )
 
 
-async def _bring(
-    adapter: DnsAdapter, zone: str, name: str, want: Callable[[RRsets], RRsets], within_s: float
+async def _bring(  # noqa: PLR0913, PLR0917 - as set_records
+    adapter: DnsAdapter,
+    zone: str,
+    name: str,
+    want: Callable[[RRsets], RRsets],
+    within_s: float,
+    may_act: Callable[[], bool],
 ) -> Changed:
     until_mono = time.monotonic() + within_s
     before: RRsets | None = None
@@ -53,6 +78,8 @@ async def _bring(
             found = await adapter.read(zone, name)
             before = found if before is None else before
             wanted = with_ttl_min(want(found), adapter.ttl_min_s)
+            if not may_act():
+                raise DeposedError
             await adapter.replace(zone, name, found, wanted)
         except DnsError as error:
             conflicts += isinstance(error, ConflictError)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from failover.decision import Decision
-from failover.dns_changing import set_records
+from failover.dns_changing import DeposedError, set_records
 from failover.dns_contract import DnsAdapter
 from failover.dns_errors import DnsError
 from failover.dns_seen import Subject
@@ -78,6 +78,7 @@ class _Name:
     servers: Sequence[Endpoint]
     progress: Progress
     wanted: RRsets | None = None
+    version: tuple[int, int] = (0, 0)  # of the decision that wants it
     since_mono: float = 0.0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -91,11 +92,13 @@ class DnsFollower:
         adapters: Mapping[str, tuple[DnsAdapter, Sequence[Endpoint]]],
         watcher: Watcher,
         *,
-        may_act: Callable[[], bool],
+        may_act: Callable[[tuple[int, int]], bool],
         told: Callable[[Progress], None],
         is_drilled: Callable[[str], bool] = lambda _: False,
     ) -> None:
-        """`adapters` and the servers to read back from, by provider; `may_act`: we hold the lease.
+        """`adapters` and the servers to read back from, by provider.
+
+        `may_act` says whether a decision of that version is still ours to carry out.
 
         `told` hears when a name is in force, or a change has failed for a new reason. While a
         service `is_drilled`, the first of its providers is taken not to answer.
@@ -126,6 +129,7 @@ class DnsFollower:
             ttl_s = settings.ttl_suspect_s if choice.suspect else settings.ttl_s
             targets = {target.name: target for target in each.service.targets}
             wanted = chosen(targets, choice, ttl_s)
+            each.version = decision.version
             if wanted and wanted != each.wanted:
                 each.wanted, each.since_mono = wanted, time.monotonic()
                 each.progress.wanted, each.progress.state = said(wanted), "changing"
@@ -160,7 +164,7 @@ class DnsFollower:
         while True:
             name.changed.clear()
             pause_s = LOOK_AGAIN_S
-            if name.wanted is not None and self._may_act():
+            if name.wanted is not None and self._may_act(name.version):
                 pause_s = await self._bring(name, name.wanted, tasks)
             try:
                 async with asyncio.timeout(pause_s):
@@ -177,7 +181,13 @@ class DnsFollower:
             progress.state, progress.why = "failed", "drill: its API is taken not to answer"
             return DRILLED_S
         try:
-            changed = await set_records(name.adapter, settings.zone, settings.name, wanted)
+            changed = await set_records(
+                name.adapter,
+                settings.zone,
+                settings.name,
+                wanted,
+                may_act=lambda: name.wanted is wanted and self._may_act(name.version),
+            )
             if progress.state == "in force" and not changed.acted:
                 return LOOK_AGAIN_S
             progress.state = "changed"
@@ -192,6 +202,8 @@ class DnsFollower:
             )
             if complaint := about.complaint_of_servers(seen):
                 raise complaint
+        except DeposedError:
+            return 0.0 if name.wanted is not wanted else AGAIN_S
         except DnsError as error:
             if (progress.state, progress.why) != ("failed", str(error)):
                 progress.state, progress.why = "failed", str(error)

@@ -54,6 +54,7 @@ class Member:
         self.controller: Controller | None = None  # is set before it runs
         self.controller_epoch = 0  # of the last controller that was heard of
         self.ordered_alone: Kept | None = None
+        self.ordered_epoch = 0  # of the last order that was carried out here without a controller
         self.is_alone = False
         self._journal = journal
         self._heard_mono = time.monotonic()
@@ -64,11 +65,15 @@ class Member:
         self.edge = edge
         self.in_force.follow(edge.act_on)
 
-    @property
-    def may_act(self) -> bool:
-        """Whether it may change DNS: it leads, or was told to act while nobody did."""
+    def may_act(self, version: tuple[int, int]) -> bool:
+        """Say whether it may bring DNS to a decision: it leads, or was told to while nobody did.
+
+        What is of an earlier epoch than the decision in force is over, whoever leads now.
+        """
+        if version[0] < self.version[0]:
+            return False
         leads = self.controller is not None and bool(self.controller.epoch())
-        return leads or (self.ordered_alone is not None and not self.hears_a_controller)
+        return leads or (self.ordered_epoch == version[0] and not self.hears_a_controller)
 
     @property
     def version(self) -> tuple[int, int]:
@@ -184,6 +189,7 @@ class Member:
             return Answer(False, f"{text}. Ask where most can be reached")
         self.in_force.take(decision)
         self.ordered_alone = Kept(epoch, written(step.memory, now_mono))
+        self.ordered_epoch = epoch
         controller.dns.follow(decision)
         without = f"; without {', '.join(missing)}" if missing else ""
         return Answer(True, f"{answer.text}, by {taken} members and no controller{without}")

@@ -97,7 +97,7 @@ async def run_member(model: Model, settings: Settings, stop: asyncio.Event) -> N
             model.services,
             _adapters(model, settings, to_dns),
             Watcher(asker=Asker()),
-            may_act=lambda: member.may_act,
+            may_act=member.may_act,
             told=told,
             is_drilled=lambda service: (
                 member.controller is not None and member.controller.api_is_drilled(service)

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from failover.dns_changing import set_records, set_ttl
+from failover.dns_changing import DeposedError, set_records, set_ttl
 from failover.dns_errors import (
     ConflictError,
     RateLimitedError,
@@ -70,6 +70,14 @@ async def test_time_is_bounded_by_what_is_waited_for():
     with pytest.raises(RateLimitedError, match="ask again in 600 s"):
         async with asyncio.timeout(30):
             await set_records(provider, ZONE, NAME, NEW)
+
+
+async def test_who_is_deposed_between_two_attempts_does_not_write_again():
+    successors = (rrset("A", 60, ["203.0.113.1"]),)
+    provider = Provider(successors)
+    with pytest.raises(DeposedError):
+        await set_records(provider, ZONE, NAME, NEW, may_act=lambda: provider.calls == 0)
+    assert (provider.calls, provider.found) == (1, successors)
 
 
 async def test_somebody_elses_change_is_read_and_replaced_but_not_for_ever():
