@@ -93,12 +93,12 @@ class Api:
         if epoch:
             self._member.hear(epoch)
         report = self._member.report(after, asked.get("boot", ""))
-        version = "{},{}".format(*self._member.version)
+        version = "{},{},{}".format(*self._member.version, self._member.in_force.mark)
         headers = {VERSION: version, "Content-Type": "application/json"}
         return Response(report_out(report), headers=headers)
 
     async def _decision(self, request: Request) -> Response:
-        is_taken = self._member.take(decision_of_text(await _body(request)))
+        is_taken = self._member.take(*decision_of_text(await _body(request)))
         answer: dict[str, Any] = {"version": list(self._member.version)}
         if not is_taken:
             answer["error"] = "a newer decision, or another one of that version, is in force"

@@ -21,11 +21,12 @@ from failover.drilling import Drill, begun, end_of, restored
 from failover.events import WAKES, Event
 from failover.evidence import Report
 from failover.keeping import read, written
-from failover.lease import Held, Kept, LeaseStore, LeaseStoreError
+from failover.lease import Held, LeaseStore, LeaseStoreError
 from failover.memory import Memory
 from failover.notifying import Message, Notifier
-from failover.orders import Answer, Order
+from failover.orders import Answer, Order, Ordered
 from failover.peers import Peer, poll, tell_all
+from failover.wire import mark_of
 
 LEASE_S: Final = 6.0  # without its holder it is over after that
 RENEW_S: Final = 1.5
@@ -52,15 +53,15 @@ class Own(Protocol):
         ...
 
     @property
-    def ordered_alone(self) -> Kept | None:
-        """The memory of an order that it carried out without a lease."""
+    def ordered(self) -> Ordered:
+        """The orders that stand, as far as it was told."""
         ...
 
     def report(self, after: int, boot: str) -> Report:
         """What it has seen itself."""
         ...
 
-    def take(self, decision: Decision) -> bool:
+    def take(self, decision: Decision, ordered: Ordered) -> bool:
         """Act on a decision; False if a newer one is in force."""
         ...
 
@@ -198,7 +199,11 @@ class Controller:
     async def _lead(self) -> None:
         epoch = self.epoch()
         log.info("this member is the controller, epoch %d", epoch)
-        self.memory = await self._remembered()
+        memory = await self._remembered()
+        if memory.decision is not None and memory.decision.epoch > epoch:
+            log.warning("epoch %d is over: %d has decided", epoch, memory.decision.epoch)
+            return  # the store gives us a later one as soon as it has heard of that
+        self.memory = memory
         self._reports, self._own_known = [], ("", 0)
         self._note("controller", f"{self.name} is the controller, epoch {epoch}")
         try:
@@ -212,7 +217,9 @@ class Controller:
                     memory = self._after_drill(self.memory)
                     self.memory, decision = await self._step(memory, epoch)
                     if decision is not None:
-                        running.append(tasks.create_task(self._tell_everybody(decision)))
+                        running.append(
+                            tasks.create_task(self._tell_everybody(decision, self.memory))
+                        )
                         running = [each for each in running if not each.done()]
                     await self._pause(STEP_S)
                 for task in running:
@@ -230,20 +237,18 @@ class Controller:
         An order that a member carried out while nobody held the lease is newer than that.
         """
         now_mono = time.monotonic()
-        own = self.decider.start(now_mono, self._own.decision)
+        memory = Memory(at_mono=now_mono)
         try:
             kept = await self._store.kept()
-            memory = self.decider.fitted(read(kept.text, now_mono)) if kept else own
+            memory = read(kept.text, now_mono) if kept else memory
         except LeaseStoreError as error:
             log.error("what the last controller kept is not known: %s", error)
-            return own
         except ValueError as error:
             log.error("%s", error)
-            return own
-        aside = self._own.ordered_alone
-        if aside is None or (memory.decision and memory.decision.epoch > aside.epoch):
-            return memory
-        return self.decider.fitted(read(aside.text, now_mono))
+        ours = self._own.decision
+        if ours and (memory.decision is None or ours.epoch > memory.decision.epoch):
+            memory = memory.after(ours, self._own.ordered)
+        return self.decider.fitted(memory)
 
     async def _step(self, memory: Memory, epoch: int) -> tuple[Memory, Decision | None]:
         reports, orders = [*self._reports, self._own_report()], self._orders
@@ -254,7 +259,7 @@ class Controller:
         heard = Heard(
             reports=reports,
             orders=[each.order for each in orders],
-            version=max([self._own.version, *(each.known.version for each in self.peers.values())]),
+            version=max([self._own.version, *map(number_met, self.peers.values())]),
         )
         now_mono = time.monotonic()
         step = self.decider.step(memory, heard, now_mono, epoch)
@@ -267,7 +272,7 @@ class Controller:
         for event in step.events:
             self._tell(event)
         if step.decision is not None:
-            self._own.take(step.decision)
+            self._own.take(step.decision, step.memory.ordered)
             self.dns.follow(step.decision)
         for each, answer in zip(orders, step.answers, strict=True):
             _answer(each, answer)
@@ -287,24 +292,28 @@ class Controller:
         except LeaseStoreError as error:  # until the lease is over it is still ours to decide
             self.why_no_lease = str(error)
 
-    async def _tell_everybody(self, decision: Decision) -> None:
-        for name, version in (await tell_all(self.peers, decision)).items():
+    async def _tell_everybody(self, decision: Decision, memory: Memory) -> None:
+        for name, version in (await tell_all(self.peers, decision, memory.ordered)).items():
             if isinstance(version, str):
                 log.warning("member %s did not take a decision: %s", name, version)
 
     async def _tell_again(self, epoch: int) -> None:
         """Give the decision to who has not got it, and follow it in DNS after a new start."""
         while self.epoch() == epoch:
-            decision = self.memory.decision if self.memory else None
-            if decision is not None:
-                self._own.take(decision)
+            memory = self.memory
+            if memory is not None and (decision := memory.decision) is not None:
+                ordered = memory.ordered
+                self._own.take(decision, ordered)
                 self.dns.follow(decision)
+                mark = mark_of(decision, ordered)
                 behind = {
                     name: each
                     for name, each in self.peers.items()
-                    if each.known.version < decision.version and not each.known.why_not
+                    if each.known.version <= decision.version
+                    and each.known.mark != mark
+                    and not each.known.why_not
                 }
-                await tell_all(behind, decision)
+                await tell_all(behind, decision, ordered)
             await asyncio.sleep(TELL_S)
 
     def _tell(self, event: Event) -> None:
@@ -335,6 +344,12 @@ class Controller:
                 await self._woken.wait()
         except TimeoutError:
             pass
+
+
+def number_met(peer: Peer) -> tuple[int, int]:
+    """The version that a decision must be above for a member to take it."""
+    epoch, number = peer.known.version
+    return epoch, number + peer.known.disagrees
 
 
 def _answer(asked: Asked, answer: Answer) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from failover.decision import Decision
-from failover.wire import WireError, decision_of_text, decision_to_text
+from failover.orders import Ordered
+from failover.wire import WireError, decision_of_text, decision_to_text, mark_of
 
 log = logging.getLogger("failover.member")
 
@@ -19,9 +20,10 @@ class InForce:
         """Read what was in force before; what cannot be read is as if there were none."""
         self._path = path
         self.decision: Decision | None = None
+        self.ordered = Ordered()  # by operators, as far as this member was told
         self._followers: list[Callable[[Decision], object]] = []
         try:
-            self.decision = decision_of_text(path.read_bytes())
+            self.decision, self.ordered = decision_of_text(path.read_bytes())
         except FileNotFoundError:
             pass
         except (OSError, WireError) as error:
@@ -32,25 +34,33 @@ class InForce:
         """Of the decision in force; (0, 0) if there is none."""
         return self.decision.version if self.decision else (0, 0)
 
+    @property
+    def mark(self) -> str:
+        """Of the decision in force and the orders that stand; empty if there is none."""
+        return mark_of(self.decision, self.ordered) if self.decision else ""
+
     def follow(self, follower: Callable[[Decision], object]) -> None:
         """Have somebody told of every decision, the one in force first."""
         self._followers.append(follower)
         if self.decision is not None:
             follower(self.decision)
 
-    def take(self, decision: Decision) -> bool:
+    def take(self, decision: Decision, ordered: Ordered) -> bool:
         """Act on a decision, unless a newer one is in force. The same one again is taken, too."""
         if decision.version < self.version:
             return False
         if self.decision == decision:
+            if self.ordered != ordered:
+                self.ordered = ordered
+                self._keep(decision_to_text(decision, ordered))
             return True
         if decision.version == self.version:
             log.error("another decision of version %s", decision.version)
             return False
-        self.decision = decision
+        self.decision, self.ordered = decision, ordered
         for follower in self._followers:
             follower(decision)
-        self._keep(decision_to_text(decision))
+        self._keep(decision_to_text(decision, ordered))
         return True
 
     def _keep(self, text: bytes) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from failover.choosing import Course, Pin
 from failover.decision import Choice, Decision
 from failover.memory import Memory
-from failover.orders import Place, Standstill
+from failover.orders import Ordered, Place, Standstill
 from failover.quorum import Verdict
 from failover.target_state import Standing, State
 from failover.votes import Attendance, Ballot, Vote
@@ -70,6 +70,22 @@ def read(text: str, now_mono: float) -> Memory:
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"this is no memory of failover: {error}") from error
+
+
+def ordered_out(ordered: Ordered) -> dict[str, Any]:
+    """Return orders as plain JSON values."""
+    return {
+        "pins": [[*place, asdict(pin)] for place, pin in ordered.pins.items()],
+        "standstills": [asdict(each) for each in ordered.standstills],
+    }
+
+
+def ordered_in(kept: Mapping[str, Any]) -> Ordered:
+    """Return the orders that plain JSON values stand for; raises as decision_in, or ValueError."""
+    return Ordered(
+        {(service, scope): Pin(**pin) for service, scope, pin in kept["pins"]},
+        tuple(Standstill(**each) for each in kept["standstills"]),
+    )
 
 
 def decision_out(decision: Decision) -> dict[str, Any]:

@@ -19,11 +19,9 @@ from failover.decision import Decision
 from failover.evidence import Report
 from failover.in_force import InForce
 from failover.journal import Journal
-from failover.keeping import written
-from failover.lease import Kept
 from failover.memory import Memory
 from failover.model import Model, Vantage
-from failover.orders import Answer, Order
+from failover.orders import Answer, Order, Ordered
 from failover.peers import Peer, tell_all
 
 ALONE_AFTER_S: Final = 10.0  # without a word from any controller
@@ -53,7 +51,6 @@ class Member:
         self.in_force = in_force
         self.controller: Controller | None = None  # is set before it runs
         self.controller_epoch = 0  # of the last controller that was heard of
-        self.ordered_alone: Kept | None = None
         self.ordered_epoch = 0  # of the last order that was carried out here without a controller
         self.is_alone = False
         self._journal = journal
@@ -89,10 +86,15 @@ class Member:
         """What it has seen after a number of its start."""
         return self._journal.report(after, boot)
 
-    def take(self, decision: Decision) -> bool:
+    @property
+    def ordered(self) -> Ordered:
+        """The orders that stand, as far as it was told."""
+        return self.in_force.ordered
+
+    def take(self, decision: Decision, ordered: Ordered) -> bool:
         """Act on a controller's decision; False if a newer one is in force."""
         self.hear(decision.epoch)
-        return self.in_force.take(decision)
+        return self.in_force.take(decision, ordered)
 
     def hear(self, epoch: int) -> None:
         """Note that a controller is there."""
@@ -132,7 +134,8 @@ class Member:
             now_mono = time.monotonic()
             if memory is None:
                 log.warning("no controller for %g s: deciding for this edge", ALONE_AFTER_S)
-                memory, known = self._decider.start(now_mono, self.decision), ("", 0)
+            if memory is None or _epoch(memory.decision) < self.version[0]:  # an order came since
+                memory, known = known_to(self._decider, self.in_force, now_mono), ("", 0)
             report = self._journal.report(known[1], known[0])
             known = report.boot, report.number
             heard = Heard(reports=[report], version=self.version)
@@ -141,7 +144,7 @@ class Member:
             for event in step.events:
                 log.warning("alone: %s", event.text)
             if step.decision is not None:
-                self.in_force.take(self._with_the_rest(step.decision))
+                self.in_force.take(self._with_the_rest(step.decision), self.ordered)
 
     def _with_the_rest(self, decision: Decision) -> Decision:
         """What is decided alone, and for all other places what was in force."""
@@ -174,22 +177,33 @@ class Member:
         now_mono = time.monotonic()
         decider = controller.decider
         epoch = self.version[0] + 1
-        step = decider.step(
-            decider.start(now_mono, self.decision), Heard(orders=[order]), now_mono, epoch
-        )
+        known = known_to(decider, self.in_force, now_mono)
+        step = decider.step(known, Heard(orders=[order]), now_mono, epoch)
         (answer,) = step.answers
         decision = step.decision or step.memory.decision
         if not answer.is_carried_out or decision is None:
             return answer
-        told = await tell_all(self.peers, decision)
+        ordered = step.memory.ordered
+        told = await tell_all(self.peers, decision, ordered)
         taken = 1 + sum(version == decision.version for version in told.values())
         missing = [f"{name} ({why})" for name, why in told.items() if why != decision.version]
         if 2 * taken <= 1 + len(self.peers):
             text = f"only {taken} of {1 + len(self.peers)} members took it: {', '.join(missing)}"
             return Answer(False, f"{text}. Ask where most can be reached")
-        self.in_force.take(decision)
-        self.ordered_alone = Kept(epoch, written(step.memory, now_mono))
+        self.in_force.take(decision, ordered)
         self.ordered_epoch = epoch
         controller.dns.follow(decision)
         without = f"; without {', '.join(missing)}" if missing else ""
         return Answer(True, f"{answer.text}, by {taken} members and no controller{without}")
+
+
+def known_to(decider: Decider, in_force: InForce, now_mono: float) -> Memory:
+    """What is known where no controller is: the decision in force, and the orders that stand."""
+    memory = Memory(at_mono=now_mono)
+    if in_force.decision is not None:
+        memory = memory.after(in_force.decision, in_force.ordered)
+    return decider.fitted(memory)
+
+
+def _epoch(decision: Decision | None) -> int:
+    return decision.epoch if decision else 0

@@ -9,7 +9,7 @@ from typing import Final
 from failover.choosing import Course
 from failover.decision import Decision
 from failover.model import Model, Service
-from failover.orders import Place, Standstill
+from failover.orders import Ordered, Place, Standstill
 from failover.target_state import UNSEEN, Standing
 from failover.votes import Attendance
 
@@ -31,6 +31,17 @@ class Memory:
     decision: Decision | None = None  # the last one
     at_mono: float = 0.0  # of the last step
     judged_mono: float = NEVER  # until when standings say what the votes do
+
+    @property
+    def ordered(self) -> Ordered:
+        """What operators have ordered."""
+        pins = {place: course.pin for place, course in self.courses.items() if course.pin}
+        return Ordered(pins, self.standstills)
+
+    def after(self, published: Decision, ordered: Ordered) -> Memory:
+        """Return a memory in which others have decided and been ordered since."""
+        courses = {place: Course(pin=pin) for place, pin in ordered.pins.items()}
+        return replace(self, courses=courses, standstills=ordered.standstills, decision=published)
 
 
 def fitted(memory: Memory, model: Model, places: Sequence[Place]) -> Memory:

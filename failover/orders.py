@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum, unique
 from typing import TypeAlias
 
@@ -58,6 +58,14 @@ class Standstill:
     region: str
     who: str
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """What operators have ordered and not taken back: it goes with a decision to every member."""
+
+    pins: Mapping[Place, Pin] = field(default_factory=dict)
+    standstills: tuple[Standstill, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import httpx
 from failover.decision import Decision
 from failover.evidence import Report
 from failover.model import Vantage
+from failover.orders import Ordered
 from failover.probe_network import trusting
 from failover.wire import WireError, decision_to_text, read_object, report_in
 
@@ -20,7 +21,7 @@ POLL_S: Final = 0.5
 ANSWER_S: Final = 1.0
 ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
 CONTROLLER: Final = "Amaro-Controller"  # request field: EPOCH of who asks, if it is the controller
-VERSION: Final = "Amaro-Decision"  # answer field: EPOCH,NUMBER of what the member acts on
+VERSION: Final = "Amaro-Decision"  # answer field: EPOCH,NUMBER,MARK of what the member acts on
 
 log = logging.getLogger("failover.peers")
 
@@ -36,6 +37,8 @@ class Known:
     boot: str = ""
     number: int = 0
     version: tuple[int, int] = (0, 0)
+    mark: str = ""  # of what it acts on, which versions need not tell apart
+    disagrees: bool = False  # it decided something else alone, and called it as we do
     why_not: str = "not asked yet"
 
 
@@ -59,20 +62,22 @@ class Peer:
         )
         try:
             report = report_in(answer.content, self.vantage.name)
-            epoch_said, _, number_said = answer.headers.get(VERSION, "0,0").partition(",")
+            epoch_said, number_said, known.mark = answer.headers.get(VERSION, "0,0,").split(",")
             known.version = int(epoch_said), int(number_said)
         except ValueError as error:
             raise PeerError(str(error)) from None
         known.boot, known.number, known.why_not = report.boot, report.number, ""
         return report
 
-    async def put(self, decision: Decision) -> tuple[int, int]:
+    async def put(self, decision: Decision, ordered: Ordered) -> tuple[int, int]:
         """Give it a decision; return the version that it acts on now. Raises PeerError."""
-        body = decision_to_text(decision)
+        body = decision_to_text(decision, ordered)
         answer = await self._ask("PUT", "/decision", content=body, accepted=(200, 409))
         try:
             epoch, number = read_object(answer.content)["version"]
             self.known.version = int(epoch), int(number)
+            is_refused = answer.status_code == 409
+            self.known.disagrees = is_refused and self.known.version == decision.version
         except (WireError, KeyError, TypeError, ValueError):
             raise PeerError("no version in the answer") from None
         return self.known.version
@@ -125,13 +130,13 @@ async def poll(peer: Peer, epoch: Callable[[], int], heard: Callable[[Report], N
 
 
 async def tell_all(
-    peers: Mapping[str, Peer], decision: Decision
+    peers: Mapping[str, Peer], decision: Decision, ordered: Ordered
 ) -> dict[str, tuple[int, int] | str]:
     """Give everybody a decision at once: the version that each acts on now, or why not."""
 
     async def one(peer: Peer) -> tuple[int, int] | str:
         try:
-            return await peer.put(decision)
+            return await peer.put(decision, ordered)
         except PeerError as error:
             return str(error)
 

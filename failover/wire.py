@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any, Final
+from zlib import crc32
 
 from failover.decision import Decision
 from failover.evidence import Outcome, PlayerEvidence, Report, Round
-from failover.keeping import decision_in, decision_out
+from failover.keeping import decision_in, decision_out, ordered_in, ordered_out
+from failover.orders import Ordered
 
 ROWS_MAX: Final = 20_000
 WORD_MAX: Final = 200
+ODD: Final = (AttributeError, LookupError, TypeError, ValueError, ArithmeticError, RecursionError)
+"""What Python raises for JSON that has another shape, is nested without end, or holds infinity."""
 
 
 class WireError(ValueError):
@@ -64,7 +68,7 @@ def report_in(text: bytes, vantage: str) -> Report:
         )
     except WireError:
         raise
-    except (KeyError, TypeError, ValueError) as error:
+    except ODD as error:
         raise WireError(f"no report: {error}") from None
 
 
@@ -80,33 +84,39 @@ def _round_in(service: str, target: str, number: int, is_ok: bool, *failure: Any
     )
 
 
-def decision_to_text(decision: Decision) -> bytes:
-    """Return a decision as it travels, and as members keep it."""
-    return json.dumps(decision_out(decision), separators=(",", ":")).encode()
+def decision_to_text(decision: Decision, ordered: Ordered) -> bytes:
+    """Return a decision, and the orders that stand, as they travel and as members keep them."""
+    told = decision_out(decision) | {"ordered": ordered_out(ordered)}
+    return json.dumps(told, separators=(",", ":")).encode()
 
 
-def decision_of_text(text: bytes) -> Decision:
-    """Return the decision; raises WireError."""
+def mark_of(decision: Decision, ordered: Ordered) -> str:
+    """Return what tells apart what members act on, where versions are the same."""
+    return f"{crc32(decision_to_text(decision, ordered)):08x}"
+
+
+def decision_of_text(text: bytes) -> tuple[Decision, Ordered]:
+    """Return the decision and the orders that stand; raises WireError."""
     try:
         said = json.loads(text)
-        decision = decision_in(said)
+        decision, ordered = decision_in(said), ordered_in(said["ordered"])
         if not all(isinstance(each, int) for each in decision.version):
             raise WireError("no decision: its version is no pair of numbers")
         for choice in decision.choices:
-            if not choice.shares or abs(sum(share for _, share in choice.shares) - 1.0) > 1e-6:
+            if not abs(sum(share for _, share in choice.shares) - 1.0) <= 1e-6:  # nor if it is NaN
                 raise WireError(f"no decision: shares of {choice.service[:WORD_MAX]} are not 1")
     except WireError:
         raise
-    except (KeyError, TypeError, ValueError) as error:
+    except ODD as error:
         raise WireError(f"no decision: {error}") from None
-    return decision
+    return decision, ordered
 
 
 def read_object(text: bytes) -> Mapping[str, Any]:
     """Return the JSON object in a body; raises WireError."""
     try:
         said = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WireError(f"not JSON: {error}") from None
     if not isinstance(said, dict):
         raise WireError("want a JSON object")

@@ -1,0 +1,141 @@
+"""Orders that were given without a controller stand, whoever decides after that."""
+
+import asyncio
+from dataclasses import replace
+
+import httpx
+
+from failover.api import Api
+from failover.audit_file import AuditFile
+from failover.controlling import Controller, number_met
+from failover.deciding import Decider, Heard
+from failover.decision import Decision
+from failover.dns_asking import Asker
+from failover.dns_following import DnsFollower
+from failover.dns_watching import Watcher
+from failover.in_force import InForce
+from failover.journal import Journal
+from failover.keeping import written
+from failover.lease_sql import SqlLease
+from failover.member import Member, known_to
+from failover.model import Dependency, Model, Service, Target, Vantage
+from failover.notifying import Notifier
+from failover.orders import Kind, Order, Ordered
+from failover.peers import Peer
+from failover.wire import decision_of_text, decision_to_text, mark_of
+
+OWN = Dependency(provider="own")
+MODEL = Model(
+    services=(
+        Service(
+            name="media",
+            targets=tuple(Target(name=name, needs=OWN, probes=()) for name in ("a", "b")),
+        ),
+    ),
+    vantages=(Vantage(name="m1", region="north", url="http://m1", needs=OWN),),
+)
+SWITCH = Order(
+    kind=Kind.SWITCH, who="on-call", why="a is wrong", service="media", target="b", force=True
+)
+
+TO_A = replace(SWITCH, target="a")
+REVERT = Order(kind=Kind.REVERT, who="on-call", why="a works")
+
+
+def member_in(directory, lease_url: str, name: str = "m1") -> Member:
+    """A member whose controller is not running."""
+    directory.mkdir(exist_ok=True)
+    member = Member(
+        MODEL,
+        MODEL.vantages[0],
+        journal=Journal(name, "boot"),
+        in_force=InForce(directory / "decision.json"),
+        peers={},
+    )
+    member.controller = Controller(
+        name,
+        decider=Decider(MODEL),
+        store=SqlLease(lease_url),
+        peers={},
+        own=member,
+        audit=AuditFile(directory / "audit.jsonl"),
+        notifier=Notifier({}),
+        dns=DnsFollower(
+            (), {}, Watcher(asker=Asker()), may_act=member.may_act, told=lambda _: None
+        ),
+    )
+    return member
+
+
+def first_of(decision: Decision) -> set[str]:
+    return {max(each.shares, key=lambda s: s[1])[0] for each in decision.choices}
+
+
+def kept(epoch: int):
+    """What a controller published before: all of it to `a`, and nothing ordered."""
+    decider = Decider(MODEL)
+    first = decider.step(decider.start(0.0), Heard(orders=[TO_A]), 0.0, epoch)
+    return decider.step(first.memory, Heard(orders=[REVERT]), 1.0, epoch).memory
+
+
+async def test_who_leads_next_obeys_an_order_that_another_member_carried_out(tmp_path):
+    store = f"sqlite:///{tmp_path / 'lease.sqlite'}"
+    alone, successor = (member_in(tmp_path / name, store, name) for name in ("m1", "m2"))
+    memory = kept(1)
+    lease = SqlLease(store)
+    held = await lease.hold("m0", 0.0, epoch_min=0)
+    assert await lease.keep(held, written(memory, 1.0))
+    for member in (alone, successor):
+        assert member.take(memory.decision, memory.ordered)
+    assert (await alone.order(SWITCH, "")).is_carried_out
+    text = decision_to_text(alone.decision, alone.ordered)
+    assert successor.take(*decision_of_text(text))
+    task = asyncio.create_task(successor.controller.run())
+    async with asyncio.timeout(30):
+        while successor.version[0] <= alone.version[0]:  # noqa: ASYNC110 it tells nobody
+            await asyncio.sleep(0.01)
+    assert first_of(successor.decision) == {"b"}
+    assert {pin.who for pin in successor.ordered.pins.values()} == {"on-call"}
+    task.cancel()
+
+
+async def test_orders_given_without_a_controller_add_up_and_outlive_a_restart(tmp_path):
+    store = f"sqlite:///{tmp_path / 'lease.sqlite'}"
+    member = member_in(tmp_path / "m1", store)
+    assert member.take(kept(1).decision, kept(1).ordered)
+    freeze = Order(kind=Kind.FREEZE, who="on-call", why="a test", force=True)
+    for order in (SWITCH, freeze):
+        assert (await member.order(order, "")).is_carried_out
+    again = InForce(tmp_path / "m1" / "decision.json")
+    assert first_of(again.decision) == {"b"}
+    assert {pin.target for pin in again.ordered.pins.values()} == {"b"}
+    assert [each.who for each in again.ordered.standstills] == ["on-call"]
+    alone = known_to(Decider(MODEL, ("north",)), again, 0.0)  # as it decides for its edge
+    assert alone.courses["media", "north"].pin is not None
+    assert alone.standstills
+
+
+async def test_what_was_decided_alone_under_the_same_number_gives_way(tmp_path):
+    """It was called as the controller's decision is, and stayed in force for ever."""
+    member = member_in(tmp_path / "m1", f"sqlite:///{tmp_path / 'lease.sqlite'}")
+    theirs = kept(1)
+    choices = tuple(
+        replace(each, order=("b", "a"), shares=(("b", 1.0),)) for each in theirs.decision.choices
+    )
+    member.in_force.take(replace(theirs.decision, choices=choices), Ordered())
+    app = Api(member, AuditFile(tmp_path / "audit.jsonl"), "token").app()
+    headers = {"Authorization": "Bearer token"}
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app), headers=headers
+    ) as to_member:
+        peer = Peer(MODEL.vantages[0], to_member)
+        await peer.report(1)
+        assert peer.known.mark != mark_of(theirs.decision, theirs.ordered)
+        assert await peer.put(theirs.decision, theirs.ordered) == theirs.decision.version
+        assert peer.known.disagrees
+        heard = Heard(version=number_met(peer))
+        step = Decider(MODEL).step(theirs, heard, 2.0, 1)
+        assert step.decision is not None
+        await peer.put(step.decision, step.memory.ordered)
+    assert first_of(member.decision) == {"a"}
+    assert not peer.known.disagrees
