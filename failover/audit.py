@@ -37,8 +37,9 @@ def entry(after: Link, at_wall: float, what: Mapping[str, Any]) -> tuple[bytes, 
     """Return the line that follows a chain's end, with its newline, and the new end."""
     said = {"number": after.number + 1, "at": round(at_wall, 3), **what, "previous": after.digest}
     digest = _digest(said)
+    # Half of a surrogate pair, which JSON may escape, becomes "?" in line and digest alike.
     line = json.dumps(said | {"digest": digest}, ensure_ascii=False, separators=(",", ":"))
-    return line.encode() + b"\n", Link(after.number + 1, digest)
+    return line.encode(errors="replace") + b"\n", Link(after.number + 1, digest)
 
 
 def broken(lines: Iterable[bytes]) -> tuple[Link, Break | None]:
@@ -68,4 +69,4 @@ def read_line(line: bytes) -> dict[str, Any] | None:
 
 def _digest(said: Mapping[str, Any]) -> str:
     text = json.dumps(said, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import time
@@ -45,8 +46,14 @@ class AuditFile:
         if len(line) > LINE_BYTES_MAX:
             raise AuditError(f"{self._path}: an entry of {len(line)} bytes")
         try:
-            os.write(self._descriptor, line)
-            os.fsync(self._descriptor)
+            begins_at = os.fstat(self._descriptor).st_size
+            try:
+                if os.write(self._descriptor, line) != len(line):
+                    raise OSError(errno.ENOSPC, "no space for a whole line")
+                os.fsync(self._descriptor)
+            except OSError:  # the next line must not go on where this one ended
+                os.ftruncate(self._descriptor, begins_at)
+                raise
         except OSError as error:
             raise AuditError(f"{self._path}: {error.strerror}") from error
         self._end = end

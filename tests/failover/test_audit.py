@@ -1,6 +1,8 @@
 """The audit log: what was changed is found, and where; a crash loses no whole line."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -103,3 +105,36 @@ def test_what_is_no_entry_is_none():
     assert read_line(b"[]\n") is None
     assert read_line(b"{\n") is None
     assert read_line(b"{}") is None
+
+
+FILLS_THE_DISK = """
+import resource, sys
+from pathlib import Path
+from failover.audit_file import AuditFile
+log = AuditFile(Path(sys.argv[1]))
+log.append({"text": "whole"})
+resource.setrlimit(resource.RLIMIT_FSIZE, (400, resource.RLIM_INFINITY))
+log.record({"text": "x" * 1000})
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+log.record({"text": "there is space again"})
+print(log.lost, log.verify()[1])
+"""
+
+
+def test_a_line_that_a_full_disk_cut_off_does_not_break_the_chain(tmp_path):
+    ran = subprocess.run(
+        [sys.executable, "-c", FILLS_THE_DISK, str(tmp_path / "log")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.stdout == "1 None\n", ran.stderr
+
+
+def test_half_a_surrogate_pair_is_recorded(tmp_path):
+    log = AuditFile(tmp_path / "log")
+    log.record({"text": "half \ud800 of a pair"})
+    assert (log.lost, log.verify()[1]) == (0, None)
+    assert log.last(1)[0]["text"] == "half ? of a pair"
+    log.close()
