@@ -181,20 +181,36 @@ class Controller:
                 log.warning("the lease is not given back: %s", error)
 
     async def _hold_on(self) -> None:
+        answered_mono, is_told = time.monotonic(), False
         while True:
             asked_mono = time.monotonic()
             try:
                 self.held = await self._store.hold(
                     self.name, LEASE_S, epoch_min=self._own.version[0]
                 )
-                self.why_no_lease = ""
+                if is_told:
+                    log.warning("the lease's store answers again")
+                self.why_no_lease, answered_mono, is_told = "", asked_mono, False
                 if self.held.holder == self.name:
                     self._until_mono = asked_mono + LEASE_S
             except LeaseStoreError as error:
-                if not self.why_no_lease:
-                    log.error("the lease's store does not answer: %s", error)
                 self.why_no_lease = str(error)
+                if not is_told and time.monotonic() - answered_mono >= LEASE_S:
+                    is_told = True
+                    self._tell_of_store(error)
             await asyncio.sleep(RENEW_S)
+
+    def _tell_of_store(self, error: LeaseStoreError) -> None:
+        """Nobody else will: without the store there is no controller that tells people anything."""
+        text = f"the lease's store does not answer {self.name}: {error}"
+        log.error("%s", text)
+        self._note("store", text)
+        body = (
+            f"{text}. Without it nobody leads: edges keep what they do, members decide for their "
+            "own, and DNS stays as it is.\nCheck: that store; amaro failover switch --force "
+            "works without it."
+        )
+        self._notifier.tell(Message(title=text[:200], body=body, is_urgent=True))
 
     async def _lead(self) -> None:
         epoch = self.epoch()

@@ -80,6 +80,7 @@ class _Name:
     wanted: RRsets | None = None
     version: tuple[int, int] = (0, 0)  # of the decision that wants it
     since_mono: float = 0.0
+    complaint: str = ""  # that was told; empty since it was in force
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -205,12 +206,13 @@ class DnsFollower:
         except DeposedError:
             return 0.0 if name.wanted is not wanted else AGAIN_S
         except DnsError as error:
-            if (progress.state, progress.why) != ("failed", str(error)):
-                progress.state, progress.why = "failed", str(error)
+            progress.state, progress.why = "failed", str(error)
+            if name.complaint != progress.why:
+                name.complaint = progress.why
                 log.error("%s", error)
                 self._told(progress)
             return AGAIN_S
-        progress.state, progress.why = "in force", ""
+        progress.state, progress.why, name.complaint = "in force", "", ""
         progress.took_s = time.monotonic() - name.since_mono
         self._told(progress)
         if settings.resolvers and changed.acted:

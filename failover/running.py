@@ -31,7 +31,7 @@ from failover.journal import Journal
 from failover.leases import open_lease
 from failover.member import Member
 from failover.model import Model, Vantage
-from failover.notifying import Notifier
+from failover.notifying import Message, Notifier
 from failover.own_dns import OwnDnsSettings, own_dns
 from failover.peers import Peer, client
 from failover.vantage import Watch
@@ -92,6 +92,8 @@ async def run_member(model: Model, settings: Settings, stop: asyncio.Event) -> N
                 text += f": {progress.why}"
             entry = {"happening": "dns", "text": text, "service": progress.service}
             audit.record(entry | ({"runbook": "dns-api-down"} if progress.why else {}))
+            if (message := dns_message(progress)) is not None:
+                notifier.tell(message)
 
         dns = DnsFollower(
             model.services,
@@ -147,6 +149,21 @@ async def run_member(model: Model, settings: Settings, stop: asyncio.Event) -> N
             for task in running:
                 task.cancel()
         await controller.release()
+
+
+def dns_message(progress: Progress) -> Message | None:
+    """Return what people are told of a name or a provider's interface; None if all is well."""
+    why = progress.why or progress.resolvers
+    if not why:
+        return None
+    check = {
+        "failed": "what its servers answer (dig), and change the name by hand if it stays so",
+        "API failed": "the credential and the provider's status page, before it is needed",
+    }.get(progress.state, "whether these resolvers matter; nothing can hurry them")
+    title = f"{progress.service}: {progress.name} at {progress.provider} {progress.state}"
+    wanted = f"\nWanted: {progress.wanted}" if progress.wanted else ""
+    body = f"{why}{wanted}\nCheck: {check}."
+    return Message(title=title[:200], body=body, is_urgent=progress.state != "in force")
 
 
 def _member(

@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import httpx
 
+from failover import controlling
 from failover.api import Api
 from failover.audit_file import AuditFile
 from failover.controlling import Controller, number_met
 from failover.deciding import Decider, Heard
 from failover.decision import Decision
 from failover.dns_asking import Asker
-from failover.dns_following import DnsFollower
+from failover.dns_following import DnsFollower, Progress
 from failover.dns_watching import Watcher
 from failover.in_force import InForce
 from failover.journal import Journal
@@ -19,9 +20,10 @@ from failover.keeping import written
 from failover.lease_sql import SqlLease
 from failover.member import Member, known_to
 from failover.model import Dependency, Model, Service, Target, Vantage
-from failover.notifying import Notifier
+from failover.notifying import Message, Notifier
 from failover.orders import Kind, Order, Ordered
 from failover.peers import Peer
+from failover.running import dns_message
 from failover.wire import decision_of_text, decision_to_text, mark_of
 
 OWN = Dependency(provider="own")
@@ -139,3 +141,28 @@ async def test_what_was_decided_alone_under_the_same_number_gives_way(tmp_path):
         await peer.put(step.decision, step.memory.ordered)
     assert first_of(member.decision) == {"a"}
     assert not peer.known.disagrees
+
+
+async def test_people_are_told_of_a_store_that_is_gone(tmp_path, monkeypatch):
+    """Without it there is no controller, which is who tells them all else."""
+    monkeypatch.setattr(controlling, "LEASE_S", 0.0)
+    member = member_in(tmp_path / "m1", f"sqlite:///{tmp_path}/none/lease.sqlite")
+    told: list[Message] = []
+    monkeypatch.setattr(member.controller._notifier, "tell", told.append)
+    task = asyncio.create_task(member.controller.run())
+    async with asyncio.timeout(30):
+        while not told:  # noqa: ASYNC110 it tells nobody
+            await asyncio.sleep(0.01)
+    assert "Check: that store" in told[0].body
+    task.cancel()
+
+
+def test_people_are_told_what_to_check_in_dns():
+    progress = Progress("media", "route53", "media.edge.test.", state="failed", why="refused")
+    assert "(dig)" in dns_message(progress).body
+    progress.state = "API failed"
+    assert "the credential" in dns_message(progress).body
+    progress.state, progress.why = "in force", ""
+    assert dns_message(progress) is None
+    progress.resolvers = "192.0.2.53 keeps the old records"
+    assert not dns_message(progress).is_urgent
