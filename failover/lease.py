@@ -8,7 +8,10 @@ holder counts by its own monotonic clock from before it asked, so that it stops 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
+
+STRAY_MAX: Final = 2.0
+"""An end further away than so many times a lease was set before the store's clock was set back."""
 
 
 class LeaseStoreError(Exception):

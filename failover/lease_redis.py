@@ -9,7 +9,7 @@ from typing import Any, Final
 import redis.asyncio
 from redis.exceptions import RedisError
 
-from failover.lease import Held, Kept, LeaseStoreError
+from failover.lease import STRAY_MAX, Held, Kept, LeaseStoreError
 
 KEY: Final = "amaro:failover"
 ANSWER_S: Final = 1.0
@@ -20,8 +20,10 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local holder, ends, epoch = unpack(redis.call('HMGET', KEYS[1], 'holder', 'until', 'epoch'))
 epoch = math.max(tonumber(epoch or 0), tonumber(ARGV[3]))
-if holder and holder ~= ARGV[1] and tonumber(ends) > now then return {holder, epoch} end
-if holder ~= ARGV[1] or tonumber(ends) <= now then epoch = epoch + 1 end
+local left = tonumber(ends or 0) - now
+local held = left > 0 and (holder == ARGV[1] or left <= tonumber(ARGV[4]))
+if held and holder ~= ARGV[1] then return {holder, epoch} end
+if not held then epoch = epoch + 1 end
 redis.call('HSET', KEYS[1], 'holder', ARGV[1], 'until', now + ARGV[2], 'epoch', epoch)
 return {ARGV[1], epoch}
 """
@@ -57,7 +59,8 @@ class RedisLease:
         """As LeaseStore says."""
         async with self._asked():
             said: Any = await self._hold(
-                keys=[self._key], args=[who, round(ttl_s * 1e3), epoch_min]
+                keys=[self._key],
+                args=[who, round(ttl_s * 1e3), epoch_min, round(STRAY_MAX * ttl_s * 1e3)],
             )
         return Held(said[0], int(said[1]))
 

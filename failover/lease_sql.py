@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
-from failover.lease import Held, Kept, LeaseStoreError
+from failover.lease import STRAY_MAX, Held, Kept, LeaseStoreError
 
 BUSY_MS: Final = 1_000
 ANSWER_S: Final = 2.0
@@ -62,9 +62,10 @@ class SqlLease:
         return await self._in_transaction(lambda asked: self._take(asked, who, ttl_s, epoch_min))
 
     def _take(self, asked: sa.Connection, who: str, ttl_s: float, epoch_min: int) -> Held:
-        columns = _LEASE.c.holder, _LEASE.c.epoch, (_LEASE.c.until_s > self._now_s)
+        columns = _LEASE.c.holder, _LEASE.c.epoch, _LEASE.c.until_s - self._now_s
         row = asked.execute(sa.select(*columns).with_for_update()).one()
-        holder, epoch, is_held = row
+        holder, epoch, left_s = row
+        is_held = left_s > 0.0 and (holder == who or left_s <= STRAY_MAX * ttl_s)
         epoch = max(epoch, epoch_min)
         if is_held and holder != who:
             return Held(holder, epoch)

@@ -65,6 +65,15 @@ async def test_it_ends_by_itself(store):
     await store.release(Held("b", second.epoch + 1))
 
 
+async def test_a_clock_that_was_set_back_keeps_nobody_out(store):
+    """What is left is far more than the lease was for: its holder may be long gone."""
+    first = await taken(store, "a")  # for ten minutes
+    second = await store.hold("b", 6.0, epoch_min=0)
+    assert second == Held("b", first.epoch + 1)
+    assert not await store.keep(first, "late")
+    await store.release(second)
+
+
 async def test_an_epoch_is_above_all_that_were_heard_of(store):
     held = await store.hold("a", LONG_S, epoch_min=41)
     assert held.epoch == 42
