@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, unique
+from typing import NamedTuple
 
 
 @unique
@@ -14,8 +15,7 @@ class Outcome(Enum):
     FAIL = "fail"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Round:
+class Round(NamedTuple):
     """All probes of a target, asked once by one vantage: it fails if one of them does."""
 
     service: str

@@ -6,7 +6,6 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Final
 from zlib import crc32
 
@@ -112,7 +111,7 @@ class Watch:
                     self.not_seen += 1
                     return
             ended += 1
-            self._journal.add([replace(seen, number=ended)])
+            self._journal.add([seen._replace(number=ended)])
 
         async with asyncio.TaskGroup() as rounds:
             while True:

@@ -50,9 +50,10 @@ def counted(ballot: Ballot, seen: Round, detection: Detection, now_mono: float) 
     follows = seen.number == ballot.number + 1
     is_failure = seen.outcome is Outcome.FAIL
     kept = max(detection.window, detection.fall, detection.rise)
-    rounds = min(ballot.rounds + 1, kept) if follows else 1
     if follows and not ballot.failed and not is_failure and ballot.vote is Vote.UP:
-        return Ballot(seen.number, rounds, 0, Vote.UP, now_mono, ballot.why)  # as nearly always
+        rounds = ballot.rounds + (ballot.rounds < kept)  # as nearly always
+        return Ballot(seen.number, rounds, 0, Vote.UP, now_mono, ballot.why)
+    rounds = min(ballot.rounds + 1, kept) if follows else 1
     failed = (ballot.failed << 1 if follows else 0) & ((1 << kept) - 1) | is_failure
     return Ballot(
         seen.number,
