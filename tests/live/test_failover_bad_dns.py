@@ -1,4 +1,4 @@
-"""A DNS provider that is not as it should be: the other one is switched, and status says why not."""
+"""A DNS provider that is not as it should be: status says why, and the other one is switched."""
 
 import pytest
 

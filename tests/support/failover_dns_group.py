@@ -1,4 +1,4 @@
-"""One real member whose service stands at two DNS providers, one of which is not as it should be."""
+"""A real member whose service stands at two DNS providers, one of them not as it should be."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ dns: {{name: {name}, zone: {zone}, providers: [good, bad]}}
 
 @contextmanager
 def member_of(directory: Path, good: Endpoint, bad: Mapping[str, str], key: str) -> Iterator[Group]:
-    """Run it; `bad` are the fields of the provider that is not as it should be, `key` its secret."""
+    """Run it; `bad` are the fields of the provider that is not right, `key` its secret."""
     ports = iter(own_ports())
     url, target = f"http://127.0.0.1:{next(ports)}", FakeTarget(next(ports))
     services = directory / "services"
