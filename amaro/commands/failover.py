@@ -27,12 +27,23 @@ if TYPE_CHECKING:
 
 OWN_DNS = "Our own name server"
 
-app = typer.Typer(help="The night a provider goes quiet.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
 def failover() -> None:
-    """The night a provider goes quiet."""
+    """The night a provider goes quiet.
+
+    Is all well:        amaro failover status
+
+    What would be done: amaro failover plan media/cloudflare
+
+    Do it now:          amaro failover switch media fastly --why "cloudflare is down"
+
+    Touch nothing:      amaro failover freeze --why "we look into the probes"
+
+    Rehearse the night: amaro failover drill media/cloudflare --dry-run
+    """
 
 
 app.command()(check)
