@@ -330,7 +330,8 @@ def history(
     _complain_of_silent(asked)
     for entry in entries:
         at = datetime.fromtimestamp(entry["at"], UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-        what = f"{entry.get('service', '')} {entry['text']}".strip()
+        service, text = entry.get("service", ""), entry["text"]
+        what = text if service in text else f"{service} {text}"
         who = f"{entry['member']}/{entry.get('who', 'amaro')}"
         out.print(f"[dim]{at}  {escape(who)}[/]  {escape(what)}", soft_wrap=True)
 

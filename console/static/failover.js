@@ -157,7 +157,7 @@ function timeline(entries) {
         "li",
         { class: each.happening },
         el("time", { datetime: at.toISOString(), title: at.toISOString() }, at.toLocaleTimeString([], { hour12: false })),
-        el("div", {}, el("p", {}, [each.service, each.text].filter(Boolean).join(": ")), el("small", {}, [places, `${each.member}/${each.who ?? "amaro"}`].filter(Boolean).join(" · "), book ? " · " : null, book)),
+        el("div", {}, el("p", {}, each.text.includes(each.service ?? "") ? each.text : `${each.service}: ${each.text}`), el("small", {}, [places, `${each.member}/${each.who ?? "amaro"}`].filter(Boolean).join(" · "), book ? " · " : null, book)),
       );
     }),
   );
