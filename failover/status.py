@@ -10,7 +10,7 @@ from failover.decision import Decision
 from failover.effects import Effect, Key, RouteEdge, SetRecords, SteerEdge
 from failover.member import Member
 from failover.memory import Memory
-from failover.model import ProbeKind
+from failover.model import ProbeKind, Vantage
 from failover.plan import plan, wanted
 from failover.target_state import Standing, State
 from failover.votes import NOBODY, Attendance
@@ -58,7 +58,11 @@ def _led(controller: Controller, memory: Memory) -> dict[str, Any]:
     return {
         "targets": targets,
         "vantages": [
-            _vantage(vantage.name, vantage.region, memory.attendances.get(vantage.name, NOBODY))
+            _vantage(
+                vantage,
+                memory.attendances.get(vantage.name, NOBODY),
+                peer.known.why_not if (peer := controller.peers.get(vantage.name)) else "",
+            )
             for vantage in controller.decider.model.vantages
         ],
         "members": {name: each.known.why_not for name, each in controller.peers.items()},
@@ -102,12 +106,12 @@ def _standing(standing: Standing) -> dict[str, Any]:
     }
 
 
-def _vantage(name: str, region: str, known: Attendance) -> dict[str, Any]:
+def _vantage(vantage: Vantage, known: Attendance, silent: str) -> dict[str, Any]:
     return {
-        "name": name,
-        "region": region,
-        "counts": known.controls_ok,
-        "why_not": known.controls_why,
+        "name": vantage.name,
+        "region": vantage.region,
+        "counts": known.controls_ok and not silent,
+        "why_not": silent or known.controls_why,
     }
 
 

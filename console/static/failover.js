@@ -67,11 +67,11 @@ function targetRow(name, rows) {
   const votes = worst.votes ? `${worst.votes.up} up, ${worst.votes.down} down, ${worst.votes.silent} silent` : "";
   return el(
     "tr",
-    {},
-    el("th", { scope: "row" }, name),
-    el("td", {}, badge(worst.state, state)),
-    el("td", {}, votes),
-    el("td", { class: "note" }, note),
+    { role: "row" }, // on a phone a row is laid out as a block, and is a row all the same
+    el("th", { scope: "row", role: "rowheader" }, name),
+    el("td", { role: "cell" }, badge(worst.state, state)),
+    el("td", { role: "cell" }, votes),
+    el("td", { class: "note", role: "cell" }, note),
   );
 }
 
@@ -105,14 +105,14 @@ function services({ targets: all, choices: chosen }) {
       const mine = all.filter((each) => each.service === service);
       const targets = unique(mine.map((each) => each.target));
       const choices = chosen.filter((each) => each.service === service);
-      const body = el("tbody", {}, ...targets.map((name) => targetRow(name, mine.filter((each) => each.target === name))));
-      const head = el("tr", {}, ...["Target", "State", "Votes", "Why"].map((text) => el("th", { scope: "col" }, text)));
+      const body = el("tbody", { role: "rowgroup" }, ...targets.map((name) => targetRow(name, mine.filter((each) => each.target === name))));
+      const head = el("tr", { role: "row" }, ...["Target", "State", "Votes", "Why"].map((text) => el("th", { scope: "col", role: "columnheader" }, text)));
       return el(
         "section",
         { class: "service", "aria-label": service },
         el("h2", {}, service),
         el("ul", { class: "carried", "aria-label": `What carries ${service}` }, ...choices.map((each) => carried(each, targets))),
-        el("div", { class: "wide" }, el("table", {}, el("thead", {}, head), body)),
+        el("div", { class: "wide" }, el("table", { role: "table" }, el("thead", { role: "rowgroup" }, head), body)),
       );
     }),
   );
