@@ -36,7 +36,7 @@ CPU_MAX = 0.20  # of one core
 def decided(path: Path) -> Decision | None:
     """Return what the controller acts on, once there is such a thing."""
     try:
-        return decision_of_text(path.read_bytes())
+        return decision_of_text(path.read_bytes())[0]
     except (OSError, WireError):
         return None
 

@@ -23,6 +23,7 @@ from failover.lease import Kept
 from failover.leases import open_lease
 from failover.model import Dependency, Model, Service, Target, Vantage
 from failover.notifying import Notifier
+from failover.orders import Ordered
 from failover.peers import Peer, client
 
 NEEDS = Dependency(provider="somebody")
@@ -71,9 +72,14 @@ class Silent:
         """Return nothing new."""
         return Report(vantage="nobody", boot=boot, number=after, controls_ok=True)
 
-    def take(self, decision: Decision) -> bool:
+    @property
+    def ordered(self) -> Ordered:
+        """The orders that stand."""
+        return self._in_force.ordered
+
+    def take(self, decision: Decision, ordered: Ordered) -> bool:
         """Act on it."""
-        return self._in_force.take(decision)
+        return self._in_force.take(decision, ordered)
 
 
 async def _run(model: Model, directory: Path) -> None:
@@ -88,7 +94,7 @@ async def _run(model: Model, directory: Path) -> None:
             audit=AuditFile(directory / "audit.jsonl"),
             notifier=Notifier({}),
             dns=DnsFollower(
-                (), {}, Watcher(asker=Asker()), may_act=lambda: True, told=lambda _: None
+                (), {}, Watcher(asker=Asker()), may_act=lambda _: True, told=lambda _: None
             ),
         )
         await controller.run()

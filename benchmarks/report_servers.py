@@ -54,7 +54,7 @@ class Simulated:
 
     def take(self, body: bytes) -> bytes:
         """Act on a decision."""
-        self._version = decision_of_text(body).version
+        self._version = decision_of_text(body)[0].version
         return said(b'{"version":[%d,%d]}' % self._version)
 
     def _go_on(self) -> None:

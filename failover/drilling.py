@@ -82,7 +82,7 @@ class Drill:
         has_failed = seen.outcome is Outcome.FAIL
         self.real[vantage] = self.real.get(vantage, 0) + 1 if has_failed else 0
         if not has_failed and is_bad(self.at_s(now_mono), drawn(vantage, seen.number)):
-            return replace(seen, outcome=Outcome.FAIL, why=WHY)
+            return seen._replace(outcome=Outcome.FAIL, why=WHY)
         return seen
 
     def as_json(self, now_mono: float) -> dict[str, Any]:
