@@ -22,6 +22,8 @@ const NETWORK = new Set([
 ]);
 const AT_REST = new Set(["IDLE", "ENDED", "STOPPED"]);
 const LOOK_MS = 50;
+const ENOUGH_S = 6; // to find out that the next host is silent, and to begin at another
+const PATIENCE_MS = 15000; // who plays live may never have as much
 const BOXES = new Set(["emsg", "free", "ftyp", "mdat", "moof", "moov", "prft", "sidx", "skip", "styp", "uuid"]);
 
 /** Whether another pathway may work better: what one lacks, all lack. */
@@ -56,10 +58,12 @@ export class PathwayErrors extends Hls.DefaultConfig.errorController {
   }
 }
 
-/** hls.js's own steering, but whoever is well goes elsewhere between two segments. */
+/** hls.js's own steering, but whoever is well goes elsewhere between two segments, with enough buffered. */
 export class CalmSteering extends Hls.DefaultConfig.contentSteeringController {
   #isLeaving = false; // what is in flight has failed: nothing to wait for
   #waiting = null;
+  #isPaused = false;
+  #toldMs = null; // when it was told first to go where it has not gone yet
 
   onError(event, data) {
     if (data.errorAction?.resolved) return;
@@ -71,19 +75,31 @@ export class CalmSteering extends Hls.DefaultConfig.contentSteeringController {
   updatePathwayPriority(priority) {
     this.#rest();
     const next = priority.find((id) => !(id in this.penalizedPathways));
-    if (this.#isLeaving || next === this.pathwayId || this.#isAtRest) {
+    this.#toldMs ??= performance.now();
+    if (this.#isLeaving || next === this.pathwayId || (this.#isAtRest && this.#hasEnough)) {
+      this.#toldMs = null;
       super.updatePathwayPriority(priority);
       return;
     }
     this._pathwayPriority = priority; // where to go if this segment fails
-    this.hls.pauseBuffering(); // no further one begins
-    this.#waiting = setInterval(() => {
-      if (this.#isAtRest) this.updatePathwayPriority(priority);
-    }, LOOK_MS);
+    this.#waiting = setInterval(() => this.#look(priority), LOOK_MS);
+    this.#look(priority);
+  }
+
+  #look(priority) {
+    if (!this.#hasEnough) {
+      this.#resume();
+    } else if (this.#isAtRest) {
+      this.updatePathwayPriority(priority);
+    } else if (!this.#isPaused) {
+      this.#isPaused = true;
+      this.hls.pauseBuffering(); // no further segment begins
+    }
   }
 
   onManifestLoading() {
     this.#rest();
+    this.#toldMs = null;
     super.onManifestLoading();
   }
 
@@ -96,10 +112,20 @@ export class CalmSteering extends Hls.DefaultConfig.contentSteeringController {
     return AT_REST.has(this.hls.inFlightFragments.main.state);
   }
 
+  get #hasEnough() {
+    const isLong = this.#toldMs !== null && performance.now() - this.#toldMs > PATIENCE_MS;
+    return isLong || (this.hls.mainForwardBufferInfo?.len ?? 0) >= ENOUGH_S;
+  }
+
   #rest() {
-    if (this.#waiting === null) return;
     clearInterval(this.#waiting);
     this.#waiting = null;
+    this.#resume();
+  }
+
+  #resume() {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
     this.hls.resumeBuffering();
   }
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,10 @@ import pytest
 from tests.support.packaged_clip import package
 from tests.support.steered_page import EVERY_FAULT, Stage, Viewer, stage
 
-pytestmark = pytest.mark.timeout(480)
+pytestmark = [
+    pytest.mark.timeout(480),
+    pytest.mark.filterwarnings("default:[0-9]+ replays of:UserWarning"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +22,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     package(folder)
     with stage(folder, tmp_path_factory.mktemp("cdns")) as there:
         yield there
+        if there.replays:  # told of a run that went well, too
+            first = f"{len(there.replays)} replays of {there.scenes} scenes"
+            warnings.warn("\n  ".join([first, *there.replays]), stacklevel=1)
 
 
 @pytest.mark.parametrize("fault", EVERY_FAULT)
@@ -42,5 +49,6 @@ def test_nor_who_comes_while_it_lasts(running: Stage, fault: str) -> None:
         viewer.watched.page.reload()
         viewer.until(lambda now: now["size"] > 0 and now["at"] > 0.2, what="the first frame")
         viewer.until(lambda now: now["on"] == "two" and now["end"] > 8.0, what="playing from two")
+        viewer.left_calmly()  # with enough to find out that the next host is silent
 
     running.shows(scene)

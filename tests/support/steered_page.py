@@ -41,11 +41,15 @@ STATE = """(() => {
 })()"""
 SMALL_BUFFER = f"""
 self.errors = [];
+self.moves = [];
 self.addEventListener("DOMContentLoaded", () => {{
   const set = () => {{
     const engine = self.amaroPlayer?.engine;
     if (!engine) return setTimeout(set, 1);
     Object.assign(engine.config, {{maxBufferLength: {BUFFER_S}, maxMaxBufferLength: {BUFFER_S}}});
+    engine.on("hlsLevelsUpdated", (_, {{levels: [{{pathwayId}}]}}) =>
+      self.moves.push(
+        [pathwayId, engine.mainForwardBufferInfo?.len ?? 0, performance.now()]));
     engine.on("hlsError", (_, {{details, fatal, error, response, frag, url, errorAction}}) =>
       self.errors.push(
         [details, fatal, `${{error}}`, response?.code, frag?.url ?? url, errorAction]));
@@ -69,6 +73,8 @@ class Stage:
     edge: RunningNode
     cdns: dict[str, Cdn]
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    scenes: int = 0
+    replays: list[str] = field(default_factory=list)  # why each was needed
 
     def steer(self, *names: str, ttl_s: float = TTL_S, hosts: dict[str, str] | None = None) -> None:
         """Have players try these pathways in this order."""
@@ -99,15 +105,17 @@ class Stage:
 
     def shows(self, scene: Callable[[Viewer], None]) -> None:
         """Play a scene to its end; anew, a few times, where the machine had no time for it."""
+        self.scenes += 1
         for attempt in range(ATTEMPTS_MAX):
             self.cdns["one"].recover()
             self.steer("one", "two")
             with self.viewer() as viewer:
                 try:
                     scene(viewer)
-                except AssertionError:
-                    if attempt + 1 == ATTEMPTS_MAX or not viewer.is_disturbed:
+                except AssertionError as failed:
+                    if attempt + 1 == ATTEMPTS_MAX or not (late := viewer.disturbed_by):
                         raise
+                    self.replays.append(f"late from a healthy host: {late}; {failed}")
                 else:
                     return
 
@@ -164,11 +172,17 @@ class Viewer:
         )
 
     @property
-    def is_disturbed(self) -> bool:
-        """Whether what is well was too slow: others have this machine, and nothing is shown."""
+    def disturbed_by(self) -> list[str]:
+        """What is well and was too slow: others have this machine, and nothing is shown."""
         errors = self.watched.page.evaluate("self.errors")
         late = [each[4] or "" for each in errors if each[0].endswith("TimeOut")]
-        return any(HOSTS["one"] not in url and GONE not in url for url in late)
+        return [url for url in late if HOSTS["one"] not in url and GONE not in url]
+
+    def left_calmly(self) -> None:
+        """It left the host of the playlist with enough in its buffer, or after a long wait."""
+        to, ahead_s, at_ms = self.watched.page.evaluate("self.moves")[0]
+        assert to == "one"
+        assert ahead_s >= 6.0 or at_ms > 15_000.0
 
     def check(self) -> None:
         """Nothing was seen of it: no stall, no error, no step back."""
