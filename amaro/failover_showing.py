@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from rich.markup import escape
+
 from amaro.terminal import out, print_rows
 
 COLOURS: Final = {"up": "green", "suspect": "yellow", "held": "cyan", "down": "bold red"}
@@ -18,9 +20,11 @@ def show_status(status: Mapping[str, Any]) -> None:
     out.print(f"Controller: [bold]{controller['name']}[/] (epoch {controller['epoch']})")
     for frozen in status["frozen"]:
         where = " ".join(filter(None, (frozen["service"], frozen["region"]))) or "everything"
-        out.print(f"[bold yellow]Frozen:[/] {where}, by {frozen['who']}: {frozen['why']}")
+        by = f"by {frozen['who']}: {frozen['why']}"
+        out.print(f"[bold yellow]Frozen:[/] {escape(where)}, {escape(by)}")
     for pin in _once(status["pins"], ("service", "target", "who")):
-        out.print(f"[bold yellow]Pinned:[/] {pin['service']} to {pin['target']}, by {pin['who']}")
+        text = f"{pin['service']} to {pin['target']}, by {pin['who']}"
+        out.print(f"[bold yellow]Pinned:[/] {escape(text)}")
     choices = (status["decision"] or {}).get("choices", [])
     for service in dict.fromkeys(each["service"] for each in status["targets"]):
         out.print(f"\n[bold]{service}[/]")
@@ -42,9 +46,25 @@ def show_status(status: Mapping[str, Any]) -> None:
         print_rows([_dns(each) for each in status["dns"]])
     for api in status["dns_apis"]:
         if api["why_not"]:
-            out.print(f"[yellow]The API of {api['provider']} fails:[/] {api['why_not']}")
+            why = escape(api["why_not"])
+            out.print(f"[yellow]The API of {api['provider']} fails:[/] {why}", soft_wrap=True)
     left = status["steps"]
     out.print(f"\n{left} steps to do (amaro failover plan)." if left else "\nAll is as decided.")
+
+
+def why_unled(status: Mapping[str, Any]) -> str:
+    """Why a member knows of no controller that answered us, and what it acts on meanwhile."""
+    controller = status["controller"]
+    holder = controller["name"]
+    why = controller["why_not"] or "nobody has the lease yet"
+    if holder and not controller["why_not"]:
+        begins = holder == status["member"]
+        why = "it begins to lead" if begins else f"{holder} has the lease, and did not answer here"
+    first = {
+        f"{each['service']} to {max(each['shares'], key=lambda share: float(share[1]))[0]}": None
+        for each in (status["decision"] or {}).get("choices", ())
+    }
+    return f"{why}; in force: {', '.join(first) or 'no decision'}"
 
 
 def _rows_of(

@@ -161,7 +161,7 @@ def status(
 
     Example: amaro failover status
     """
-    from amaro.failover_showing import show_status  # noqa: PLC0415
+    from amaro.failover_showing import show_status, why_unled  # noqa: PLC0415
 
     asked = members_of(data, admin, token_file).ask("/status")
     there = [each.answer for each in asked if each.answer is not None and each.status == 200]
@@ -173,7 +173,7 @@ def status(
         if led is not None:
             show_status(led)
         for each_status in there if led is None else ():
-            why = each_status["controller"]["why_not"] or "nobody has the lease yet"
+            why = why_unled(each_status)
             alone = ", decides for its own edge" if each_status["alone"] else ""
             err.print(f"{escape(each_status['member'])}: no controller ({escape(why)}){alone}")
     down = led is None or any(each["state"] == "down" for each in led["targets"])
