@@ -90,6 +90,9 @@ async def _one(
     try:
         answer = await client.request(method, url + path, **more)
         said = answer.json()
+    except httpx.ReadTimeout:
+        unsure = "; whether it was carried out is not known" if method == "POST" else ""
+        return Said(url, why_not=f"no answer within {PATIENCE_S:g} s{unsure}")
     except (OSError, httpx.HTTPError, ValueError) as error:
         return Said(url, why_not=str(error) or type(error).__name__)
     if answer.status_code == 401:

@@ -19,6 +19,7 @@ from failover.wire import WireError, decision_to_text, read_object, report_in
 
 POLL_S: Final = 0.5
 ANSWER_S: Final = 1.0
+ORDER_S: Final = 4.5  # an order is answered after the step that carries it out, and keeps it
 ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
 CONTROLLER: Final = "Amaro-Controller"  # request field: EPOCH of who asks, if it is the controller
 VERSION: Final = "Amaro-Decision"  # answer field: EPOCH,NUMBER,MARK of what the member acts on
@@ -85,20 +86,30 @@ class Peer:
     async def order(self, order: Mapping[str, Any]) -> Mapping[str, Any]:
         """Pass an operator's order on; return the answer. Raises PeerError."""
         accepted = (200, 400, 409, 503)
-        answer = await self._ask("POST", "/orders", json=dict(order), accepted=accepted)
+        answer = await self._ask(
+            "POST", "/orders", json=dict(order), accepted=accepted, within_s=ORDER_S
+        )
         try:
             return read_object(answer.content)
         except WireError as error:
             raise PeerError(str(error)) from None
 
     async def _ask(
-        self, method: str, path: str, *, accepted: tuple[int, ...] = (200,), **more: Any
+        self,
+        method: str,
+        path: str,
+        *,
+        accepted: tuple[int, ...] = (200,),
+        within_s: float = ANSWER_S,
+        **more: Any,
     ) -> httpx.Response:
         try:
-            async with asyncio.timeout(ANSWER_S):
-                answer = await self._client.request(method, self.vantage.url + path, **more)
+            async with asyncio.timeout(within_s):
+                answer = await self._client.request(
+                    method, self.vantage.url + path, timeout=within_s, **more
+                )
         except (TimeoutError, httpx.TimeoutException):
-            raise PeerError(f"no answer within {ANSWER_S:g} s") from None
+            raise PeerError(f"no answer within {within_s:g} s") from None
         except (OSError, httpx.HTTPError, httpx.InvalidURL) as error:
             raise PeerError(str(error) or type(error).__name__) from None
         if answer.status_code not in accepted or len(answer.content) > ANSWER_BYTES_MAX:

@@ -166,3 +166,15 @@ def test_people_are_told_what_to_check_in_dns():
     assert dns_message(progress) is None
     progress.resolvers = "192.0.2.53 keeps the old records"
     assert not dns_message(progress).is_urgent
+
+
+async def test_who_passes_an_order_on_waits_until_it_is_carried_out():
+    """A step that keeps its memory in a slow store takes longer than a report."""
+
+    def slow(request: httpx.Request) -> httpx.Response:
+        if request.extensions["timeout"]["read"] < 4.0:
+            raise httpx.ReadTimeout("too soon", request=request)
+        return httpx.Response(200, json={"carried_out": True})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(slow), timeout=1.0) as to_member:
+        assert (await Peer(MODEL.vantages[0], to_member).order({}))["carried_out"]
