@@ -180,8 +180,8 @@ class Provider:
                 await self._slowly()
             writer.write(self._answer())
             await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # who asked has gone
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # who asked has gone, or all is over
         finally:
             writer.close()
 
