@@ -40,7 +40,7 @@ class Course:
     is_stepping: bool = False  # that was a step which nothing demanded
     fails_open: bool = False
     is_overloaded: bool = False
-    is_settled: bool = False  # they are what is wanted
+    is_settled: bool = False  # they are what is wanted, and no passing of time changes that
     pin: Pin | None = None
 
 
@@ -69,12 +69,13 @@ def move(
     at_once = is_ordered or not current
     step = 1.0 if at_once else _step(service, standings, course, goal, now_mono)
     shares = approach(current, goal, lost, step)
+    are_up = all(standings[name].state is State.UP for name in shares)
     return _moved(
         replace(
             course,
             fails_open=False,
             is_overloaded=is_overloaded,
-            is_settled=shares == goal,
+            is_settled=shares == goal and are_up,
         ),
         _sorted(service, standings, shares),
         now_mono,
@@ -149,7 +150,7 @@ def _stay(
     With all targets down, none is a better guess than the one in use, and a move costs everybody.
     """
     all_down = all(standing.state is State.DOWN for standing in standings.values())
-    course = replace(course, fails_open=all_down or course.fails_open)
+    course = replace(course, fails_open=all_down or course.fails_open, is_settled=False)
     if course.shares:
         return course
     hopeful = [each for each in service.targets if standings[each.name].state is not State.DOWN]

@@ -1,5 +1,6 @@
 """Where the traffic goes for each way that targets can stand, and which moves have to wait."""
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -201,3 +202,19 @@ def test_laws_hold_however_three_targets_stand(stand: tuple[str, ...]) -> None:
             assert gained <= ups
         again = move(media(), here, found, NOW)
         assert (again.shares, again.fails_open) == (found.shares, found.fails_open)
+
+
+@pytest.mark.parametrize("stand", list(product(STATES, repeat=3)), ids=" ".join)
+def test_what_is_settled_stays_so_however_long_nothing_happens(stand: tuple[str, ...]) -> None:
+    here = standings(" ".join(stand))
+    later = {
+        name: replace(each, good_s=each.good_s + 1e4, since_s=each.since_s + 1e4)
+        for name, each in here.items()
+    }
+    service = media("a/300/2 b/200 c", demand_mbps=500.0)
+    for text in ("a", "b", "a=.5 c=.5", "b=.75 a=.25"):
+        for fails_open in (False, True):
+            now = course(text, fails_open=fails_open, is_settled=True)
+            found = move(service, here, now, NOW)
+            if found.is_settled:
+                assert move(service, later, found, NOW + 1e4).shares == found.shares

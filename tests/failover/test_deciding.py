@@ -134,6 +134,29 @@ def test_what_happened_during_a_freeze_is_made_up_for_after_it(lab: Lab) -> None
     assert lab.shares() == {"a": 1.0}
 
 
+def test_what_failed_open_is_left_when_another_target_has_worked_for_the_dwell(lab: Lab) -> None:
+    lab.seconds(5, bad=("a",))
+    lab.seconds(20, bad=("a", "b", "own"))
+    choice = lab.memory.decision.choice("media", "*")
+    assert (choice.first, choice.fails_open) == ("b", True)
+    dwell_s = int(lab.model.services[0].detection.dwell_s)
+    lab.seconds(dwell_s, bad=("b", "own"))
+    assert lab.shares() == {"b": 1.0}
+    lab.seconds(10, bad=("b", "own"))
+    assert lab.shares("north") == lab.shares("south") == lab.shares() == {"a": 1.0}
+
+
+def test_what_is_down_is_left_for_what_has_been_in_doubt_for_long(lab: Lab) -> None:
+    in_doubt = dict.fromkeys(("v0", "v3"), ("b", "own"))
+    lab.seconds(6, bad=in_doubt, silent=("v2",))
+    fallen = dict.fromkeys(("v0", "v3"), ("a", "b", "own"))
+    lab.seconds(2, bad={**fallen, "v1": ("a",), "v4": ("a",)}, silent=("v2",))
+    assert lab.states() == {"a": "down", "b": "suspect", "own": "suspect"}
+    assert lab.shares() == {"a": 1.0}
+    lab.seconds(5, bad={**fallen, "v1": ("a",), "v4": ("a",)}, silent=("v2",))
+    assert lab.shares() == {"b": 1.0}
+
+
 def test_who_is_no_vantage_of_the_model_is_not_heard(lab: Lab) -> None:
     before = lab.memory.attendances
     stranger = replace(lab.report("v0", ("a",)), vantage="stranger")

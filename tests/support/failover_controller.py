@@ -65,6 +65,7 @@ class Controller:
     sees_store: bool = True
     unseen: set[str] = field(default_factory=set)  # members it cannot reach
     memory: Memory | None = None
+    turns: int = 0  # how often it began from what is kept: what it heard before counts no more
     orders: list[Order] = field(default_factory=list)
     _epoch: int = 0
     _kept_at: float = 0.0
@@ -132,7 +133,7 @@ class Controller:
 
     def _remembered(self, epoch: int, mono: float, members: Sequence[Member]) -> Memory:
         if self.memory is None or self._epoch != epoch:
-            self._epoch = epoch
+            self._epoch, self.turns = epoch, self.turns + 1
             if self.store.text:
                 self.memory = self._decider.fitted(read(self.store.text, mono))
             else:

@@ -16,6 +16,7 @@ from tests.support.failover_controller import Controller
 
 TINY = 1e-5
 LEAVES_S = 1.5  # after two failures in a row at enough vantages, a target is left
+PACE = 1.001  # a controller's clock may be so much slower than the judge's
 
 
 @dataclass
@@ -40,12 +41,16 @@ class Judge:
     _boots: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
     _failed_at: dict[tuple[str, str, str], float] = field(default_factory=dict)
     _failing_since: dict[tuple[str, str, str, str], float] = field(default_factory=dict)
+    _good_s: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    _looked_at: float = 0.0
+    _turns: dict[str, int] = field(default_factory=dict)
     _pinned: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def __call__(
         self, controller: Controller, before: Memory, heard: Heard, step: Step, now: float
     ) -> None:
         self._take_down(controller, heard, now)
+        passed_s, self._looked_at = now - self._looked_at, now
         for order, answer in zip(heard.orders, step.answers, strict=True):
             if answer.is_carried_out and order.kind in {Kind.SWITCH, Kind.REVERT}:
                 for place in step.memory.courses:
@@ -61,6 +66,7 @@ class Judge:
                         self._failed_at[(*place, target.name)] = now
                     else:
                         self._failing_since.pop((controller.name, *place, target.name), None)
+                    self._watch((*place, target.name), controller.name, who, passed_s)
                 old, new = (dict(memory.courses[place].shares) for memory in (before, step.memory))
                 if old and old != new:
                     self.moves += 1
@@ -72,7 +78,12 @@ class Judge:
                     self._stays(controller, place, new, who, now)
 
     def _take_down(self, controller: Controller, heard: Heard, now: float) -> None:
-        """Write down what a controller is given, as it is given it."""
+        """Write down what a controller is given, as it is given it, from when its turn began."""
+        if self._turns.get(controller.name) != controller.turns:
+            self._turns[controller.name] = controller.turns
+            for found in (self._seen, self._boots):
+                for old in [each for each in found if each[0] == controller.name]:
+                    del found[old]
         for report in heard.reports:
             key = controller.name, report.vantage
             boot, number = self._boots.get(key, ("", -1))
@@ -87,9 +98,14 @@ class Judge:
                 seen.at = now
 
     def _fresh(
-        self, controller: str, name: tuple[str, str], who: Electorate, now: float
+        self,
+        controller: str,
+        name: tuple[str, str],
+        who: Electorate,
+        now: float,
+        pace: float = 1.0,
     ) -> list[Seen]:
-        fresh_s = self.model.services[0].detection.fresh_s
+        fresh_s = self.model.services[0].detection.fresh_s * pace
         found = [self._seen.get((controller, vantage, *name)) for vantage in who.vantages]
         return [each for each in found if each and each.is_fresh(now, fresh_s)]
 
@@ -105,18 +121,25 @@ class Judge:
         good = [each for each in fresh if len(each.outcomes) >= 10 and all(each.outcomes)]
         return len(good) >= who.needed
 
-    def _steady(
-        self, controller: str, place: tuple[str, str], but: str, who: Electorate, now: float
-    ) -> list[str]:
-        """Return the other targets that are good, and have been for long."""
-        service = next(each for each in self.model.services if each.name == place[0])
-        long_s = 2 * service.detection.hold_off_s
+    def _watch(
+        self, what: tuple[str, str, str], controller: str, who: Electorate, passed_s: float
+    ) -> None:
+        """Count for how long a target has been seen to be good: not while nobody looked."""
+        service, _, target = what
+        if self._works(controller, (service, target), who, self._looked_at):
+            seen_s = min(passed_s, self.model.services[0].detection.fresh_s)
+            self._good_s[what] = self._good_s.get(what, -seen_s) + seen_s
+        else:
+            self._good_s.pop(what, None)
+
+    def _steady(self, place: tuple[str, str], but: str, for_s: float) -> list[str]:
+        """Return the other targets that have been seen to be good for longer than that."""
         return [
-            each.name
-            for each in service.targets
-            if each.name != but
-            and self._works(controller, (place[0], each.name), who, now)
-            and now - self._failed_at.get((*place, each.name), -1e9) > long_s
+            name
+            for service, scope, name in self._good_s
+            if (service, scope) == place
+            and name != but
+            and self._good_s[service, scope, name] > for_s
         ]
 
     def _stays(
@@ -128,11 +151,12 @@ class Judge:
         now: float,
     ) -> None:
         """Judge that targets carry something now."""
+        dwell_s = self.model.services[0].detection.dwell_s  # what failed open waits so long
         for target in shares:
             if not self._fails(controller.name, (place[0], target), who, now):
                 continue
             since = self._failing_since.setdefault((controller.name, *place, target), now)
-            steady = self._steady(controller.name, place, target, who, now)
+            steady = self._steady(place, target, dwell_s + LEAVES_S)
             if now - since > LEAVES_S and steady:
                 self.complaints.append(
                     f"{now:.1f} s, {controller.name}, {place}: {target} is still used "
@@ -149,15 +173,16 @@ class Judge:
     ) -> None:
         """Judge that a target was given more, by nobody's order."""
         service = next(each for each in self.model.services if each.name == place[0])
-        hold_off_s = service.detection.hold_off_s
+        detection = service.detection
+        good = self._steady(place, target, detection.dwell_s + LEAVES_S)
+        steady = self._steady(place, target, detection.hold_off_max_s)
         where = f"{now:.1f} s, {controller.name}, {place}: {target} is given more"
-        if len(self._fresh(controller.name, (place[0], target), who, now)) < who.needed:
+        if len(self._fresh(controller.name, (place[0], target), who, now, PACE)) < who.needed:
             self.complaints.append(f"{where} without fresh evidence")
-        steady = self._steady(controller.name, place, target, who, now)
         if self._pinned.get(place) == target:
             return
-        if steady and self._fails(controller.name, (place[0], target), who, now):
-            self.complaints.append(f"{where} while it fails and {steady} do not")
+        if good and self._fails(controller.name, (place[0], target), who, now):
+            self.complaints.append(f"{where} while it fails and {good} do not")
         failed_s = now - self._failed_at.get((*place, target), -1e9)
-        if steady and failed_s < 0.99 * hold_off_s:
+        if steady and failed_s < 0.99 * detection.hold_off_s:
             self.complaints.append(f"{where} {failed_s:.0f} s after it failed; {steady} are good")
