@@ -147,7 +147,7 @@ class LiveDrill:
         """Keep what is in force, by region, and when it changed."""
         for decision in sorted(decisions, key=lambda each: list(each["version"])):
             found = {
-                c["region"]: c["shares"]
+                c["region"]: sorted(map(list, c["shares"]))
                 for c in decision["choices"]
                 if c["service"] == self.service
             }

@@ -90,6 +90,7 @@ def _target(site: Site, edge: EdgePorts) -> dict[str, Any]:
     return {
         "name": f"edge-{edge.region}",
         "provider": "own",
+        "weight": 1,  # players are spread over all edges
         "probes": [{"name": "ready", "kind": "http", "url": ready}],
     }
 

@@ -94,7 +94,7 @@ def rehearse(model: Model, name: Name, *, speed: float = 1.0, viewers: int = 100
         memory = decider.step(memory, Heard(reports=reports), now_mono, 1).memory
         if memory.decision is None:
             continue
-        shares = {each.region: each.shares for each in memory.decision.choices}
+        shares = {each.region: tuple(sorted(each.shares)) for each in memory.decision.choices}
         if second >= 0:
             _note(told, past, shares, at_s)
         elif second == -1:

@@ -139,7 +139,7 @@ def test_a_rehearsal_has_one_failover_and_one_failback():
     away = [each for each in told.moves if each["is_away"]]
     assert len(away) == 1
     assert told.back_at_s is not None
-    assert [each["shares"][0] for each in told.moves][-1] == ["a", 1.0]
+    assert told.moves[-1]["shares"] == [["a", 1.0]]
     assert 0 < told.lost["steering"] < told.unmoved["steering"] < told.seconds["steering"]
     again = rehearse(model("a b"), ("media", "a"), speed=60.0, viewers=10)
     assert (again.moves, again.lost) == (told.moves, told.lost)
