@@ -82,8 +82,13 @@ def test_an_api_that_will_not(knot, tmp_path, zone_id, left, said):
 
 def test_servers_of_one_provider_that_do_not_agree(knot, other, tmp_path):
     """What is updated is one of its servers; another one answers as before."""
-    fields = at(other.server)
-    fields["name_servers"] = f'["{other.server}", "{knot.server}"]'
-    with knots.knot() as good, member_of(tmp_path, good.server, fields, knots.KEY) as group:
+    with knots.knot() as stale:
+        fields = at(other.server)
+        fields["name_servers"] = f'["{other.server}", "{stale.server}"]'
+        told_of(split=fields, good=knot.server, directory=tmp_path)
+
+
+def told_of(split, good, directory):
+    with member_of(directory, good, split, knots.KEY) as group:
         rows = until(lambda: bad_row(group), max_s=60, what="one is in force, one has failed")
         assert "resolvers get either" in rows["bad"]["why"]

@@ -11,6 +11,11 @@ from tests.support.stack import until
 ASKED = {"service": "media", "target": "a", "who": "ada", "why": "a test", "speed": 60}
 
 
+def drill_of(members, leader):
+    """What a member that leads says of a drill; None while it says nothing."""
+    return (members.status(leader) or {}).get("drill")
+
+
 def test_a_drill_is_ended_and_all_is_as_it_was(tmp_path):
     with group(tmp_path, detection=SOON) as members:
         members.wait_for("a")
@@ -26,12 +31,13 @@ def test_a_drill_is_ended_and_all_is_as_it_was(tmp_path):
             return members.ask(leader, "POST", "/drill", json=ASKED).status_code == 200
 
         until(begins, max_s=60, what="all stands, so that a drill may begin")
-        assert members.status(leader)["drill"]["who"] == "ada"
+        told = until(lambda: drill_of(members, leader), max_s=60, what="its leader says so")
+        assert told["who"] == "ada"
         members.wait_for("b")
         stopped = command(members, "drill", "--stop", "--who", "ada")
         assert (stopped.returncode, stopped.stdout) == (0, "the drill is over\n")
         members.wait_for("a")
-        assert members.status(leader)["drill"] is None
+        assert drill_of(members, leader) is None
         assert command(members, "drill", "--stop").returncode == 1  # there is none
         told = json.loads(command(members, "history", "--json", "--limit", "200").stdout)
         texts = [each["text"] for each in told["entries"]]

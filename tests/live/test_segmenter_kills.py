@@ -98,9 +98,14 @@ def encoder_at(worker, name):
 
 
 def halted_at(worker, name):
-    """Stop the processes that make a rendition, so that it is not made before we go on."""
+    """Stop the processes that make a rendition, so that it is not made before we go on.
+
+    A launcher that has not become the tool yet may not have asked the kernel to end it with us.
+    """
     found = encoder_at(worker, name)
     with contextlib.suppress(psutil.NoSuchProcess):
+        if any(process.name().startswith("python") for process in found):
+            return []
         for process in found:
             process.suspend()
         if all(process.status() == psutil.STATUS_STOPPED for process in found):
