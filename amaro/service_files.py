@@ -175,6 +175,8 @@ def _together(read: Sequence[_Read]) -> Iterator[tuple[str, Complaint]]:
         yield members[0].complaint((), "no service; write a file with `service:` beside this one")
     yield from _names_once(members[0], services)
     yield from _references(members[0], services)
+    yield from _decided_once(services)
+    yield from _enough_members(members[0], services)
 
 
 def _names_once(members: _Read, services: Sequence[_Read]) -> Iterator[tuple[str, Complaint]]:
@@ -201,6 +203,37 @@ def _once(
         if name in seen:
             yield read.complaint(path, f"a second `{name}`")
         seen.add(name)
+
+
+def _decided_once(services: Sequence[_Read]) -> Iterator[tuple[str, Complaint]]:
+    """Complain of groups of edges' origins that two services would set in turns."""
+    decides: dict[str, str] = {}
+    for one in services:
+        assert isinstance(one.document, ServiceDocument)
+        group = one.document.routes
+        if group is None:
+            continue
+        first = decides.setdefault(group or "default", one.document.service)
+        if first != one.document.service:
+            text = f"service `{first}` decides the routes of `{short(group or 'default')}` already"
+            yield one.complaint(("routes",), text)
+
+
+def _enough_members(members: _Read, services: Sequence[_Read]) -> Iterator[tuple[str, Complaint]]:
+    """Complain of services of which nothing would ever move: too few could agree."""
+    assert isinstance(members.document, MembersDocument)
+    have = len(members.document.members)
+    for one in services:
+        assert isinstance(one.document, ServiceDocument)
+        wanted = one.document.detection.vantages_min
+        if have < wanted:
+            text = (
+                f"`vantages_min` is {wanted}, but the members' file has {have}: nothing would "
+                "ever move by itself; add members, or say `detection: {vantages_min: "
+                f"{max(1, have)}}}`"
+            )
+            is_said = "vantages_min" in one.document.detection.model_fields_set
+            yield one.complaint(("detection", "vantages_min") if is_said else (), text)
 
 
 def _references(members: _Read, services: Sequence[_Read]) -> Iterator[tuple[str, Complaint]]:

@@ -12,6 +12,7 @@ EXAMPLE = Path(__file__).parents[2] / "configs" / "services"
 MEMBERS = """\
 members:
   - {name: a, region: north, url: "http://127.0.0.1:1", provider: own}
+  - {name: b, region: north, url: "http://127.0.0.1:2", provider: own}
 providers:
   - {name: own, ours: true}
   - {name: cdn}
@@ -143,7 +144,7 @@ def test_a_wrong_service_is_told_where_and_what_to_do(line, said):
     [
         (
             "  - {name: three, kind: rfc2136, provider: own, name_servers: [127.0.0.1]}",
-            "m:9:5: a rfc2136 provider needs `credential`",
+            "m:10:5: a rfc2136 provider needs `credential`",
         ),
         (
             "  - {name: three, kind: own, provider: own, name_servers: [ns.example]}",
@@ -152,7 +153,7 @@ def test_a_wrong_service_is_told_where_and_what_to_do(line, said):
         ("credentials: [{name: k, provider: own}]", "want either `file` or `variable`"),
         (
             "channels: [{name: c, credential: k, provider: own}]",
-            "m:9:22: no credential `k` in the members' file; known are none",
+            "m:10:22: no credential `k` in the members' file; known are none",
         ),
         ("accepted: [{what: host/x, on: cdm, why: because of it}]", "no provider `cdm`"),
         ("lease: redis://:secret@a", "`lease`: want no user and no password in a URL"),
@@ -196,3 +197,32 @@ def test_an_empty_directory_is_told(tmp_path):
 
 def test_sqlite_leases_need_no_host():
     assert read(members=MEMBERS + "lease: sqlite:///var/lib/amaro/lease\n").lease_url
+
+
+def test_a_group_of_origins_is_decided_by_one_service():
+    def routed(name, group):
+        text = SERVICE.replace("media", name).replace(
+            "provider: cdn", 'provider: cdn\n    route: "http://127.0.0.1:1"'
+        )
+        return name, f"{text}routes: {group}\n".encode()
+
+    members = ("m", MEMBERS.encode())
+    load_model([routed("feed", "default"), routed("media", "films"), members])
+    with pytest.raises(ServiceFilesError) as error:
+        load_model([routed("feed", "default"), routed("media", "default"), members])
+    assert error.value.lines == (
+        "media:7:1: service `feed` decides the routes of `default` already",
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [("", "s:1:1"), ("detection: {vantages_min: 3}", "s:6:13")],
+)
+def test_a_service_has_as_many_members_as_must_agree(line, place):
+    alone = "".join(line for line in MEMBERS.splitlines(keepends=True) if "name: b" not in line)
+    assert any(
+        each.startswith(f"{place}: `vantages_min` is ") and "vantages_min: 1}" in each
+        for each in refusal(SERVICE + line, alone)
+    )
+    read(SERVICE + "detection: {vantages_min: 1}", alone)
