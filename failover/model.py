@@ -82,7 +82,7 @@ class Target:
     name: str  # its pathway's id, too: letters, digits, `.`, `-`, `_`
     needs: Dependency
     probes: tuple[Probe, ...]
-    pathway_host: str = ""  # HOST[:PORT] for players (URI-REPLACEMENT); empty: no pathway
+    pathway_host: str = ""  # for players (URI-REPLACEMENT), without a port; empty: no pathway
     pathway_params: tuple[tuple[str, str], ...] = ()  # PARAMS of URI-REPLACEMENT
     route_url: str = ""  # base URL by which edges fill through it; empty: no route
     records: tuple[Record, ...] = ()  # what the service's name resolves to; empty: not in DNS

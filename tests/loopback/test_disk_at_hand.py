@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.disk_at_hand import UNNOTED, AtHand, read_into
+from edge.disk_at_hand import AtHand, read_into
 from edge.disk_files import USED_EVERY_S, look_up, prepare
 from tests.loopback.test_disk import BODY, KEY, Rig, entry
 from tests.support.edges import PATIENCE_S, until
@@ -64,7 +64,6 @@ async def test_what_is_not_in_memory_comes_from_a_thread(rig: Rig) -> None:
     assert rig.counters.disk_damaged == rig.counters.disk_failed == 0
 
 
-@pytest.mark.skipif(not UNNOTED, reason="this system notes every reading")
 @pytest.mark.parametrize("is_cached", [True, False])
 async def test_reading_writes_nothing(rig: Rig, *, is_cached: bool) -> None:
     """Else the loop waits for the journal of a file system that others keep busy."""

