@@ -14,6 +14,7 @@ from pathlib import Path
 from amaro.quantities import parse_address
 from amaro.stack import StackError
 from amaro.target import TOKEN_VARIABLE, given_token
+from edge.admin_connection import AdminConnection
 from failover.audit_file import AuditError
 from failover.lease import LeaseStoreError
 from failover.model import Credential, Model
@@ -73,6 +74,7 @@ def run_one(  # noqa: PLR0913 - what the command line has
         edge_token=edge_token or token,
         secrets={each.name: _secret(each) for each in model.credentials},
         lease_url=lease,
+        connection=AdminConnection,
         own_dns=None if zones is None else _own_dns(zones),
         tls_cert=tls.cert,
         tls_key=tls.key,

@@ -1,4 +1,4 @@
-"""A connection of the admin listener: nobody who is slow, or many, keeps the operator out."""
+"""A connection of an admin listener: nobody who is slow, or many, keeps the operator out."""
 
 from __future__ import annotations
 

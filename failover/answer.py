@@ -11,6 +11,7 @@ class Answer:
 
     why: str = ""
     took_ms: float = 0.0
+    is_lack: bool = False  # of something here: it says nothing of who was asked
 
     @property
     def is_good(self) -> bool:
@@ -20,3 +21,7 @@ class Answer:
 
 class ProbeFailedError(Exception):
     """What a probe met that must not be; the message says it in a few words."""
+
+
+class LackError(Exception):
+    """Nobody could be asked, for lack of something here; the message says of what."""

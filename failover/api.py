@@ -92,7 +92,7 @@ class Api:
             raise WireError("want numbers") from None
         if epoch:
             self._member.hear(epoch)
-        report = self._member.report(after, asked.get("boot", ""))
+        report = self._member.part_of_report(after, asked.get("boot", ""))
         version = "{},{},{}".format(*self._member.version, self._member.in_force.mark)
         headers = {VERSION: version, "Content-Type": "application/json"}
         return Response(report_out(report), headers=headers)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import Enum, unique
 from typing import NamedTuple
 
@@ -42,8 +43,18 @@ class Report:
 
     vantage: str
     boot: str  # changes when it starts anew, and its numbers with it
-    number: int  # of its reports, rising
+    number: int  # of what it saw last of what is in here, rising
     controls_ok: bool  # what must work for its votes to count does
     controls_why: str = ""
     rounds: tuple[Round, ...] = ()  # new ones since the last report, oldest first
     players: tuple[PlayerEvidence, ...] = ()
+    is_last: bool = True  # part of a report; there is no more
+
+
+def joined(parts: Sequence[Report]) -> Report:
+    """Return the report that came in parts: what is old in it is never heard alone, as if new."""
+    return replace(
+        parts[-1],
+        rounds=tuple(each for part in parts for each in part.rounds),
+        players=tuple(each for part in parts for each in part.players),
+    )

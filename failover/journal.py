@@ -11,7 +11,8 @@ from failover.answer import Answer
 from failover.evidence import PlayerEvidence, Report, Round
 
 ROUNDS_MAX: Final = 100_000  # of all targets; the oldest go first
-REPORT_ROUNDS_MAX: Final = 20_000  # of one report
+REPORT_ROUNDS_MAX: Final = 20_000  # of those that a controller has not heard, the last ones
+PART_ROUNDS_MAX: Final = 1_500  # of one answer: 3.2 MB where every one has failed at length
 
 
 class Journal:
@@ -36,21 +37,25 @@ class Journal:
             self._number += 1
         self._controls = answer
 
-    def report(self, after: int, boot: str) -> Report:
+    def report(self, after: int, boot: str, rounds_max: int = REPORT_ROUNDS_MAX) -> Report:
         """What was seen after number `after` of this start; all that is kept for another start.
 
-        What was seen while the controls failed is told, too: it is theirs to leave it out.
+        What is more than `rounds_max` is left for a next part, which is asked for with this one's
+        number. What was seen while the controls failed is told, too: it is theirs to leave it out.
         """
         if boot != self._boot:
             after = 0
         last_first = takewhile(lambda each: each[0] > after, reversed(self._seen))
         fresh = [*islice(last_first, REPORT_ROUNDS_MAX)][::-1]
+        part = fresh[:rounds_max]
+        is_last = len(part) == len(fresh)
         return Report(
             vantage=self._vantage,
             boot=self._boot,
-            number=self._number,
+            number=self._number if is_last else part[-1][0],
+            is_last=is_last,
             controls_ok=self._controls.is_good,
             controls_why=self._controls.why,
-            rounds=tuple(each for _, each in fresh if isinstance(each, Round)),
-            players=tuple(each for _, each in fresh if isinstance(each, PlayerEvidence)),
+            rounds=tuple(each for _, each in part if isinstance(each, Round)),
+            players=tuple(each for _, each in part if isinstance(each, PlayerEvidence)),
         )

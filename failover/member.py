@@ -18,7 +18,7 @@ from failover.deciding import Decider, Heard
 from failover.decision import Decision
 from failover.evidence import Report
 from failover.in_force import InForce
-from failover.journal import Journal
+from failover.journal import PART_ROUNDS_MAX, Journal
 from failover.memory import Memory
 from failover.model import Model, Vantage
 from failover.orders import Answer, Order, Ordered
@@ -85,6 +85,10 @@ class Member:
     def report(self, after: int, boot: str) -> Report:
         """What it has seen after a number of its start."""
         return self._journal.report(after, boot)
+
+    def part_of_report(self, after: int, boot: str) -> Report:
+        """The next part of that, as long as one answer may be."""
+        return self._journal.report(after, boot, PART_ROUNDS_MAX)
 
     @property
     def ordered(self) -> Ordered:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import httpx
 
 from failover.decision import Decision
-from failover.evidence import Report
+from failover.evidence import Report, joined
 from failover.model import Vantage
 from failover.orders import Ordered
 from failover.probe_network import trusting
@@ -21,6 +21,7 @@ POLL_S: Final = 0.5
 ANSWER_S: Final = 1.0
 ORDER_S: Final = 4.5  # an order is answered after the step that carries it out, and keeps it
 ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
+PARTS_MAX: Final = 20  # of a report; what is left then is fetched the next time
 CONTROLLER: Final = "Amaro-Controller"  # request field: EPOCH of who asks, if it is the controller
 VERSION: Final = "Amaro-Decision"  # answer field: EPOCH,NUMBER,MARK of what the member acts on
 
@@ -53,21 +54,35 @@ class Peer:
         self._client = client
 
     async def report(self, epoch: int) -> Report:
-        """Fetch what it has seen since the last time. Raises PeerError."""
+        """Fetch what it has seen since the last time, in parts where it is long. Raises PeerError.
+
+        What came before a part that does not come is asked for again.
+        """
+        parts = [await self._part(epoch, self.known.boot, self.known.number)]
+        while not parts[-1].is_last and len(parts) < PARTS_MAX:
+            part = await self._part(epoch, parts[0].boot, parts[-1].number)
+            if part.boot != parts[0].boot:
+                raise PeerError("it began anew")
+            parts.append(part)
+        report = joined(parts)
         known = self.known
+        known.boot, known.number, known.why_not = report.boot, report.number, ""
+        return report
+
+    async def _part(self, epoch: int, boot: str, after: int) -> Report:
         answer = await self._ask(
             "GET",
             "/report",
-            params={"after": known.number, "boot": known.boot},
+            params={"after": after, "boot": boot},
             headers={CONTROLLER: str(epoch)} if epoch else {},
         )
+        known = self.known
         try:
             report = report_in(answer.content, self.vantage.name)
             epoch_said, number_said, known.mark = answer.headers.get(VERSION, "0,0,").split(",")
             known.version = int(epoch_said), int(number_said)
         except ValueError as error:
             raise PeerError(str(error)) from None
-        known.boot, known.number, known.why_not = report.boot, report.number, ""
         return report
 
     async def put(self, decision: Decision, ordered: Ordered) -> tuple[int, int]:

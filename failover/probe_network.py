@@ -19,6 +19,7 @@ import dns.resolver
 from failover.answer import ProbeFailedError
 from failover.endpoint import endpoint
 from failover.model import Probe
+from failover.probe_errors import is_lack
 
 PORTS: Final = {"http": 80, "https": 443, "tls": 443}
 
@@ -28,14 +29,18 @@ _ADDRESSES: Final = (dns.rdatatype.A, dns.rdatatype.AAAA)
 async def ask_names(probe: Probe) -> None:
     """Resolve a name by every resolver at once; most of them must find the right addresses."""
     servers = [endpoint(each) for each in probe.resolvers or _system_resolvers()]
-    said = await asyncio.gather(*(_ask_name(probe, at.host, at.port) for at in servers))
-    failed = [why for why in said if why]
+    async with asyncio.TaskGroup() as tasks:
+        asked = [tasks.create_task(_ask_name(probe, at.host, at.port)) for at in servers]
+    failed = [each.result() for each in asked if each.result()]
     if 2 * len(failed) >= len(servers):
         raise ProbeFailedError("; ".join(failed) or "there is no resolver")
 
 
 async def _ask_name(probe: Probe, host: str, port: int) -> str:
-    """What is wrong with a resolver's answer; nothing if one of its addresses is right."""
+    """What is wrong with a resolver's answer; nothing if one of its addresses is right.
+
+    Raises OSError for what this machine lacks.
+    """
     name = probe.host_header.rstrip(".") + "."
     found: list[str] = []
     try:
@@ -57,6 +62,8 @@ async def _ask_name(probe: Probe, host: str, port: int) -> str:
     except dns.exception.Timeout:
         return f"{host} does not answer"
     except (dns.exception.DNSException, OSError, EOFError, ValueError) as error:
+        if is_lack(error):
+            raise
         return f"{host}: {str(error) or type(error).__name__}"
     return f"{host} says {', '.join(found)}" if found else f"{host} knows no address"
 

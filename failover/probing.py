@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from collections.abc import Awaitable, Sequence
 from typing import Final
 
 import httpx
 
-from failover.answer import Answer, ProbeFailedError
+from failover.answer import Answer, LackError, ProbeFailedError
 from failover.evidence import Outcome, Round
 from failover.model import Probe, ProbeKind
+from failover.probe_errors import WHY_CHARACTERS_MAX, can_open, is_lack, said
 from failover.probe_http import ask_page, ask_segment
 from failover.probe_network import ask_certificate, ask_connection, ask_names
 
-WHY_CHARACTERS_MAX: Final = 160
-ODD: Final = (OSError, EOFError, ValueError, ArithmeticError, ExceptionGroup)
+ODD: Final = (OSError, EOFError, ValueError, ArithmeticError, MemoryError, ExceptionGroup)
 """What libraries raise for names, ports and answers that nobody thought of."""
 
 
@@ -38,10 +37,10 @@ def _asking(probe: Probe, number: int) -> Awaitable[None]:
 async def ask(probe: Probe, number: int) -> Answer:
     """Ask one thing, for as long as the probe allows and no longer; `number` varies what is asked.
 
-    Never raises for what a target does: a failure is an answer.
+    Never raises for what a target does: a failure is an answer. So is what this machine lacks.
     """
     began = time.monotonic()
-    why = ""
+    why, lacks = "", False
     try:
         async with asyncio.timeout(probe.timeout_s):
             await _asking(probe, number)
@@ -49,43 +48,31 @@ async def ask(probe: Probe, number: int) -> Answer:
         why = f"no answer within {probe.timeout_s:g} s"
     except ProbeFailedError as failure:
         why = str(failure)
-    except ssl.SSLCertVerificationError as error:
-        why = error.verify_message
-    except ConnectionRefusedError:
-        why = "refused"
     except (*ODD, httpx.HTTPError, httpx.InvalidURL) as error:
-        why = _root_of(error)
-    return Answer(why, (time.monotonic() - began) * 1e3)
-
-
-def _root_of(error: BaseException) -> str:
-    """What a library's error goes back to, in a few words."""
-    while True:
-        inner = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else None
-        cause = inner or error.__cause__ or error.__context__
-        if cause is None:
-            break
-        error = cause
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return error.verify_message
-    if isinstance(error, ConnectionRefusedError):
-        return "refused"
-    return (str(error) or type(error).__name__)[:WHY_CHARACTERS_MAX]
+        why, lacks = said(error), is_lack(error)
+    took_ms = (time.monotonic() - began) * 1e3
+    return Answer(why, took_ms, bool(why) and (lacks or not can_open()))
 
 
 async def ask_all(probes: Sequence[Probe], number: int) -> Answer:
-    """Ask everything at once; what fails first in the order of the probes is the reason."""
+    """Ask everything at once; what fails first in the order of the probes is the reason.
+
+    What this machine lacks is a reason before all others.
+    """
     answers = await asyncio.gather(*(ask(each, number) for each in probes))
-    took_ms = max(each.took_ms for each in answers)
-    for probe, answer in zip(probes, answers, strict=True):
-        if not answer.is_good:
-            return Answer(f"{probe.name}: {answer.why}"[:WHY_CHARACTERS_MAX], took_ms)
-    return Answer("", took_ms)
+    took_ms = max((each.took_ms for each in answers), default=0.0)
+    failed = [pair for pair in zip(probes, answers, strict=True) if not pair[1].is_good]
+    if not failed:
+        return Answer("", took_ms)
+    probe, answer = max(failed, key=lambda pair: pair[1].is_lack)  # the first of them
+    return Answer(f"{probe.name}: {answer.why}"[:WHY_CHARACTERS_MAX], took_ms, answer.is_lack)
 
 
 async def ask_target(service: str, target: str, probes: Sequence[Probe], number: int) -> Round:
-    """One round of a target."""
+    """One round of a target. Raises LackError."""
     answer = await ask_all(probes, number)
+    if answer.is_lack:
+        raise LackError(f"{service}/{target} cannot be asked: {answer.why}")
     return Round(
         service=service,
         target=target,

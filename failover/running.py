@@ -56,6 +56,7 @@ class Settings:
     edge_token: str  # of the admin listener of the edge beside it
     secrets: dict[str, str]  # of credentials, by name
     lease_url: str
+    connection: type[asyncio.Protocol]  # of who asks: it bounds how many, how long, how much
     own_dns: OwnDnsSettings | None = None
     tls_cert: Path | None = None  # in PEM, with its key; without them it serves plain HTTP
     tls_key: Path | None = None
@@ -119,6 +120,8 @@ async def run_member(model: Model, settings: Settings, stop: asyncio.Event) -> N
         server = _Server(
             uvicorn.Config(
                 Api(member, audit, settings.token).app(),
+                http=settings.connection,
+                ws="none",
                 lifespan="off",
                 log_config=None,
                 access_log=False,

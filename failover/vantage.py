@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 from zlib import crc32
 
-from failover.answer import Answer
+from failover.answer import Answer, LackError
 from failover.evidence import Outcome, Round
 from failover.journal import Journal
 from failover.model import Model, Probe, Service, Target, Vantage
@@ -19,6 +19,7 @@ CONTROLS_S: Final = 2.0  # between two looks at what must work
 AT_ONCE_MAX: Final = 64  # rounds on their way, of all targets; those beyond wait their turn
 LAG_LOOK_S: Final = 0.1
 LAG_SHARE_MAX: Final = 0.3  # of a probe's time-out; a process that was held up longer saw nothing
+LACK_S: Final = 5.0  # for so long after a lack of files, memory or ports nothing here is believed
 OVERLAP_MAX: Final = 4  # rounds of one target on their way; a next one is left out
 
 Ask = Callable[[str, str, Sequence[Probe], int], Awaitable[Round]]
@@ -30,14 +31,15 @@ class Watch:
     def __init__(
         self, model: Model, vantage: Vantage, journal: Journal, *, ask: Ask = ask_target
     ) -> None:
-        """`ask` makes one round of a target."""
+        """`ask` makes one round of a target; it raises LackError where it could ask nobody."""
         self._model, self._vantage, self._journal = model, vantage, journal
         self._ask = ask
         self._gate = asyncio.Semaphore(AT_ONCE_MAX)
         self._looked_mono = float("-inf")  # when the controls were last asked
         self._looking = asyncio.Lock()
+        self._lack, self._lacked_mono = "", float("-inf")  # the last one
         self._held_up: deque[tuple[float, float]] = deque(maxlen=100)  # (until when, for how long)
-        self.not_seen = 0  # rounds that failed while this process itself was held up
+        self.not_seen = 0  # rounds that failed by this process's or its machine's own fault
         self.left_out = 0  # rounds that were not begun, since earlier ones had not ended
         if not vantage.controls:
             journal.controls(Answer())
@@ -76,7 +78,7 @@ class Watch:
         return sum(late_s for until, late_s in self._held_up if until >= since_mono) > allowed_s
 
     async def _look_at_controls(self) -> None:
-        while self._vantage.controls:
+        while True:
             await self._controls_known(CONTROLS_S)
             await asyncio.sleep(CONTROLS_S)
 
@@ -84,10 +86,18 @@ class Watch:
         """Return when the controls were asked at most so long ago."""
         loop = asyncio.get_running_loop()
         async with self._looking:
-            if self._vantage.controls and loop.time() - self._looked_mono >= age_s:
+            if loop.time() - self._looked_mono >= age_s:
                 began_mono = loop.time()
-                self._journal.controls(await ask_all(self._vantage.controls, 0))
+                answer = await ask_all(self._vantage.controls, 0)
+                has_lacked = loop.time() - self._lacked_mono < LACK_S
+                self._journal.controls(Answer(self._lack) if has_lacked else answer)
                 self._looked_mono = began_mono
+
+    def _note(self, lack: LackError) -> None:
+        """Withdraw all votes: who could not ask knows nothing, of any target."""
+        self.not_seen += 1
+        self._lack, self._lacked_mono = str(lack), asyncio.get_running_loop().time()
+        self._journal.controls(Answer(self._lack))
 
     async def _look_at(self, service: Service, target: Target) -> None:
         """Begin a round each interval, whether the last one has ended or not."""
@@ -103,6 +113,9 @@ class Watch:
                 async with self._gate:
                     began_mono = loop.time()
                     seen = await self._ask(service.name, target.name, target.probes, begun)
+            except LackError as lack:
+                self._note(lack)
+                return
             finally:
                 on_the_way -= 1
             if seen.outcome is Outcome.FAIL:  # is it the target, or is it this vantage?

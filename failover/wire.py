@@ -29,6 +29,7 @@ def report_out(report: Report) -> bytes:
             "vantage": report.vantage,
             "boot": report.boot,
             "number": report.number,
+            "last": report.is_last,
             "controls": [report.controls_ok, report.controls_why],
             "rounds": [
                 [each.service, each.target, each.number, each.outcome is Outcome.OK]
@@ -56,6 +57,7 @@ def report_in(text: bytes, vantage: str) -> Report:
             vantage=vantage,
             boot=str(said["boot"])[:WORD_MAX],
             number=int(said["number"]),
+            is_last=said.get("last", True) is not False,
             controls_ok=controls_ok is True,
             controls_why=str(controls_why)[:WORD_MAX],
             rounds=tuple(_round_in(*row) for row in said["rounds"]),

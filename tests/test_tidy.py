@@ -127,6 +127,7 @@ RIM = {
         "notifying.py",
         "own_dns.py",
         "peers.py",
+        "probe_errors.py",
         "probe_http.py",
         "probe_network.py",
         "probing.py",

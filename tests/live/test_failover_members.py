@@ -2,12 +2,15 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
+from contextlib import ExitStack, suppress
 
 import httpx
 import pytest
 
+from edge.admin_connection import CONNECTIONS_MAX
 from tests.support.failover_group import TOKEN, Group, group
 from tests.support.stack import until
 
@@ -112,3 +115,13 @@ def test_a_member_needs_its_token_and_its_name(members):
         "order: want switch, revert, freeze, unfreeze",
     )
     assert members.ask("m1", "PUT", "/decision", content=b"{").status_code == 400
+    with ExitStack() as stack:  # nobody who is slow, or many, keeps operators out
+        at = httpx.URL(members.urls["m1"])
+        slow = [
+            stack.enter_context(socket.create_connection((at.host, at.port), timeout=30))
+            for _ in range(CONNECTIONS_MAX + 8)
+        ]
+        assert members.ask("m1", "GET", "/status").status_code == 200
+        slow[0].settimeout(30)
+        with suppress(ConnectionResetError):
+            assert slow[0].recv(1) == b""  # the one that has waited longest makes room

@@ -14,17 +14,19 @@ from failover.decision import Decision
 from failover.dns_asking import Asker
 from failover.dns_following import DnsFollower, Progress
 from failover.dns_watching import Watcher
+from failover.evidence import Outcome, Round
 from failover.in_force import InForce
-from failover.journal import Journal
+from failover.journal import PART_ROUNDS_MAX, Journal
 from failover.keeping import written
 from failover.lease_sql import SqlLease
 from failover.member import Member, known_to
 from failover.model import Dependency, Model, Service, Target, Vantage
 from failover.notifying import Message, Notifier
 from failover.orders import Kind, Order, Ordered
-from failover.peers import Peer
+from failover.peers import ANSWER_BYTES_MAX, Peer
+from failover.probe_errors import WHY_CHARACTERS_MAX
 from failover.running import dns_message
-from failover.wire import decision_of_text, decision_to_text, mark_of
+from failover.wire import decision_of_text, decision_to_text, mark_of, report_out
 
 OWN = Dependency(provider="own")
 MODEL = Model(
@@ -141,6 +143,37 @@ async def test_what_was_decided_alone_under_the_same_number_gives_way(tmp_path):
         await peer.put(step.decision, step.memory.ordered)
     assert first_of(member.decision) == {"a"}
     assert not peer.known.disagrees
+
+
+def failed_at_length(number: int) -> Round:
+    """As many bytes as a round may take: no character takes more in JSON."""
+    why = "\N{SMILING FACE WITH HORNS}" * WHY_CHARACTERS_MAX
+    return Round("s" * 64, "t" * 64, number, Outcome.FAIL, why, 12_345.678)
+
+
+def test_a_part_of_a_report_is_never_more_than_a_controller_takes():
+    """A whole one of 20 000 rounds was, and no later one was heard either."""
+    journal = Journal("m1", "boot")
+    journal.add(failed_at_length(number) for number in range(PART_ROUNDS_MAX + 1))
+    assert len(report_out(journal.report(0, "boot", PART_ROUNDS_MAX))) < ANSWER_BYTES_MAX
+
+
+async def test_a_long_report_comes_in_parts_and_is_heard_as_one(tmp_path):
+    member = member_in(tmp_path / "m1", f"sqlite:///{tmp_path / 'lease.sqlite'}")
+    count = 2 * PART_ROUNDS_MAX + 1
+    member._journal.add(Round("s", "t", number, Outcome.FAIL) for number in range(count))
+    app = Api(member, AuditFile(tmp_path / "audit.jsonl"), "token").app()
+    headers = {"Authorization": "Bearer token"}
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app), headers=headers
+    ) as to_member:
+        peer = Peer(MODEL.vantages[0], to_member)
+        report = await peer.report(1)
+        assert [each.number for each in report.rounds] == list(range(count))
+        assert report.is_last
+        member._journal.add([Round("s", "t", count, Outcome.OK)])
+        assert [each.number for each in (await peer.report(1)).rounds] == [count]
+        assert (await peer.report(1)).rounds == ()
 
 
 async def test_people_are_told_of_a_store_that_is_gone(tmp_path, monkeypatch):

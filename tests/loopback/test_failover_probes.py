@@ -1,12 +1,16 @@
 """Probes of servers that fail in every way that a provider has: each is told in a few words."""
 
 import asyncio
+import errno
 import hashlib
+import os
+import resource
 import socket
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from dataclasses import replace
 
 import dns.flags
 import dns.message
@@ -14,10 +18,13 @@ import dns.rcode
 import dns.rrset
 import pytest
 
+from failover import vantage
+from failover.answer import LackError
 from failover.evidence import Outcome, Round
 from failover.journal import Journal
 from failover.model import Dependency, Detection, Model, Probe, ProbeKind, Service, Target, Vantage
-from failover.probing import ask, ask_all
+from failover.probe_errors import is_lack
+from failover.probing import ask, ask_all, ask_target
 from failover.vantage import Watch
 
 OWN = Dependency(provider="own")
@@ -313,6 +320,83 @@ async def until(condition: Callable[[], bool]) -> None:
 
 def seen(outcome: Outcome) -> Round:
     return Round(service="media", target="cdn", number=0, outcome=outcome)
+
+
+@contextmanager
+def no_file_left() -> Iterator[None]:
+    """Let this process open nothing more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held = [os.dup(0)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (held[0] + 64, hard))
+    try:
+        with suppress(OSError):
+            while True:
+                held.append(os.dup(0))
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for each in held:
+            os.close(each)
+
+
+OWN_LACKS = {
+    "tcp": {"kind": ProbeKind.TCP, "url": "tcp://127.0.0.1:9"},
+    "http": {"kind": ProbeKind.HTTP, "url": "http://127.0.0.1:9/"},
+    "tls": {"kind": ProbeKind.TLS, "url": "tls://127.0.0.1:9"},
+    "dns": {
+        "kind": ProbeKind.DNS,
+        "host_header": "cdn.test",
+        "resolvers": ("127.0.0.1:9", "127.0.0.2:9"),
+    },
+    "by a name that nobody resolves": {"kind": ProbeKind.TCP, "url": "tcp://localhost:9"},
+}
+
+
+@pytest.mark.parametrize("what", OWN_LACKS)
+async def test_a_lack_of_files_is_no_targets_fault(what):
+    probe = Probe(name="up", timeout_s=20.0, **OWN_LACKS[what])
+    assert not (await ask(replace(probe, timeout_s=0.5), 1)).is_lack  # and all is loaded
+    with no_file_left():
+        answer = await ask(probe, 1)
+        with pytest.raises(LackError, match="media/cdn cannot be asked: up: "):
+            await ask_target("media", "cdn", [probe], 1)
+    assert answer.is_lack, answer.why
+
+
+@pytest.mark.parametrize(
+    ("met", "expected"),
+    [
+        ([OSError(errno.EADDRNOTAVAIL, "no IPv6 here")], True),
+        ([OSError(errno.EADDRNOTAVAIL, "no IPv6 here"), ConnectionRefusedError()], False),
+        ([MemoryError()], True),
+        ([ConnectionResetError()], False),
+    ],
+)
+def test_one_who_refused_was_asked(met, expected):
+    error = OSError("All connection attempts failed")
+    error.__cause__ = ExceptionGroup("several addresses", met)
+    assert is_lack(error) is expected
+
+
+async def test_who_could_ask_nobody_has_no_vote_until_it_can_again(monkeypatch):
+    monkeypatch.setattr(vantage, "LACK_S", 0.3)
+    monkeypatch.setattr(vantage, "CONTROLS_S", 0.01)
+    lacks = True
+
+    async def lacking(service, target, probes, number):
+        if lacks:
+            raise LackError("media/cdn cannot be asked: up: Too many open files")
+        return seen(Outcome.OK)
+
+    watch, journal = watch_of(lacking)
+    async with watch.watching():
+        await until(lambda: watch.not_seen > 3)
+        report = journal.report(0, "boot")
+        assert (report.rounds, report.controls_ok) == ((), False)
+        assert "Too many open files" in report.controls_why
+        lacks = False
+        await until(lambda: journal.report(0, "boot").controls_ok)
+        await until(lambda: bool(journal.report(0, "boot").rounds))
 
 
 async def test_rounds_go_on_while_one_hangs():
