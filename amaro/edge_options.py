@@ -74,7 +74,7 @@ def read_url(text: str) -> str:
 
 def read_valkey(text: str) -> str:
     """A Valkey or Redis URL."""
-    from edge.valkey_address import parse_address as parse_valkey  # noqa: PLC0415
+    from cache_policies.valkey_address import parse_address as parse_valkey  # noqa: PLC0415
 
     ca_file = parse_valkey(text).ca_file
     if ca_file is not None and not Path(ca_file).is_file():

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from cache_policies.valkey_buckets import HOME, home_key
 from edge.members import JOINING_S, Board, Members, announcement, configured, owners
 from edge.settings import EdgeSettings
 from edge.tasks import Tasks
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
 EVERY_S: Final = 1.0  # an announcement is renewed, and the board is read
 TELL_EVERY_S: Final = 0.1  # workers that are new are told
 FORGOTTEN_S: Final = 60.0  # without renewal an announcement leaves the board
-_BUCKET: Final = 0
-BOARD: Final = "amaro:1:{b00}:members"
+BOARD: Final = home_key("members")
 
 ANNOUNCE: Final = """
 local time = redis.call('TIME')
@@ -52,7 +52,7 @@ class Membership:
         self._link: ValkeyLink | None = None
         self._told: dict[Keeper, tuple[int | None, Members]] = {}
         if settings.redis is not None and settings.region_token:
-            from edge.valkey_address import parse_address  # noqa: PLC0415
+            from cache_policies.valkey_address import parse_address  # noqa: PLC0415
             from edge.valkey_link import ValkeyLink  # noqa: PLC0415 0.1 s to import
 
             address = parse_address(settings.redis)
@@ -131,7 +131,7 @@ class Membership:
 
         values = (self._word, here, int(FORGOTTEN_S * 1000))
         try:
-            answer = await link.run(_BUCKET, ANNOUNCE, [BOARD], values)
+            answer = await link.run(HOME, ANNOUNCE, [BOARD], values)
         except LinkError as error:
             if not self._announced:
                 self._word = ""  # it is said for the first time yet

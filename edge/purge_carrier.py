@@ -14,14 +14,16 @@ from typing import Any, Final
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
+from cache_policies.valkey_address import parse_address
+from cache_policies.valkey_buckets import BUCKETS, PREFIX
+from cache_policies.valkey_connection import Bounds
+from cache_policies.valkey_topology import known_servers
 from edge.log_page import Carried, FeedError, parse_carried
 from edge.receipts import Receipt
 from edge.settings import EdgeSettings
 from edge.tasks import Tasks
-from edge.valkey_address import parse_address
 from edge.valkey_link import LinkError, ValkeyLink
-from edge.valkey_names import BUCKETS, PREFIX
-from edge.valkey_servers import client_of, find_servers, known_servers
+from edge.valkey_servers import client_of, find_servers
 
 CHANNEL: Final = f"{PREFIX}:purges"
 ACK_S: Final = 60  # for which a list of those that have carried out an order is kept
@@ -82,9 +84,8 @@ class PurgeCarrier:
         server = next(filter(None, self._servers), None)
         if server is None:
             return
-        client = client_of(
-            self._address, server, connect_s=_CONNECT_S, reply_s=_CONNECT_S, connections=1
-        )
+        bounds = Bounds(_CONNECT_S, _CONNECT_S, connections=1)
+        client = client_of(self._address, server, bounds)
         try:
             async with client.pubsub() as channel:
                 await channel.subscribe(CHANNEL)

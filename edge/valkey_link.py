@@ -10,25 +10,18 @@ from urllib.parse import quote
 
 from redis import exceptions
 from redis.asyncio import Redis
-from redis.exceptions import (
-    AskError,
-    ClusterDownError,
-    MovedError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisError,
-    TryAgainError,
-)
+from redis.exceptions import MovedError, OutOfMemoryError, RedisError
 
+from cache_policies.valkey_address import Address, Server
+from cache_policies.valkey_connection import Bounds
+from cache_policies.valkey_topology import FIND_EVERY_S, MOVING, known_servers
 from edge.errors import StorageError
 from edge.settings import Limits
 from edge.tasks import Tasks
-from edge.valkey_address import Address, Server
 from edge.valkey_names import Name
-from edge.valkey_servers import client_of, execute, find_servers, known_servers
+from edge.valkey_servers import client_of, execute, find_servers
 from failover.breaker import Breaker, BreakerPolicy, Signal, State, Verdict, ask, step
 
-FIND_EVERY_S: Final = 1.0  # where buckets are is asked no more often
 ASIDE_MAX: Final = 8  # under way of what nobody waits for
 _PROBES: Final = 1  # at a time
 FULL: Final = "full"  # there is no memory for a value
@@ -151,13 +144,12 @@ class ValkeyLink:
 
     def _client(self, server: Server) -> Redis:
         limits = self._limits
-        return client_of(
-            self._address,
-            server,
+        bounds = Bounds(
             connect_s=limits.redis_wait_s,
             reply_s=max(limits.redis_wait_s, limits.redis_write_s),
             connections=limits.redis_waits_max + ASIDE_MAX + _PROBES,
         )
+        return client_of(self._address, server, bounds)
 
     async def _ask(self, way: _Way, deadline: float, *command: str | bytes | int) -> Any:
         """What a server answers; it counts for its breaker. Raises LinkError, MovedError."""
@@ -166,7 +158,7 @@ class ValkeyLink:
                 answer = await execute(way.client, *command)
         except MovedError:
             raise
-        except (AskError, ClusterDownError, ReadOnlyError, TryAgainError) as error:
+        except MOVING as error:
             self._find()  # it answers well: this bucket is on its way to another server
             raise LinkError("moving", str(error)) from None
         except OutOfMemoryError as error:

@@ -1,10 +1,9 @@
-"""Where records lie in Valkey: in 64 buckets, each of them in one slot of a cluster."""
+"""Where records lie in Valkey: each in one of its buckets, by what it is looked up with."""
 
 from hashlib import blake2b
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-PREFIX: Final = "amaro:1"  # the schema's version: another one shares nothing with it
-BUCKETS: Final = 64
+from cache_policies.valkey_buckets import BUCKETS, PREFIX, hash_tag
 
 
 class Name(NamedTuple):
@@ -36,11 +35,6 @@ def name_of(
     name = digest.hexdigest()
     bucket = int(name[:2], 16) % BUCKETS
     return Name(bucket, f"{PREFIX}:{hash_tag(bucket)}:{name}")
-
-
-def hash_tag(bucket: int) -> str:
-    """What places all keys of a bucket in one slot."""
-    return f"{{b{bucket:02}}}"
 
 
 def books_of(bucket: int) -> Books:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cache_policies.message import Fields, ResponseHead
+from cache_policies.valkey_address import parse_address
 from cache_policies.vary import variant_key
 from edge.arena import SLICE_BYTES, Slice
 from edge.belonging import belongs, etag_of
@@ -20,7 +21,6 @@ from edge.region_places import Places
 from edge.settings import EdgeSettings
 from edge.sliced import SlicedEntry
 from edge.tasks import Tasks
-from edge.valkey_address import parse_address
 from edge.valkey_link import ASIDE_MAX, LinkError, NotAskedError, ValkeyLink
 from edge.valkey_names import Name, books_of, name_of
 from edge.valkey_scripts import USE

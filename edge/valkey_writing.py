@@ -6,6 +6,7 @@ from typing import Final
 
 from zlib_ng.zlib_ng import crc32
 
+from cache_policies.valkey_buckets import BUCKETS
 from edge.arena import Slice
 from edge.belonging import etag_of, is_newer, stands_for
 from edge.entry import Entry
@@ -13,7 +14,7 @@ from edge.record import SLICED, WHOLE, DamagedError, RecordHead, decode, encode
 from edge.recording import signpost_of
 from edge.useful_time import useful_for_s
 from edge.valkey_link import FULL, LinkError, NotAskedError, ValkeyLink
-from edge.valkey_names import BUCKETS, Name, books_of, name_of
+from edge.valkey_names import Name, books_of, name_of
 from edge.valkey_scripts import KEEP, RENEW
 from edge.write_queue import Given, WriteQueue, Writing
 

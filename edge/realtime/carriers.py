@@ -17,17 +17,18 @@ from typing import Any, Final, NamedTuple, Protocol
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from cache_policies.valkey_address import Address, Server
+from cache_policies.valkey_buckets import HOME, home_key
+from cache_policies.valkey_connection import Bounds
+from cache_policies.valkey_topology import known_servers
 from edge.realtime.abroad import Here, Said, read_abroad, written_abroad
 from edge.realtime.hub import Hub
 from edge.realtime.marks import ZERO, Mark
 from edge.realtime.messages import Lasting, parse_lasting
-from edge.valkey_address import Address, Server
-from edge.valkey_names import PREFIX, hash_tag
-from edge.valkey_servers import client_of, execute, find_servers, known_servers
+from edge.valkey_servers import client_of, execute, find_servers
 
-BUCKET: Final = 0
-STREAM: Final = f"{PREFIX}:{hash_tag(BUCKET)}:signals"
-CHANNEL: Final = f"{PREFIX}:{hash_tag(BUCKET)}:fleeting"
+STREAM: Final = home_key("signals")
+CHANNEL: Final = home_key("fleeting")
 STREAM_MAX: Final = 20_000  # about; the oldest go
 LOADED_MAX: Final = 10_000  # of these an edge reads when it begins
 READ_MAX: Final = 256  # of these at once: while it takes them in, it hears nobody else
@@ -162,7 +163,7 @@ class Valkey:
         """Go to the server that has our bucket now, if that is known."""
         found = await find_servers(self._address, self._servers)
         self._servers = found or self._servers
-        server, before = self._servers[BUCKET], self._way
+        server, before = self._servers[HOME], self._way
         if server is None or (before is not None and before.server == server):
             return
         wait_s = TIMEOUT_S + BLOCK_MS / 1000.0
@@ -170,9 +171,7 @@ class Valkey:
         await self._leave(before)
 
     def _client(self, server: Server, reply_s: float) -> Redis:
-        return client_of(
-            self._address, server, connect_s=TIMEOUT_S, reply_s=reply_s, connections=CONNECTIONS
-        )
+        return client_of(self._address, server, Bounds(TIMEOUT_S, reply_s, CONNECTIONS))
 
     def _there(self) -> _Way:
         if self._way is None:

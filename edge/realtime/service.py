@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import uvloop
 
+from cache_policies.valkey_address import parse_address
 from edge.clients import ClientCounts, TrustedProxies
 from edge.control import Answers, ControlLine
 from edge.handover import Handover, adopt
@@ -32,7 +33,6 @@ from edge.realtime.passage import HUB_HANDOVER_MAX, take_over
 from edge.realtime.secure import secure_factory
 from edge.realtime.visitors import Visitors
 from edge.tls import Certificates, Pem
-from edge.valkey_address import parse_address
 
 HTTP_1_ONLY: Final = ("http/1.1",)
 BACKLOG: Final = 4096

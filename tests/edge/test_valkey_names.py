@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.valkey_names import BUCKETS, books_of, hash_tag, name_of
+from cache_policies.valkey_buckets import BUCKETS, hash_tag
+from edge.valkey_names import books_of, name_of
 
 LOG = b"log-id-8"
 keys = st.tuples(

@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 from itertools import pairwise
 from typing import NamedTuple
 
+from cache_policies.valkey_address import parse_address
 from edge.realtime.abroad import Said
 from edge.realtime.carriers import READ_MAX, STREAM, Valkey
 from edge.realtime.hub import Hub
 from edge.realtime.marks import Mark
 from edge.realtime.messages import Lasting, Say
-from edge.valkey_address import parse_address
 from tests.support.pages import Page, hub_of, settle
 from tests.support.valkeys import RunningValkey, valkey, valkey_with_sentinels
 

@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from edge.valkey_address import parse_address
-from edge.valkey_names import BUCKETS, name_of
-from edge.valkey_topology import SLOTS
+from cache_policies.valkey_address import parse_address
+from cache_policies.valkey_buckets import BUCKETS
+from cache_policies.valkey_topology import SLOTS
+from edge.valkey_names import name_of
 from failover.breaker import State
 from tests.support.edges import PATIENCE_S
 from tests.support.tls import EDGE, NAMELESS

@@ -11,12 +11,13 @@ from dataclasses import replace
 import pytest
 
 from cache_policies.message import Fields, ResponseHead
+from cache_policies.valkey_buckets import BUCKETS
 from edge.arena import SLICE_BYTES, Arena
 from edge.entry import Entry
 from edge.errors import StorageError
 from edge.record import SLICED, decode, encode, head_bytes
 from edge.sliced import SlicedEntry
-from edge.valkey_names import BUCKETS, books_of, name_of
+from edge.valkey_names import books_of, name_of
 from edge.valkey_tier import ValkeyHeld
 from tests.support.edges import until
 from tests.support.valkey_rig import BODY, KEY, LOG_ID, LOOSE, STRONG, Rig, entry

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from redis.crc import key_slot
 
-from edge.valkey_names import BUCKETS, hash_tag
+from cache_policies.valkey_buckets import BUCKETS, hash_tag
 from tests.rig.region import ORIGIN, Region
 from tests.support.valkeys import RunningValkey
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.valkey_address import Kind, Server, parse_address
+from cache_policies.valkey_address import Kind, Server, parse_address
 from tests.support.table import table
 
 
