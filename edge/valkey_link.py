@@ -184,13 +184,14 @@ class ValkeyLink:
     def _note(self, way: _Way, signal: Signal, why: str = "") -> None:
         before = way.breaker
         way.breaker = step(before, signal, time.monotonic(), self._policy)
+        if signal is Signal.FAIL:  # who seldom asks may never see enough of them to open it
+            self._find()
         if way.breaker.state is before.state:
             return
         if way.breaker.state is State.CLOSED:
             log.info("valkey %s answers again", way.server)
         elif before.state is State.CLOSED:
             log.warning("valkey %s is not asked for a while: %s", way.server, why)
-            self._find()
 
     def _find(self) -> None:
         """Have it found out where buckets are, if that was not done a moment ago."""

@@ -307,17 +307,23 @@ async def _promote_replica(rig: Rig, nodes: list[RunningValkey], keys: dict[int,
 async def test_a_primary_that_sentinels_watch() -> None:
     with valkey_with_sentinels() as ((primary, replica), sentinels):
         places = ",".join(sentinel.place for sentinel in sentinels)
-        async with rig_at(f"redis+sentinel://{places}/main", redis_probe_s=0.1) as rig:
+        url = f"redis+sentinel://{places}/main"
+        async with (
+            rig_at(url, redis_probe_s=0.1) as rig,
+            rig_at(url, redis_failures=1_000_000) as unbroken,  # as of one that is seldom asked
+        ):
 
             async def written() -> bool:
                 await rig.write(entry())
                 return await reads(rig, BODY)
 
             await at_last(written)
+            await at_last(lambda: reads(unbroken, BODY))
             assert len(primary.names()) == 5
             eventually(lambda: replica.names() == primary.names(), "replication")
             primary.kill()
             await at_last(lambda: reads(rig, BODY))
+            await at_last(lambda: reads(unbroken, BODY))
             assert await rig.body(key=b"http://edge.test/none") is None
 
 
