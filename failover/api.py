@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -99,6 +100,7 @@ class Api:
 
     async def _decision(self, request: Request) -> Response:
         is_taken = self._member.take(*decision_of_text(await _body(request)))
+        await self._member.in_force.keep()  # who is told that it is taken may count on it
         answer: dict[str, Any] = {"version": list(self._member.version)}
         if not is_taken:
             answer["error"] = "a newer decision, or another one of that version, is in force"
@@ -124,12 +126,12 @@ class Api:
             limit = min(HISTORY_MAX, int(request.query_params.get("limit", "50")))
         except ValueError:
             raise WireError("limit: want a number") from None
-        member = self._member.vantage.name
-        return JSONResponse({"member": member, "entries": self._audit.last(max(1, limit))})
+        entries = await asyncio.to_thread(self._audit.last, max(1, limit))
+        return JSONResponse({"member": self._member.vantage.name, "entries": entries})
 
     async def _verify(self, request: Request) -> Response:
         del request
-        end, broken = self._audit.verify()
+        end, broken = await asyncio.to_thread(self._audit.verify)
         answer: dict[str, Any] = {"member": self._member.vantage.name, "entries": end.number}
         answer["digest"] = end.digest
         answer["broken"] = None if broken is None else {"line": broken.line, "why": broken.why}

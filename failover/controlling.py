@@ -32,9 +32,13 @@ LEASE_S: Final = 6.0  # without its holder it is over after that
 RENEW_S: Final = 1.5
 STEP_S: Final = 0.25
 KEEP_S: Final = 30.0  # what matters little is kept so often: 20 000 ballots cost 0.1 s of CPU
+CARRIED_OUT_S: Final = 3.0  # an order, or it is told that it was not
 TELL_S: Final = 2.0  # between two looks whether everybody has the decision
 
 LOST: Final = Answer(False, "the lease was lost; ask again")
+UNKNOWN: Final = Answer(
+    False, "the lease's store is slow: whether it is carried out, history and status will say"
+)
 
 log = logging.getLogger("failover.controller")
 
@@ -115,7 +119,14 @@ class Controller:
         asked = Asked(order, asyncio.get_running_loop().create_future())
         self._orders.append(asked)
         self._woken.set()
-        return await asked.answer
+        try:
+            async with asyncio.timeout(CARRIED_OUT_S):
+                return await asked.answer
+        except TimeoutError:
+            if asked not in self._orders:
+                return UNKNOWN
+            self._orders.remove(asked)
+            return LOST
 
     def begin_drill(self, drill: Drill) -> Answer:
         """Take a target to fail, from the next step on; only for who leads."""
@@ -170,6 +181,8 @@ class Controller:
             while True:
                 if self.epoch():
                     await self._lead()
+                else:  # what was asked when it had ended, and nobody knew
+                    self._refuse_orders()
                 await self._pause(STEP_S)
 
     async def release(self) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +21,9 @@ class InForce:
     def __init__(self, path: Path) -> None:
         """Read what was in force before; what cannot be read is as if there were none."""
         self._path = path
+        self._kept: bytes | None = None  # what the file has, if that is known
+        self._keeping = asyncio.Lock()
+        self._news = asyncio.Event()
         self.decision: Decision | None = None
         self.ordered = Ordered()  # by operators, as far as this member was told
         self._followers: list[Callable[[Decision], object]] = []
@@ -52,7 +57,7 @@ class InForce:
         if self.decision == decision:
             if self.ordered != ordered:
                 self.ordered = ordered
-                self._keep(decision_to_text(decision, ordered))
+                self._news.set()
             return True
         if decision.version == self.version:
             log.error("another decision of version %s", decision.version)
@@ -60,13 +65,43 @@ class InForce:
         self.decision, self.ordered = decision, ordered
         for follower in self._followers:
             follower(decision)
-        self._keep(decision_to_text(decision, ordered))
+        self._news.set()
         return True
 
-    def _keep(self, text: bytes) -> None:
-        aside = self._path.with_suffix(".new")
-        try:
-            aside.write_bytes(text)
-            aside.replace(self._path)
-        except OSError as error:
-            log.error("the decision is not kept: %s", error)
+    async def keep(self) -> bool:
+        """Return when what is in force outlasts a crash; False if it could not be written."""
+        async with self._keeping:
+            self._news.clear()
+            if self.decision is None:
+                return True
+            text = decision_to_text(self.decision, self.ordered)
+            if text == self._kept:
+                return True
+            try:
+                await asyncio.to_thread(_write, self._path, text)
+            except OSError as error:
+                log.error("the decision is not kept: %s", error)
+                return False
+            self._kept = text
+            return True
+
+    async def run(self) -> None:
+        """Keep what is taken, until cancelled; a slow disk holds up nothing else."""
+        while True:
+            await self._news.wait()
+            await self.keep()
+
+
+def _write(path: Path, text: bytes) -> None:
+    """Put a text in a file's place, on the disk itself: before it is there, the old one is."""
+    aside = path.with_suffix(".new")
+    with aside.open("wb") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

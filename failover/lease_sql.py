@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -14,6 +16,21 @@ from failover.lease import STRAY_MAX, Held, Kept, LeaseStoreError
 
 BUSY_MS: Final = 1_000
 ANSWER_S: Final = 2.0
+_PATIENCE: Final = {  # of PostgreSQL's client: a network that swallows all ends the connection
+    "connect_timeout": round(ANSWER_S),
+    "keepalives_idle": 2,  # s; then two probes, one a second
+    "keepalives_interval": 1,
+    "keepalives_count": 2,
+    "tcp_user_timeout": round(ANSWER_S * 1e3),  # ms in which what was sent is acknowledged
+}
+_LIMITS: Final = "; ".join(  # ms; of one transaction, so that a pooler in between does no harm
+    f"SET LOCAL {name} = {value}"
+    for name, value in {
+        "statement_timeout": round(ANSWER_S * 1e3),
+        "lock_timeout": BUSY_MS,
+        "idle_in_transaction_session_timeout": round(2 * ANSWER_S * 1e3),
+    }.items()
+)
 
 _METADATA: Final = sa.MetaData()
 _LEASE: Final = sa.Table(
@@ -44,9 +61,13 @@ class SqlLease:
             if parsed.drivername == "postgresql":
                 parsed = parsed.set(drivername="postgresql+psycopg")
             is_sqlite = parsed.get_backend_name() == "sqlite"
-            patience = {} if is_sqlite else {"connect_timeout": round(ANSWER_S)}
+            patience = {key: said for key, said in _PATIENCE.items() if key not in parsed.query}
             self._engine = sa.create_engine(
-                parsed, pool_size=1, max_overflow=1, pool_timeout=1, connect_args=patience
+                parsed,
+                pool_size=1,
+                max_overflow=1,
+                pool_timeout=1,
+                connect_args={} if is_sqlite else patience,
             )
         except (SQLAlchemyError, ImportError) as error:
             raise LeaseStoreError(f"the lease's database: {error}") from None
@@ -56,6 +77,8 @@ class SqlLease:
         if is_sqlite:
             event.listen(self._engine, "connect", _prepare_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)
+        else:
+            event.listen(self._engine, "begin", _limit_postgresql)
 
     async def hold(self, who: str, ttl_s: float, *, epoch_min: int) -> Held:
         """As LeaseStore says."""
@@ -95,7 +118,7 @@ class SqlLease:
 
     async def close(self) -> None:
         """As LeaseStore says."""
-        await asyncio.to_thread(self._engine.dispose)
+        await _in_thread(self._engine.dispose)
 
     async def _in_transaction(self, work: Callable[[sa.Connection], T]) -> T:
         def run() -> T:
@@ -106,8 +129,9 @@ class SqlLease:
 
         try:
             async with asyncio.timeout(ANSWER_S):
-                found = await asyncio.to_thread(run)
+                found = await _in_thread(run)
         except TimeoutError:
+            self._engine.dispose(close=False)  # who hangs keeps its connection; others get new ones
             raise LeaseStoreError(f"{self._shown}: no answer within {ANSWER_S:g} s") from None
         except SQLAlchemyError as error:
             said = getattr(error, "orig", None) or error
@@ -124,6 +148,35 @@ class SqlLease:
             asked.execute(sa.insert(_LEASE).values(id=1, holder="", until_s=0.0, epoch=0))
 
 
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Return what a thread of its own finds, which no process waits for when it ends.
+
+    One that asks a database that was stopped in the middle of an answer hangs until it goes on.
+    """
+    loop = asyncio.get_running_loop()
+    found: asyncio.Future[T] = loop.create_future()
+
+    def told(value: T | None, error: SQLAlchemyError | None) -> None:
+        if found.done():  # nobody waits any more
+            return
+        if error is not None:
+            found.set_exception(error)
+        else:
+            found.set_result(cast("T", value))
+
+    def run() -> None:
+        value, met = None, None
+        try:
+            value = work()
+        except SQLAlchemyError as error:
+            met = error
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(told, value, met)
+
+    threading.Thread(target=run, name="lease", daemon=True).start()
+    return await found
+
+
 def _is(held: Held) -> tuple[sa.ColumnElement[bool], ...]:
     return _LEASE.c.holder == held.holder, _LEASE.c.epoch == held.epoch
 
@@ -138,3 +191,7 @@ def _prepare_sqlite(connection: sa.engine.interfaces.DBAPIConnection, _entry: ob
 
 def _begin_sqlite(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _limit_postgresql(connection: sa.Connection) -> None:
+    connection.exec_driver_sql(_LIMITS)

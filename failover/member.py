@@ -9,10 +9,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from failover.alone import alone
 from failover.at_edge import Edge
+from failover.audit_file import AuditFile
 from failover.controlling import LOST, Controller
 from failover.deciding import Decider, Heard
 from failover.decision import Decision
@@ -35,13 +36,14 @@ log = logging.getLogger("failover.member")
 class Member:
     """What one process does; the controller in it acts while it holds the lease."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - it is put together in one place
         self,
         model: Model,
         vantage: Vantage,
         *,
         journal: Journal,
         in_force: InForce,
+        audit: AuditFile,
         peers: Mapping[str, Peer],
     ) -> None:
         """`peers` are all other members."""
@@ -53,7 +55,7 @@ class Member:
         self.controller_epoch = 0  # of the last controller that was heard of
         self.ordered_epoch = 0  # of the last order that was carried out here without a controller
         self.is_alone = False
-        self._journal = journal
+        self._journal, self._audit = journal, audit
         self._heard_mono = time.monotonic()
         self._decider = Decider(alone(model, vantage), (vantage.region,))
 
@@ -115,6 +117,7 @@ class Member:
         """Look after the edge, with a controller or without, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._decide_alone())
+            tasks.create_task(self.in_force.run())
             if self.edge is not None:
                 tasks.create_task(self.edge.run())
                 tasks.create_task(self._learn_from(self.edge))
@@ -133,11 +136,13 @@ class Member:
             leads = self.controller is not None and self.controller.epoch()
             self.is_alone = not leads and not self.hears_a_controller and self.edge is not None
             if not self.is_alone:
+                if memory is not None:
+                    self._note("a controller is heard of again")
                 memory = None
                 continue
             now_mono = time.monotonic()
             if memory is None:
-                log.warning("no controller for %g s: deciding for this edge", ALONE_AFTER_S)
+                self._note(f"no controller for {ALONE_AFTER_S:g} s: deciding for this edge")
             if memory is None or _epoch(memory.decision) < self.version[0]:  # an order came since
                 memory, known = known_to(self._decider, self.in_force, now_mono), ("", 0)
             report = self._journal.report(known[1], known[0])
@@ -146,9 +151,15 @@ class Member:
             step = self._decider.step(memory, heard, now_mono, self.version[0])
             memory = step.memory
             for event in step.events:
-                log.warning("alone: %s", event.text)
+                self._note(f"alone: {event.text}", event.as_json())
             if step.decision is not None:
                 self.in_force.take(self._with_the_rest(step.decision), self.ordered)
+
+    def _note(self, text: str, event: Mapping[str, Any] | None = None) -> None:
+        """Leave a trace of what is done here by nobody's order."""
+        log.warning("%s", text)
+        about = event or {"happening": "alone", "who": "amaro", "runbook": "no-controller"}
+        self._audit.record({**about, "text": text})
 
     def _with_the_rest(self, decision: Decision) -> Decision:
         """What is decided alone, and for all other places what was in force."""
@@ -195,6 +206,7 @@ class Member:
             text = f"only {taken} of {1 + len(self.peers)} members took it: {', '.join(missing)}"
             return Answer(False, f"{text}. Ask where most can be reached")
         self.in_force.take(decision, ordered)
+        await self.in_force.keep()
         self.ordered_epoch = epoch
         controller.dns.follow(decision)
         without = f"; without {', '.join(missing)}" if missing else ""

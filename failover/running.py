@@ -78,7 +78,7 @@ async def run_member(model: Model, settings: Settings, stop: asyncio.Event) -> N
         stack.push_async_callback(store.close)
         to_members = await stack.enter_async_context(client(settings.token, settings.ca_file))
         to_dns = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
-        member, watch = _member(model, vantage, settings, to_members)
+        member, watch = _member(model, vantage, settings, audit, to_members)
         if vantage.edge_admin:
             to_edge = httpx.AsyncClient(
                 headers={"Authorization": f"Bearer {settings.edge_token}"},
@@ -170,7 +170,11 @@ def dns_message(progress: Progress) -> Message | None:
 
 
 def _member(
-    model: Model, vantage: Vantage, settings: Settings, to_members: httpx.AsyncClient
+    model: Model,
+    vantage: Vantage,
+    settings: Settings,
+    audit: AuditFile,
+    to_members: httpx.AsyncClient,
 ) -> tuple[Member, Watch]:
     journal = Journal(vantage.name, secrets.token_hex(8))
     others = [each for each in model.vantages if each.name != vantage.name]
@@ -179,6 +183,7 @@ def _member(
         vantage,
         journal=journal,
         in_force=InForce(settings.data / "decision.json"),
+        audit=audit,
         peers={each.name: Peer(each, to_members) for each in others},
     )
     return member, Watch(model, vantage, journal)

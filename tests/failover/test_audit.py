@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -137,4 +138,43 @@ def test_half_a_surrogate_pair_is_recorded(tmp_path):
     log.record({"text": "half \ud800 of a pair"})
     assert (log.lost, log.verify()[1]) == (0, None)
     assert log.last(1)[0]["text"] == "half ? of a pair"
+    log.close()
+
+
+@pytest.mark.parametrize("size", [10, 30_000, 65_000])
+def test_the_newest_entries_are_found_from_the_end(tmp_path, size):
+    log = AuditFile(tmp_path / "log")
+    for number in range(7):
+        log.append({"text": f"{number}" + "x" * size})
+    for limit in (1, 3, 7, 100):
+        assert [each["number"] for each in log.last(limit)] == [*range(1, 8)][-limit:]
+    log.close()
+    again = AuditFile(tmp_path / "log")
+    again.append({"text": "goes on"})
+    assert (again.verify()[0].number, again.verify()[1]) == (8, None)
+    again.close()
+
+
+def test_damaged_lines_are_left_out(tmp_path):
+    log = AuditFile(tmp_path / "log")
+    for text in ("one", "two"):
+        log.append({"text": text})
+    log.close()
+    lines = (tmp_path / "log").read_bytes().splitlines(keepends=True)
+    (tmp_path / "log").write_bytes(lines[0] + b"x" * 200_000 + b"\r\n" + lines[1] + b"torn")
+    again = AuditFile(tmp_path / "log")
+    assert [each["text"] for each in again.last(3)][:2] == ["one", "two"]
+    assert again.verify()[1].line == 2
+    again.close()
+
+
+def test_a_log_is_read_while_it_is_written(tmp_path):
+    log = AuditFile(tmp_path / "log")
+    with ThreadPoolExecutor(1) as reader:
+        for _ in range(20):
+            reading = reader.submit(log.verify)
+            for _ in range(5):
+                log.append({"text": "x" * 20_000})
+            assert reading.result(30)[1] is None
+            assert len(log.last(1_000)) == log.verify()[0].number
     log.close()

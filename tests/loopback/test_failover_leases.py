@@ -2,9 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
+import psycopg
 import pytest
+import sqlalchemy as sa
 
+from failover import lease_sql
 from failover.lease import Held, Kept, LeaseStore, LeaseStoreError
 from failover.leases import open_lease
 from tests.support.postgres import postgres
@@ -122,3 +126,73 @@ async def test_a_store_that_cannot_be_asked_is_named_without_its_password(url, s
 def test_other_stores_are_refused():
     with pytest.raises(LeaseStoreError, match="not ftp"):
         open_lease("ftp://a")
+
+
+class Network:
+    """The way to a server; while it swallows, nothing arrives and nobody is told."""
+
+    def __init__(self, socket: str) -> None:
+        self.socket = socket
+        self.swallows = False
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from_server, to_server = await asyncio.open_unix_connection(self.socket)
+        try:
+            ways = self._carry(reader, to_server), self._carry(from_server, writer)
+            await asyncio.gather(*ways)
+        finally:
+            writer.transport.abort()
+            to_server.transport.abort()
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while piece := await reader.read(65_536):
+            if not self.swallows:
+                writer.write(piece)
+        writer.close()
+
+
+@asynccontextmanager
+async def network_to(url: str) -> AsyncIterator[tuple[Network, str]]:
+    """A TCP port before a server that is on a Unix socket."""
+    parsed = sa.make_url(url)
+    between = Network(f"{parsed.query['host']}/.s.PGSQL.{parsed.port or 5432}")
+    server = await asyncio.start_server(between.serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        shown = parsed.set(host="127.0.0.1", port=port, query={})
+        yield between, shown.render_as_string(hide_password=False)
+    finally:
+        server.close()
+
+
+async def test_a_network_that_swallowed_a_question_is_asked_through_again(
+    postgres_url, monkeypatch
+):
+    """Who waits for that answer waits for long; its place among the connections is another's."""
+    async with network_to(postgres_url) as (between, url):
+        store = open_lease(url)
+        held = await taken(store, "a")
+        monkeypatch.setattr(lease_sql, "ANSWER_S", 0.2)
+        between.swallows = True
+        for _ in range(4):
+            with pytest.raises(LeaseStoreError, match="no answer within"):
+                await store.hold("a", LONG_S, epoch_min=0)
+        between.swallows = False
+        monkeypatch.setattr(lease_sql, "ANSWER_S", 20.0)
+        async with asyncio.timeout(20):
+            await store.release(held)
+        await store.close()
+
+
+async def test_a_row_that_another_has_locked_is_not_waited_for_in_vain(postgres_url):
+    store = open_lease(postgres_url)
+    await store.release(await taken(store, "a"))
+    async with (
+        await psycopg.AsyncConnection.connect(postgres_url.replace("+psycopg", "")) as other,
+        other.cursor() as cursor,
+    ):
+        await cursor.execute("SELECT id FROM failover_lease FOR UPDATE")
+        with pytest.raises(LeaseStoreError, match="lock timeout"):
+            await store.hold("a", LONG_S, epoch_min=0)
+    await store.release(await taken(store, "a"))
+    await store.close()

@@ -1,12 +1,17 @@
 """Orders that were given without a controller stand, whoever decides after that."""
 
 import asyncio
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 
 from failover import controlling
+from failover import member as member_module
+from failover.answer import Answer
 from failover.api import Api
+from failover.at_edge import Edge
 from failover.audit_file import AuditFile
 from failover.controlling import Controller, number_met
 from failover.deciding import Decider, Heard
@@ -49,11 +54,13 @@ REVERT = Order(kind=Kind.REVERT, who="on-call", why="a works")
 def member_in(directory, lease_url: str, name: str = "m1") -> Member:
     """A member whose controller is not running."""
     directory.mkdir(exist_ok=True)
+    audit = AuditFile(directory / "audit.jsonl")
     member = Member(
         MODEL,
         MODEL.vantages[0],
         journal=Journal(name, "boot"),
         in_force=InForce(directory / "decision.json"),
+        audit=audit,
         peers={},
     )
     member.controller = Controller(
@@ -62,7 +69,7 @@ def member_in(directory, lease_url: str, name: str = "m1") -> Member:
         store=SqlLease(lease_url),
         peers={},
         own=member,
-        audit=AuditFile(directory / "audit.jsonl"),
+        audit=audit,
         notifier=Notifier({}),
         dns=DnsFollower(
             (), {}, Watcher(asker=Asker()), may_act=member.may_act, told=lambda _: None
@@ -188,6 +195,73 @@ async def test_people_are_told_of_a_store_that_is_gone(tmp_path, monkeypatch):
             await asyncio.sleep(0.01)
     assert "Check: that store" in told[0].body
     task.cancel()
+
+
+async def test_an_order_that_comes_as_the_lease_ends_is_answered(tmp_path):
+    """It waited for a step of a controller that was none any more."""
+    member = member_in(tmp_path / "m1", f"sqlite:///{tmp_path}/none/lease.sqlite")
+    asked = asyncio.create_task(member.controller.order(SWITCH))
+    task = asyncio.create_task(member.controller.run())
+    async with asyncio.timeout(30):
+        assert await asked is controlling.LOST
+    task.cancel()
+
+
+async def test_an_order_that_a_slow_store_holds_up_is_answered(tmp_path, monkeypatch):
+    monkeypatch.setattr(controlling, "CARRIED_OUT_S", 0.2)
+    member = member_in(tmp_path / "m1", f"sqlite:///{tmp_path / 'lease.sqlite'}")
+    controller = member.controller
+    monkeypatch.setattr(controller._store, "keep", lambda *_: asyncio.Event().wait())
+    task = asyncio.create_task(controller.run())
+    async with asyncio.timeout(30):
+        while not controller.epoch():  # noqa: ASYNC110 it tells nobody
+            await asyncio.sleep(0.01)
+        assert await controller.order(SWITCH) is controlling.UNKNOWN
+        assert await controller.order(SWITCH) is controlling.LOST  # it was not looked at
+    task.cancel()
+
+
+async def test_what_a_member_does_alone_is_in_its_audit_log(tmp_path, monkeypatch):
+    monkeypatch.setattr(member_module, "ALONE_AFTER_S", 0.0)
+    member = member_in(tmp_path / "m1", f"sqlite:///{tmp_path}/none/lease.sqlite")
+    member.take(kept(1).decision, kept(1).ordered)
+    member.edge = Edge(MODEL, MODEL.vantages[0], httpx.AsyncClient())
+    member._journal.controls(Answer())
+    fails = [Round("media", "a", number, Outcome.FAIL, "refused", 1.0) for number in range(1, 9)]
+    works = [Round("media", "b", number, Outcome.OK) for number in range(1, 9)]
+    member._journal.add([*fails, *works])
+    task = asyncio.create_task(member._decide_alone())
+    async with asyncio.timeout(30):
+        while member.decision.choice("media", "north").first != "b":  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    monkeypatch.setattr(member_module, "ALONE_AFTER_S", 60.0)
+    audit = AuditFile(tmp_path / "m1" / "audit.jsonl")
+    async with asyncio.timeout(30):
+        while "heard of again" not in str(audit.last(1)):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    told = [each["text"] for each in audit.last(10)]
+    assert "deciding for this edge" in told[0]
+    assert any(each.startswith("alone: media moves from a") for each in told), told
+    task.cancel()
+
+
+async def test_a_decision_is_on_the_disk_before_it_is_said_to_be_taken(tmp_path, monkeypatch):
+    steps: list[str] = []
+    sync, replace_ = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda fd: (steps.append("fsync"), sync(fd))[1])
+    monkeypatch.setattr(
+        Path, "replace", lambda path, to: (steps.append("replace"), replace_(path, to))[1]
+    )
+    member = member_in(tmp_path / "m1", f"sqlite:///{tmp_path / 'lease.sqlite'}")
+    app = Api(member, AuditFile(tmp_path / "audit.jsonl"), "token").app()
+    headers = {"Authorization": "Bearer token"}
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app), headers=headers
+    ) as to_member:
+        theirs = kept(1)
+        await Peer(MODEL.vantages[0], to_member).put(theirs.decision, theirs.ordered)
+    assert steps == ["fsync", "replace", "fsync"]
+    assert InForce(tmp_path / "m1" / "decision.json").decision == theirs.decision
 
 
 def test_people_are_told_what_to_check_in_dns():
