@@ -44,6 +44,9 @@ def show_status(status: Mapping[str, Any]) -> None:
     if status["dns"]:
         out.print("\n[bold]DNS[/]")
         print_rows([_dns(each) for each in status["dns"]])
+    for each in status["dns"]:
+        if each["resolvers"]:
+            out.print(f"[yellow]Resolvers:[/] {escape(each['resolvers'])}", soft_wrap=True)
     for api in status["dns_apis"]:
         if api["why_not"]:
             why = escape(api["why_not"])

@@ -13,7 +13,7 @@ from failover.decision import Decision
 from failover.dns_changing import DeposedError, set_records
 from failover.dns_contract import DnsAdapter
 from failover.dns_errors import DnsError
-from failover.dns_seen import Subject
+from failover.dns_seen import Seen, Subject
 from failover.dns_watching import Watcher
 from failover.endpoint import Endpoint, endpoint
 from failover.model import EVERYWHERE, Service
@@ -223,9 +223,17 @@ class DnsFollower:
         """See the new records arrive in resolvers; who keeps the old ones for too long is named."""
         assert name.service.dns is not None
         resolvers = [endpoint(each) for each in name.service.dns.resolvers]
-        seen = await self._watcher.watch_resolvers(
-            about, resolvers, lambda _: None, old_ttl_s=old_ttl_s
-        )
+        silent: dict[str, Seen] = {}
+
+        def note(seen: Seen) -> None:
+            """Say at once who does not answer; who still has the old records may, for their TTL."""
+            silent.pop(seen.server, None)
+            if seen.problem:
+                silent[seen.server] = seen
+            if name.wanted is not None and same_values(about.wanted, name.wanted):
+                name.progress.resolvers = str(about.complaint_of_resolvers(silent.values()) or "")
+
+        seen = await self._watcher.watch_resolvers(about, resolvers, note, old_ttl_s=old_ttl_s)
         if name.wanted is not None and same_values(about.wanted, name.wanted):
             complaint = about.complaint_of_resolvers(seen)
             name.progress.resolvers = str(complaint or "")

@@ -6,7 +6,7 @@ import asyncio
 import ssl
 import time
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 import dns.asyncquery
@@ -17,54 +17,71 @@ import dns.rdatatype
 import dns.resolver
 
 from failover.answer import ProbeFailedError
-from failover.endpoint import endpoint
+from failover.endpoint import Endpoint, endpoint
 from failover.model import Probe
 from failover.probe_errors import is_lack
 
 PORTS: Final = {"http": 80, "https": 443, "tls": 443}
 
+WAIT_SHARE: Final = 0.8  # of the probe's time, for a resolver: what others say is heard by then
+
 _ADDRESSES: Final = (dns.rdatatype.A, dns.rdatatype.AAAA)
 
 
 async def ask_names(probe: Probe) -> None:
-    """Resolve a name by every resolver at once; most of them must find the right addresses."""
+    """Resolve a name by every resolver at once; most that answer must find the right addresses.
+
+    A resolver that is silent shows nothing of the name, unless all are.
+    """
     servers = [endpoint(each) for each in probe.resolvers or _system_resolvers()]
     async with asyncio.TaskGroup() as tasks:
-        asked = [tasks.create_task(_ask_name(probe, at.host, at.port)) for at in servers]
-    failed = [each.result() for each in asked if each.result()]
-    if 2 * len(failed) >= len(servers):
+        asked = [tasks.create_task(_hear(probe, at)) for at in servers]
+    said = [each.result() for each in asked]
+    heard = [each for each in said if each.has_answered] or said
+    failed = [each.why for each in heard if each.why]
+    if 2 * len(failed) >= len(heard):
         raise ProbeFailedError("; ".join(failed) or "there is no resolver")
 
 
-async def _ask_name(probe: Probe, host: str, port: int) -> str:
-    """What is wrong with a resolver's answer; nothing if one of its addresses is right.
+class _Said(NamedTuple):
+    """What one resolver made of a name."""
 
-    Raises OSError for what this machine lacks.
-    """
-    name = probe.host_header.rstrip(".") + "."
-    found: list[str] = []
+    why: str  # it is no use; nothing if one of its addresses is right
+    has_answered: bool = True
+
+
+async def _hear(probe: Probe, at: Endpoint) -> _Said:
+    """What a resolver says, if it does in time. Raises OSError for what this machine lacks."""
     try:
-        for kind in _ADDRESSES:
-            query = dns.message.make_query(name, kind)
-            answer, _ = await dns.asyncquery.udp_with_fallback(
-                query, host, timeout=probe.timeout_s, port=port
-            )
-            if answer.rcode() != dns.rcode.NOERROR:
-                return f"{host} says {dns.rcode.to_text(answer.rcode())}"
-            found += [
-                each.to_text()
-                for rrset in answer.answer
-                for each in rrset
-                if rrset.rdtype in _ADDRESSES
-            ]
-            if found and (not probe.answers or set(found) & set(probe.answers)):
-                return ""
-    except dns.exception.Timeout:
-        return f"{host} does not answer"
-    except (dns.exception.DNSException, OSError, EOFError, ValueError) as error:
+        async with asyncio.timeout(WAIT_SHARE * probe.timeout_s):
+            return _Said(await _ask_name(probe, at.host, at.port))
+    except TimeoutError:
+        return _Said(f"{at.host} does not answer", has_answered=False)
+    except (OSError, EOFError) as error:
         if is_lack(error):
             raise
-        return f"{host}: {str(error) or type(error).__name__}"
+        return _Said(f"{at.host}: {str(error) or type(error).__name__}", has_answered=False)
+    except (dns.exception.DNSException, ValueError) as error:
+        return _Said(f"{at.host}: {str(error) or type(error).__name__}")
+
+
+async def _ask_name(probe: Probe, host: str, port: int) -> str:
+    """What is wrong with a resolver's answer; nothing if one of its addresses is right."""
+    name = probe.host_header.rstrip(".") + "."
+    found: list[str] = []
+    for kind in _ADDRESSES:
+        query = dns.message.make_query(name, kind)
+        answer, _ = await dns.asyncquery.udp_with_fallback(query, host, port=port)
+        if answer.rcode() != dns.rcode.NOERROR:
+            return f"{host} says {dns.rcode.to_text(answer.rcode())}"
+        found += [
+            each.to_text()
+            for rrset in answer.answer
+            for each in rrset
+            if rrset.rdtype in _ADDRESSES
+        ]
+        if found and (not probe.answers or set(found) & set(probe.answers)):
+            return ""
     return f"{host} says {', '.join(found)}" if found else f"{host} knows no address"
 
 

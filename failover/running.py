@@ -89,8 +89,8 @@ async def run_member(model: Model, settings: Settings, stop: asyncio.Event) -> N
 
         def told(progress: Progress) -> None:
             text = f"{progress.provider}: {progress.name} {progress.state} ({progress.wanted})"
-            if progress.why:
-                text += f": {progress.why}"
+            if met := progress.why or progress.resolvers:
+                text += f": {met}"
             entry = {"happening": "dns", "text": text, "service": progress.service}
             audit.record(entry | ({"runbook": "dns-api-down"} if progress.why else {}))
             if (message := dns_message(progress)) is not None:

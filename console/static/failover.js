@@ -141,7 +141,7 @@ function dns(led) {
   byId("dns-section").hidden = led.dns.length === 0;
   const kinds = { "in force": "up", failed: "down" };
   draw("dns", led.dns, () =>
-    led.dns.map((each) => el("li", {}, badge(kinds[each.state] ?? "suspect", each.state), el("strong", {}, `${each.name} at ${each.provider}`), each.why || each.wanted)),
+    led.dns.map((each) => el("li", {}, badge(kinds[each.state] ?? "suspect", each.state), el("strong", {}, `${each.name} at ${each.provider}`), each.why || each.resolvers || each.wanted)),
   );
 }
 

@@ -1,10 +1,15 @@
 """A DNS provider that is not as it should be: status says why, and the other one is switched."""
 
+import socket
+from contextlib import closing
+
+import dns.message
+import dns.query
 import pytest
 
 from tests.support import cloudflare_dns, knots
 from tests.support.cloudflare_dns import CloudflareDns
-from tests.support.failover_dns_group import command, member_of
+from tests.support.failover_dns_group import NAME, command, member_of
 from tests.support.ports import own_port
 from tests.support.served import served
 from tests.support.stack import until
@@ -78,6 +83,35 @@ def test_an_api_that_will_not(knot, tmp_path, zone_id, left, said):
         with member_of(tmp_path, knot.server, fields, cloudflare_dns.TOKEN) as group:
             rows = until(lambda: bad_row(group), max_s=60, what="one is in force, one has failed")
             assert said in rows["bad"]["why"]
+
+
+def test_a_resolver_that_is_silent_holds_up_nothing(tmp_path):
+    with (
+        knots.knot() as knot,  # of their own: what is watched is a change
+        knots.knot() as other,
+        closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as silent,
+    ):
+        silent.bind(("127.0.0.1", 0))  # what is asked there is never read
+        resolver = f"127.0.0.1:{silent.getsockname()[1]}"
+        with member_of(
+            tmp_path, knot.server, at(other.server), knots.KEY, resolvers=f'"{resolver}"'
+        ) as group:
+
+            def told():
+                rows = (group.status("m1") or {}).get("dns", ())
+                return rows if rows and all(each["resolvers"] for each in rows) else None
+
+            for row in until(told, max_s=60, what="it is said of both providers"):
+                assert (row["state"], row["why"]) == ("in force", "")
+                assert f"{resolver} does not answer within 2 s" in row["resolvers"]
+                assert "the change itself is not touched" in row["resolvers"]
+            for server in (knot.server, other.server):
+                query = dns.message.make_query(NAME, "A")
+                answer = dns.query.udp(query, server.host, port=server.port, timeout=30.0)
+                assert [each.to_text() for each in answer.answer[0]] == ["192.0.2.1"]
+            shown = command(group, "status")
+            assert shown.returncode == 0
+            assert f"{resolver} does not answer" in shown.stdout
 
 
 def test_servers_of_one_provider_that_do_not_agree(knot, other, tmp_path):

@@ -28,6 +28,7 @@ from failover.probing import ask, ask_all, ask_target
 from failover.vantage import Watch
 
 OWN = Dependency(provider="own")
+SILENT = "127.0.0.2 does not answer"
 SEGMENT = b"a segment of a story"
 NAME = hashlib.sha256(SEGMENT).hexdigest()[:32]
 FILES = {
@@ -261,6 +262,23 @@ async def test_a_name(name, more, why):
             why,
             "127.0.0.1 does not answer" if "silent" in name else why,
         )
+
+
+async def test_of_two_resolvers_one_is_silent():
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(NameServer, ("127.0.0.1", 0))
+    with closing(transport), closing(socket.socket(type=socket.SOCK_DGRAM)) as silent:
+        silent.bind(("127.0.0.2", 0))  # what is asked there is never read
+        sockets = (transport.get_extra_info("socket"), silent)
+        resolvers = tuple("{}:{}".format(*each.getsockname()) for each in sockets)
+        asked = {("cdn.test", resolvers): "", ("cdn.test", resolvers[1:]): SILENT}
+        asked |= {("gone.test", resolvers): "127.0.0.1 says NXDOMAIN"}
+        probes = [
+            Probe(name="n", kind=ProbeKind.DNS, host_header=name, resolvers=by, timeout_s=3.0)
+            for name, by in asked
+        ]
+        said = await asyncio.gather(*(ask(each, 1) for each in probes))
+        assert [each.why for each in said] == list(asked.values())
 
 
 async def test_a_resolver_that_hangs_up_is_one_that_failed():

@@ -46,13 +46,18 @@ targets:
     provider: own
     records: [{{type: A, values: [192.0.2.9]}}]
     probes: [{{name: up, kind: http, url: 'http://127.0.0.1:{port}/', timeout: 5s}}]
-dns: {{name: {name}, zone: {zone}, providers: [good, bad]}}
+dns: {{name: {name}, zone: {zone}, providers: [good, bad], resolvers: [{resolvers}]}}
 """
 
 
 @contextmanager
-def member_of(directory: Path, good: Endpoint, bad: Mapping[str, str], key: str) -> Iterator[Group]:
-    """Run it; `bad` are the fields of the provider that is not right, `key` its secret."""
+def member_of(
+    directory: Path, good: Endpoint, bad: Mapping[str, str], key: str, resolvers: str = ""
+) -> Iterator[Group]:
+    """Run it; `bad` are the fields of the provider that is not right, `key` its secret.
+
+    `resolvers` are watched after a change.
+    """
     ports = iter(own_ports())
     url, target = f"http://127.0.0.1:{next(ports)}", FakeTarget(next(ports))
     services = directory / "services"
@@ -63,7 +68,9 @@ def member_of(directory: Path, good: Endpoint, bad: Mapping[str, str], key: str)
     (services / "members.yaml").write_text(
         MEMBERS.format(url=url, good=good, bad=fields, directory=directory)
     )
-    (services / "media.yaml").write_text(MEDIA.format(port=target.port, name=NAME, zone=knots.ZONE))
+    (services / "media.yaml").write_text(
+        MEDIA.format(port=target.port, name=NAME, zone=knots.ZONE, resolvers=resolvers)
+    )
     running = Group(directory, {"m1": url}, {"a": target})
     try:
         running.start("m1")
