@@ -14,8 +14,17 @@ if TYPE_CHECKING:
 
     from amaro.ports import EdgePorts, PortPlan
     from amaro.services import Site
+    from failover.model import Model
 
 HEAD: Final = "# Written by amaro up at each start; to look after other things: --services DIR\n"
+PLAYLISTS: Final = ("/v/*/main.m3u8", "/~*/v/*/main.m3u8")  # with a token in the path, too
+TTL_S: Final = 5  # of steering, so that who tries it out sees it
+SOON: Final = {  # the same rules as in production, for people who look on
+    "hold_off": "1m",
+    "hold_off_max": "10m",
+    "dwell": "5s",
+    "step": "10s",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,18 +85,28 @@ def _members(site: Site, members: tuple[Beside, ...], lease: str) -> dict[str, A
 
 def _media(site: Site) -> dict[str, Any]:
     edges = site.ports.edges
-    return {
+    media: dict[str, Any] = {
         "service": "media",
         "targets": [_target(site, each) for each in edges],
-        "detection": {"vantages_min": min(2, len(edges))},
+        "detection": {"vantages_min": min(2, len(edges)), **SOON},
     }
+    if all(each.host for each in edges):
+        # Pages ask the first edge first: who steers is not the one whose loss is tried out first.
+        server = f"{site.edge_url(edges[-1])}/.amaro/steer"
+        media["steering"] = {
+            "server_uri": server,
+            "playlists": list(PLAYLISTS),
+            "ttl": f"{TTL_S}s",
+            "ttl_suspect": f"{TTL_S}s",
+        }
+    return media
 
 
 def _target(site: Site, edge: EdgePorts) -> dict[str, Any]:
-    """An edge, watched and decided about. Players are not steered: these edges differ in ports
-    only, and who follows a pathway keeps the port."""
-    ready = f"{site.inner_url(edge.public)}/.amaro/ready"
-    return {
+    """An edge, watched and decided about, and a pathway for players if it has a host."""
+    ready = f"{site.edge_inner_url(edge)}/.amaro/ready"
+    pathway = {"pathway": edge.host} if edge.host else {}
+    return pathway | {
         "name": f"edge-{edge.region}",
         "provider": "own",
         "weight": 1,  # players are spread over all edges
@@ -108,10 +127,11 @@ def _yaml(document: dict[str, Any]) -> str:
     return text.getvalue()
 
 
-def given(services: Path, ports: PortPlan) -> tuple[Beside, ...]:
+def given(services: Path, ports: PortPlan) -> tuple[tuple[Beside, ...], tuple[str, ...]]:
     """Return the members that an operator's files name for the regions of these edges.
 
-    Raises StackError when the files are wrong, or name none for an edge.
+    And, as base URLs, where else players are steered: pathways keep the port of an edge. Raises
+    StackError when the files are wrong, or name none for an edge.
     """
     from amaro.service_files import ServiceFilesError, read_directory  # noqa: PLC0415
 
@@ -128,4 +148,15 @@ def given(services: Path, ports: PortPlan) -> tuple[Beside, ...]:
             text = f"{services} has no member in region {edge.region}; its regions are {known}."
             raise StackError(f"{text} Every edge of a stack has one.")
     found = [by_region[edge.region] for edge in ports.edges]
-    return tuple(Beside(name=each.name, region=each.region, url=each.url) for each in found)
+    members = tuple(Beside(name=each.name, region=each.region, url=each.url) for each in found)
+    return members, _elsewhere(model, ports)
+
+
+def _elsewhere(model: Model, ports: PortPlan) -> tuple[str, ...]:
+    steered = [service for service in model.services if service.steering is not None]
+    hosts = [each.pathway_host for service in steered for each in service.targets]
+    served = {each.public: None for each in ports.edges}
+    servers = [urlsplit(each.steering.server_uri) for each in steered if each.steering is not None]
+    urls = [f"{each.scheme}://{each.netloc}" for each in servers]
+    urls += [f"http://{host}:{port}" for host in filter(None, hosts) for port in served]
+    return tuple(dict.fromkeys(urls))

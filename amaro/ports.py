@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +21,7 @@ class EdgePorts:
     admin: int
     peer: int  # for other edges
     member: int | None = None  # of failover, beside it
+    host: str = ""  # of its own, where players are steered; else the one that all listen on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +33,10 @@ class PortPlan:
     console: int
     worker: int
 
-    def public(self) -> dict[str, int]:
-        """Return {who listens on the chosen host: port}."""
-        edges = {f"edge-{edge.region}": edge.public for edge in self.edges}
-        return edges | {"origin": self.origin, "console": self.console}
+    def public(self, host: str = "") -> dict[str, tuple[str, int]]:
+        """Return {who listens for everybody: (on which host, port)}; `host` is the chosen one."""
+        edges = {f"edge-{edge.region}": (edge.host or host, edge.public) for edge in self.edges}
+        return edges | {"origin": (host, self.origin), "console": (host, self.console)}
 
     def private(self) -> dict[str, int]:
         """Return {who listens for this machine only: port}."""
@@ -46,19 +48,23 @@ class PortPlan:
         return admins | peers | {"segmenter": self.worker} | members
 
 
-def plan_ports(base: int, edges: int, *, failover: bool = False) -> PortPlan:
+def plan_ports(
+    base: int, edges: int, *, failover: bool = False, hosts: Sequence[str] = ()
+) -> PortPlan:
     """Return the ports of a stack: public edges first, their admin listeners, then the others.
 
-    Last come those at which edges ask each other, and then the members of failover, if any.
+    Last come those at which edges ask each other, and then the members of failover, if any. Edges
+    with `hosts` of their own all have the first port: players who are steered keep the port.
     """
     return PortPlan(
         edges=tuple(
             EdgePorts(
                 region=region_of(number),
-                public=base + number,
+                public=base if hosts else base + number,
                 admin=base + edges + number,
                 peer=base + 2 * edges + 3 + number,
                 member=base + 3 * edges + 3 + number if failover else None,
+                host=hosts[number] if hosts else "",
             )
             for number in range(edges)
         ),
@@ -92,14 +98,29 @@ def is_ours(host: str) -> bool:
 
 def taken(host: str, plan: PortPlan) -> dict[str, int]:
     """Return those of the plan's ports that someone else holds, as {who needs it: port}."""
-    held = {who: port for who, port in plan.public().items() if not is_free(host, port)}
+    public = plan.public(host).items()
+    held = {who: port for who, (where, port) in public if not is_free(where, port)}
     return held | {w: port for w, port in plan.private().items() if not is_free(LOOPBACK, port)}
 
 
-def free_base(host: str, edges: int, *, above: int, failover: bool = False) -> int | None:
+def hosts_apart(host: str, edges: int) -> tuple[str, ...]:
+    """Return a loopback address for each edge, from 127.0.0.2 on; none where it cannot be.
+
+    A pathway of HLS Content Steering is a host. Linux has all of 127.0.0.0/8; other systems have
+    one address of it, and who listens for other machines has one, too.
+    """
+    if host != LOOPBACK or edges == 1:
+        return ()
+    hosts = tuple(f"127.0.0.{2 + number}" for number in range(edges))
+    return hosts if all(map(is_ours, hosts)) else ()
+
+
+def free_base(
+    host: str, edges: int, *, above: int, failover: bool = False, hosts: Sequence[str] = ()
+) -> int | None:
     """Return the next base (a multiple of 20) whose ports are all free, or None."""
     width = (4 if failover else 3) * edges + 3
     for base in range(above - above % 20 + 20, min(above + 4_000, PORT_MAX - width), 20):
-        if not taken(host, plan_ports(base, edges, failover=failover)):
+        if not taken(host, plan_ports(base, edges, failover=failover, hosts=hosts)):
             return base
     return None

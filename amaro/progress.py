@@ -58,7 +58,23 @@ def welcome(
         rows.append(((plan.name, ""), (plan.url, "cyan"), (admin, "dim")))
     rows.append((("data", ""), (str(site.data.root), ""), ("logs in logs/", "dim")))
     print_rows(rows)
+    if site.members:
+        out.print(f"\n{_failover(site)}", soft_wrap=True)
     out.print(f"\nReady in {took_s:.1f} s. Ctrl-C stops everything and keeps the data.")
+
+
+def _failover(site: Site) -> str:
+    """What to do with failover, or why it cannot move players here."""
+    edges = site.ports.edges
+    if all(each.host for each in edges):
+        last = f"media edge-{edges[-1].region}"
+        return f'Move players: amaro failover switch {last} --why "to see it" [dim](and revert)[/]'
+    if len(edges) == 1 or edges[0].member is None:  # one, or an operator's own files
+        return "Who carries what: amaro failover status"
+    return (
+        "[yellow]Players are not steered:[/] that takes a host for each edge (127.0.0.2 and so "
+        "on), which only Linux has, and --host 127.0.0.1. Edges are watched all the same."
+    )
 
 
 def _clock() -> str:

@@ -47,6 +47,7 @@ class Site:
     region_token: str = ""  # by which edges know each other; without it each asks the origin itself
     services: Path | None = None  # what failover looks after, if there is any
     members: tuple[Beside, ...] = ()  # of it, one beside each edge
+    elsewhere: tuple[str, ...] = ()  # base URLs, beside the edges', to which players are steered
 
     def url(self, port: int) -> str:
         """Return the URL by which a browser reaches a public port."""
@@ -55,6 +56,18 @@ class Site:
     def inner_url(self, port: int) -> str:
         """Return the URL by which this machine's own processes reach a public port."""
         return loopback_url(port) if self.host in WILDCARDS else self.url(port)
+
+    def edge_url(self, edge: EdgePorts) -> str:
+        """Return the URL by which a browser reaches an edge."""
+        return f"http://{edge.host}:{edge.public}" if edge.host else self.url(edge.public)
+
+    def edge_inner_url(self, edge: EdgePorts) -> str:
+        """Return the URL by which this machine's own processes reach an edge as players do."""
+        return self.edge_url(edge) if edge.host else self.inner_url(edge.public)
+
+    def edge_listen(self, edge: EdgePorts) -> str:
+        """Return HOST:PORT for an edge's public listener."""
+        return f"{edge.host}:{edge.public}" if edge.host else self.listen(edge.public)
 
     @property
     def jobs_url(self) -> str:
@@ -160,7 +173,7 @@ def edge(site: Site, ports: EdgePorts) -> ServicePlan:
         command=command(
             site,
             name,
-            *("edge", "serve", "--listen", site.listen(ports.public), "--region", ports.region),
+            *("edge", "serve", "--listen", site.edge_listen(ports), "--region", ports.region),
             *("--origin", site.inner_url(site.ports.origin)),
             *("--admin", f"{LOOPBACK}:{ports.admin}"),
             *("--policies", str(site.edge_rules), *site.keys()),
@@ -175,8 +188,8 @@ def edge(site: Site, ports: EdgePorts) -> ServicePlan:
             *chain.from_iterable(("--realtime-origin", url) for url in page_origins(site)),
             secrets={REGION_VARIABLE: site.region_token},
         ),
-        url=site.url(ports.public),
-        health_url=site.inner_url(ports.public),
+        url=site.edge_url(ports),
+        health_url=site.edge_inner_url(ports),
         admin_url=loopback_url(ports.admin),
         region=ports.region,
         after=("origin",),  # whose log of purges is replayed before anything is served
@@ -212,9 +225,10 @@ def failover(site: Site, member: Beside) -> ServicePlan:
 
 def console(site: Site) -> ServicePlan:
     """Plan the pages for people."""
-    edges = [("--edge", f"{p.region}={site.url(p.public)}") for p in site.ports.edges]
+    edges = [("--edge", f"{p.region}={site.edge_url(p)}") for p in site.ports.edges]
     edges += [("--edge-admin", f"{p.region}={loopback_url(p.admin)}") for p in site.ports.edges]
     edges += [("--member", f"{each.name}={each.url}") for each in site.members]
+    edges += [("--provider", url) for url in site.elsewhere]
     return ServicePlan(
         name="console",
         kind="console",
@@ -242,6 +256,8 @@ def command(site: Site, name: str, *argv: str, secrets: Mapping[str, str] | None
 
 def edge_hosts(host: str, ports: PortPlan) -> tuple[str, ...]:
     """Return `host:port` of the edges as players may call them, the first edge's first."""
+    if all(each.host for each in ports.edges):
+        return tuple(f"{each.host}:{each.public}" for each in ports.edges)
     names = [bracketed(public_host(host))]
     if host in WILDCARDS or host == LOOPBACK:
         names += [LOOPBACK, "localhost"]

@@ -17,7 +17,7 @@ from amaro.demo import DemoError, show_demo
 from amaro.edge_disk import edge_disk_bytes
 from amaro.edge_rules import access_keys, edge_rules
 from amaro.failover_stack import given, written
-from amaro.ports import PORT_MAX, PortPlan, free_base, is_ours, plan_ports, taken
+from amaro.ports import PORT_MAX, PortPlan, free_base, hosts_apart, is_ours, plan_ports, taken
 from amaro.progress import Narrator, show_demo_url, welcome
 from amaro.services import Site, edge_hosts, plan_services
 from amaro.stack import DEFAULT_DATA, StackError, data_dir
@@ -67,13 +67,16 @@ def up(
 
     A second stack beside the first: amaro up --data /tmp/two --port-base 8100
 
-    With somebody who looks after the edges: amaro up --failover; amaro failover status
+    With somebody who looks after the edges, each with a host of its own (127.0.0.2 and so on), so
+    that players can be moved: amaro up --failover; amaro failover status
     """
     try:
         directory = data_dir(data)
         directory.prepare()
         with directory.locked():
-            ports = plan_ports(port_base, edges, failover=failover and services is None)
+            steered = failover and services is None
+            hosts = hosts_apart(host, edges) if steered else ()
+            ports = plan_ports(port_base, edges, failover=steered, hosts=hosts)
             check_ports(host, ports, port_base, edges)
             site = Site(
                 edge_disk_bytes=edge_disk_bytes(disk_size, directory, edges),
@@ -91,7 +94,8 @@ def up(
                 valkey=valkey.configure(directory),
             )
             if services is not None:
-                site = replace(site, services=services, members=given(services, ports))
+                members, elsewhere = given(services, ports)
+                site = replace(site, services=services, members=members, elsewhere=elsewhere)
             elif failover:
                 files, members = written(site)
                 site = replace(site, services=files, members=members)
@@ -105,7 +109,8 @@ def up(
 
 def check_ports(host: str, ports: PortPlan, base: int, edges: int) -> None:
     """Raise StackError when a port is taken, naming it and a base that is free."""
-    last = max(*ports.public().values(), *ports.private().values())
+    public = (port for _, port in ports.public().values())
+    last = max(*public, *ports.private().values())
     if last > PORT_MAX:
         raise StackError(
             f"--port-base {base} is too high: {edges} edges need ports up to {last}, and there are "
@@ -120,7 +125,8 @@ def check_ports(host: str, ports: PortPlan, base: int, edges: int) -> None:
     noun = "Port" if len(held) == 1 else "Ports"
     verb = "is" if len(held) == 1 else "are"
     has_members = any(each.member for each in ports.edges)
-    free = free_base(host, edges, above=base, failover=has_members)
+    hosts = [each.host for each in ports.edges if each.host]
+    free = free_base(host, edges, above=base, failover=has_members, hosts=hosts)
     advice = f"amaro up --port-base {free}" if free else "amaro up --port-base PORT"
     raise StackError(
         f"{noun} {names} on {host} {verb} taken. Choose other ports: {advice} "

@@ -10,6 +10,7 @@ import { loadThumbnails } from "./thumbnails.js";
 import { Hls } from "./vendor/hls.min.mjs";
 
 const FIRST_BYTE_MS = 4000;
+const HERE = "here"; // the pathway of the playlist's own addresses
 const RECOVERIES = 2;
 const retry = (maxNumRetry) => ({ maxNumRetry, retryDelayMs: 500, maxRetryDelayMs: 2000 });
 const policy = (maxLoadTimeMs, retries) => ({
@@ -85,6 +86,13 @@ export class Player extends EventTarget {
   /** What plays, and the pathway that it plays from; `null` where the browser plays by itself. */
   get engine() {
     return this.#hls;
+  }
+
+  /** Which of several providers it plays from, while somebody steers; "" for where it began. */
+  get pathway() {
+    const hls = this.#hls;
+    const id = hls?.pathwayPriority?.length > 1 ? hls.levels[hls.loadLevel]?.pathwayId : "";
+    return id === HERE ? "" : (id ?? "");
   }
 
   /** What opens the story's path; whoever hears of it from the API tells it. */

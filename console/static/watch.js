@@ -38,6 +38,7 @@ function describe() {
     story?.region && `From the ${regionTitle(story.region)}`,
     story?.first_playable && age(story.first_playable),
     Number.isFinite(duration) && spokenTime(Math.round(duration)),
+    player.pathway && `plays from ${player.pathway}`,
   ]
     .filter(Boolean)
     .join(" · ");
