@@ -10,7 +10,8 @@ import asyncio
 import random
 import sys
 import time
-from typing import Final, cast
+from collections.abc import Coroutine
+from typing import Any, Final, cast
 from urllib.parse import parse_qs, urlsplit
 
 import uvloop
@@ -18,9 +19,10 @@ import uvloop
 from failover.answer import Answer
 from failover.evidence import Outcome, Round
 from failover.journal import Journal
-from failover.wire import decision_of_text, report_out
+from failover.wire import decision_of_text, mark_of, report_out
 
 INTERVAL_S: Final = 1.0
+LOOK_S: Final = 0.1
 HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n%bContent-Length: %d\r\n\r\n"
 
 
@@ -40,30 +42,38 @@ class Simulated:
         self._numbers = [0] * len(targets)
         self._journal = Journal(name, f"boot-of-{name}")
         self._journal.controls(Answer())
-        self._version = 0, 0
+        self._acts_on = b"0,0,"
+        self._failing: set[int] = set()  # of whom the last round failed
         self.told = 0  # rounds
 
-    def report(self, query: dict[str, list[str]]) -> bytes:
-        """Return what was seen since."""
-        self._go_on()
+    async def report(self, query: dict[str, list[str]]) -> bytes:
+        """Return what was seen since, when it is time."""
         after, boot = int(query.get("after", ["0"])[0]), query.get("boot", [""])[0]
+        until_mono = time.monotonic() + float(query.get("wait", ["0"])[0])
+        self._go_on()
+        while not self._journal.is_urgent(after, boot) and time.monotonic() < until_mono:
+            await asyncio.sleep(min(LOOK_S, until_mono - time.monotonic()))
+            self._go_on()
         report = self._journal.report(after, boot)
         self.told += len(report.rounds)
         body = report_out(report)
-        return HEAD % (b"Amaro-Decision: %d,%d\r\n" % self._version, len(body)) + body
+        return HEAD % (b"Amaro-Decision: %b\r\n" % self._acts_on, len(body)) + body
 
-    def take(self, body: bytes) -> bytes:
+    async def take(self, body: bytes) -> bytes:
         """Act on a decision."""
-        self._version = decision_of_text(body)[0].version
-        return said(b'{"version":[%d,%d]}' % self._version)
+        decision, ordered = decision_of_text(body)
+        self._acts_on = b"%d,%d," % decision.version + mark_of(decision, ordered).encode()
+        return said(b'{"version":[%d,%d]}' % decision.version)
 
     def _go_on(self) -> None:
         passed = (time.monotonic() - self._began_mono) / INTERVAL_S
-        rounds = []
+        rounds, is_urgent = [], False
         for index, phase in enumerate(self._phases):
             while self._numbers[index] < int(passed - phase):
                 self._numbers[index] += 1
                 is_bad = self._draw.random() < self._failed_share
+                is_urgent |= is_bad and index in self._failing
+                (self._failing.add if is_bad else self._failing.discard)(index)
                 service, target = self._targets[index]
                 rounds.append(
                     Round(
@@ -75,13 +85,14 @@ class Simulated:
                         took_ms=12.345,
                     )
                 )
-        self._journal.add(rounds)
+        self._journal.add(rounds, is_urgent=is_urgent)
 
 
 class _Listener(asyncio.Protocol):
     def __init__(self, member: Simulated) -> None:
         self._member = member
         self._received = b""
+        self._answering: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -101,12 +112,17 @@ class _Listener(asyncio.Protocol):
         self._received = body[length:]
         method, target, _ = line.decode().split(" ")
         if target == "/told":
-            answer = said(b"%d" % self._member.told)
-        elif method == "PUT":
-            answer = self._member.take(body[:length])
-        else:
-            answer = self._member.report(parse_qs(urlsplit(target).query))
-        self._transport.write(answer)
+            self._transport.write(said(b"%d" % self._member.told))
+            return
+        given = body[:length]
+        query = parse_qs(urlsplit(target).query)
+        making = self._member.take(given) if method == "PUT" else self._member.report(query)
+        answering = asyncio.create_task(self._answer(making))
+        self._answering.add(answering)
+        answering.add_done_callback(self._answering.discard)
+
+    async def _answer(self, making: Coroutine[Any, Any, bytes]) -> None:
+        self._transport.write(await making)
 
 
 def names(services: int, targets: int) -> list[tuple[str, str]]:
