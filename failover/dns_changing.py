@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from failover.dns_contract import DnsAdapter
 from failover.dns_errors import ConflictError, DnsError, RateLimitedError
@@ -15,6 +15,8 @@ from failover.rrsets import RRsets, with_ttl, with_ttl_min
 PAUSE_S: Final = 0.2  # before what failed is asked again, doubled each time
 PAUSE_MAX_S: Final = 2.0
 CONFLICTS_MAX: Final = 3  # then somebody else keeps changing the name
+
+Pause: TypeAlias = Callable[[float], Awaitable[None]]
 
 
 class DeposedError(Exception):
@@ -43,13 +45,15 @@ async def set_records(  # noqa: PLR0913 - what to bring where, and how long one 
     *,
     within_s: float = 8.0,
     may_act: Callable[[], bool] = _always,
+    pause: Pause = asyncio.sleep,
 ) -> Changed:
     """Bring a name to `wanted`, whatever it has; raises the last DnsError when time is over.
 
     `may_act` is asked before every write, since what was found there may be another's by then:
-    raises DeposedError when it says no.
+    raises DeposedError when it says no. `pause` waits before what failed is tried again, at most
+    so many seconds; a provider that names a time itself is given that time.
     """
-    return await _bring(adapter, zone, name, lambda _: wanted, within_s, may_act)
+    return await _bring(adapter, zone, name, lambda _: wanted, within_s, may_act, pause)
 
 
 async def set_ttl(
@@ -57,7 +61,7 @@ async def set_ttl(
 ) -> Changed:
     """Give the values that a name has another TTL; a switch that comes between them wins."""
     return await _bring(
-        adapter, zone, name, lambda found: with_ttl(found, ttl_s), within_s, _always
+        adapter, zone, name, lambda found: with_ttl(found, ttl_s), within_s, _always, asyncio.sleep
     )
 
 
@@ -68,6 +72,7 @@ async def _bring(  # noqa: PLR0913, PLR0917 - as set_records
     want: Callable[[RRsets], RRsets],
     within_s: float,
     may_act: Callable[[], bool],
+    pause: Pause,
 ) -> Changed:
     until_mono = time.monotonic() + within_s
     before: RRsets | None = None
@@ -87,7 +92,10 @@ async def _bring(  # noqa: PLR0913, PLR0917 - as set_records
             is_final = not error.retryable and not 0 < conflicts < CONFLICTS_MAX
             if is_final or time.monotonic() + pause_s >= until_mono:
                 raise
-            await asyncio.sleep(pause_s)
+            is_told = isinstance(error, RateLimitedError)
+            await (asyncio.sleep if is_told else pause)(pause_s)
+            if not may_act():
+                raise DeposedError from None
         else:
             # An update whose answer was lost has acted, too.
             return Changed(before=before, after=wanted, acted=before != wanted, attempts=attempts)

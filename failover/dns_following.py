@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from failover.decision import Decision
 from failover.dns_changing import DeposedError, set_records
@@ -25,6 +25,8 @@ API_LOOK_S: Final = 86_400.0  # between two looks whether the interface takes ou
 API_AGAIN_S: Final = 600.0  # while it does not
 DRILLED_S: Final = 1.0
 LOOK_AGAIN_S: Final = 60.0  # somebody else may change a name that is as it should be
+
+T = TypeVar("T")
 
 log = logging.getLogger("failover.dns")
 
@@ -82,6 +84,26 @@ class _Name:
     since_mono: float = 0.0
     complaint: str = ""  # that was told; empty since it was in force
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def pause(self, seconds: float) -> None:
+        """Wait for so long, or until something else is wanted."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.changed.wait()
+        except TimeoutError:
+            pass
+
+    async def unless_changed(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """Return what work comes to; None, and it has been ended, if something else is wanted."""
+        working = asyncio.ensure_future(work)
+        changed = asyncio.ensure_future(self.changed.wait())
+        try:
+            await asyncio.wait((working, changed), return_when=asyncio.FIRST_COMPLETED)
+            return working.result() if working.done() else None
+        finally:
+            changed.cancel()
+            working.cancel()
+            await asyncio.gather(working, changed, return_exceptions=True)
 
 
 class DnsFollower:
@@ -167,11 +189,7 @@ class DnsFollower:
             pause_s = LOOK_AGAIN_S
             if name.wanted is not None and self._may_act(name.version):
                 pause_s = await self._bring(name, name.wanted, tasks)
-            try:
-                async with asyncio.timeout(pause_s):
-                    await name.changed.wait()
-            except TimeoutError:
-                pass
+            await name.pause(pause_s)
 
     async def _bring(self, name: _Name, wanted: RRsets, tasks: asyncio.TaskGroup) -> float:
         """Change a name and read it back; return when to look again."""
@@ -188,6 +206,7 @@ class DnsFollower:
                 settings.name,
                 wanted,
                 may_act=lambda: name.wanted is wanted and self._may_act(name.version),
+                pause=name.pause,
             )
             if progress.state == "in force" and not changed.acted:
                 return LOOK_AGAIN_S
@@ -198,9 +217,11 @@ class DnsFollower:
                 name=settings.name,
                 wanted=changed.after,
             )
-            seen = await self._watcher.read_back(
-                about, name.servers, lambda _: None, within_s=READ_BACK_S
+            seen = await name.unless_changed(
+                self._watcher.read_back(about, name.servers, lambda _: None, within_s=READ_BACK_S)
             )
+            if seen is None:
+                return 0.0
             if complaint := about.complaint_of_servers(seen):
                 raise complaint
         except DeposedError:

@@ -80,6 +80,26 @@ async def test_who_is_deposed_between_two_attempts_does_not_write_again():
     assert (provider.calls, provider.found) == (1, successors)
 
 
+async def test_who_is_deposed_while_it_waits_tries_nothing_again():
+    provider, waited = Provider(UnreachableError(*WHERE, "no answer")), []
+
+    async def pause(seconds):
+        waited.append(seconds)
+
+    with pytest.raises(DeposedError):
+        await set_records(provider, ZONE, NAME, NEW, may_act=lambda: not waited, pause=pause)
+    assert (provider.calls, len(waited)) == (1, 1)
+
+
+async def test_no_new_decision_hurries_a_provider_that_named_a_time():
+    async def pause(seconds):
+        pytest.fail(f"it was not waited for {seconds} s")
+
+    provider = Provider(RateLimitedError(*WHERE, "429", retry_after_s=0.01))
+    changed = await set_records(provider, ZONE, NAME, NEW, pause=pause)
+    assert changed.attempts == 2
+
+
 async def test_somebody_elses_change_is_read_and_replaced_but_not_for_ever():
     other = (rrset("A", 60, ["203.0.113.1"]),)
     provider = Provider(other)

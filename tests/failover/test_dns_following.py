@@ -1,17 +1,19 @@
-"""A drill takes the first DNS provider's API not to answer: it is not asked, the other one is."""
+"""Names at DNS providers: what a drill leaves out, and what a new decision cuts short."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, cast
 
 from failover.decision import Choice, Decision
 from failover.dns_asking import Asker
-from failover.dns_contract import DnsAdapter
+from failover.dns_contract import ApiHealth, DnsAdapter
 from failover.dns_errors import WrongZoneError
 from failover.dns_following import DnsFollower
 from failover.dns_watching import Watcher
 from failover.model import EVERYWHERE, DnsSettings, Record, Service
+from failover.rrsets import RRsets
 from tests.support.failover import target
 
 NAME = "media.example.org."
@@ -33,6 +35,80 @@ class Refusing:
     async def check(self, zone: str) -> Any:
         """The daily look, which no drill changes."""
         raise WrongZoneError(self.provider, zone, "", "no such zone")
+
+
+class Changing:
+    """A provider that does what it is told."""
+
+    ttl_min_s = 1
+
+    def __init__(self) -> None:
+        self.found: RRsets = ()
+        self.values: list[str] = []
+
+    async def read(self, zone: str, name: str) -> RRsets:
+        return self.found
+
+    async def replace(self, zone: str, name: str, expected: RRsets, wanted: RRsets) -> bool:
+        is_new, self.found = self.found != wanted, wanted
+        self.values += wanted[0].values
+        return is_new
+
+    async def check(self, zone: str) -> ApiHealth:
+        return ApiHealth(zone_said=zone)
+
+
+class NeverRead:
+    """Servers of which no one ever answers."""
+
+    def __init__(self) -> None:
+        self.is_asked, self.ended = asyncio.Event(), 0
+
+    async def read_back(self, *_: Any, **__: Any) -> Any:
+        self.is_asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.ended += 1
+
+
+def follower_of(provider: Any, watcher: Any) -> DnsFollower:
+    dns = DnsSettings(name=NAME, zone=ZONE, providers=("one",))
+    targets = tuple(
+        target(name, records=(Record(type="A", values=(f"192.0.2.{number}",)),))
+        for number, name in enumerate("ab", 1)
+    )
+    return DnsFollower(
+        [Service(name="media", targets=targets, dns=dns)],
+        {"one": (provider, ())},
+        watcher,
+        may_act=lambda _: True,
+        told=lambda _: None,
+    )
+
+
+def decided(number: int, first: str) -> Decision:
+    order = ("a", "b") if first == "a" else ("b", "a")
+    choice = Choice(service="media", region=EVERYWHERE, order=order, shares=((first, 1.0),))
+    return Decision(epoch=1, number=number, choices=(choice,))
+
+
+async def until(claim: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not claim():  # noqa: ASYNC110 what it waits for tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def test_a_new_decision_does_not_wait_until_the_old_one_is_read_back() -> None:
+    provider, servers = Changing(), NeverRead()
+    follower = follower_of(provider, servers)
+    running = asyncio.create_task(follower.run())
+    follower.follow(decided(1, "a"))
+    await until(servers.is_asked.is_set)
+    follower.follow(decided(2, "b"))
+    await until(lambda: provider.values == ["192.0.2.1", "192.0.2.2"])
+    assert servers.ended == 1  # by being ended: it never is by itself
+    running.cancel()
 
 
 async def test_a_drilled_api_is_not_asked() -> None:
