@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any, Final, TypeAlias
 
 import httpx
@@ -16,6 +16,7 @@ from failover.model import Model, Vantage
 from failover.plan import wanted
 from failover.wire import ODD, WORD_MAX, WireError, read_object
 
+ORDERS: Final = ("steering", "routes")
 LOOK_S: Final = 1.0  # between two looks at what the edge does
 ANSWER_S: Final = 1.0
 
@@ -35,8 +36,14 @@ class Edge:
         self._counted: Shown = {}
         self._wake = asyncio.Event()
         self._decision: Decision | None = None
+        self._followed: dict[str, Any] = {}  # the version that all its workers follow, by ORDERS
+        self._failed = {"looking": "not asked yet"}  # why, by what was tried
         self.observed: dict[str, Any] = {}  # {"steering": …, "routes": …} as the edge says
-        self.why_not = "not asked yet"
+
+    @property
+    def why_not(self) -> str:
+        """Why it does not follow, as far as that is known; empty if it does."""
+        return next(iter(self._failed.values()), "")
 
     def act_on(self, decision: Decision) -> None:
         """Have the edge follow a decision from now on."""
@@ -44,48 +51,66 @@ class Edge:
         self._wake.set()
 
     async def run(self) -> None:
-        """Compare and mend until cancelled; at once when there is a new decision."""
-        while True:
-            self._wake.clear()
-            try:
-                await self._bring()
-                if self.why_not:
-                    log.info("edge %s answers", self._vantage.edge_admin)
-                self.why_not = ""
-            except (OSError, httpx.HTTPError, httpx.InvalidURL, WireError) as error:
-                said = str(error) or type(error).__name__
-                if said != self.why_not:
-                    log.warning("edge %s: %s", self._vantage.edge_admin, said)
-                self.why_not = said
-            try:
-                async with asyncio.timeout(LOOK_S):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
+        """Give orders and look what became of them until cancelled: neither waits for the other."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._order())
+            tasks.create_task(self._look())
 
-    async def _bring(self) -> None:
-        decision = self._decision
-        if decision is not None:
-            mine = list(wanted(self._model, decision))
-            steers = [e for e in mine if isinstance(e, SteerEdge) and e.edge == self._vantage.name]
-            routes = [e for e in mine if isinstance(e, RouteEdge) and e.edge == self._vantage.name]
-            await self._put("/steering", steering_body(decision.version, steers))
-            await self._put("/routes", routes_body(decision.version, routes))
-        for what in ("steering", "routes"):
+    async def _order(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if self._decision is not None:
+                await self._tried("ordering", self._bring(self._decision))
+
+    async def _look(self) -> None:
+        while True:
+            await self._tried("looking", self._see())
+            version = self._decision and list(self._decision.version)
+            if version and any(self._followed.get(each) != version for each in ORDERS):
+                self._wake.set()
+            await asyncio.sleep(LOOK_S)
+
+    async def _tried(self, what: str, trying: Awaitable[None]) -> None:
+        before = self.why_not
+        try:
+            await trying
+            self._failed.pop(what, None)
+        except (OSError, httpx.HTTPError, httpx.InvalidURL, WireError) as error:
+            self._failed[what] = str(error) or type(error).__name__
+        if self.why_not and self.why_not != before:
+            log.warning("edge %s: %s", self._vantage.edge_admin, self.why_not)
+        elif before and not self.why_not:
+            log.info("edge %s answers", self._vantage.edge_admin)
+
+    async def _bring(self, decision: Decision) -> None:
+        """Give both orders side by side."""
+        mine = list(wanted(self._model, decision))
+        steers = [e for e in mine if isinstance(e, SteerEdge) and e.edge == self._vantage.name]
+        routes = [e for e in mine if isinstance(e, RouteEdge) and e.edge == self._vantage.name]
+        await asyncio.gather(
+            self._put("steering", steering_body(decision.version, steers)),
+            self._put("routes", routes_body(decision.version, routes)),
+        )
+
+    async def _put(self, what: str, order: Mapping[str, Any]) -> None:
+        if self._followed.get(what) == order["version"]:
+            return
+        answer = await self._client.put(f"{self._vantage.edge_admin}/{what}", json=dict(order))
+        if answer.status_code != 200:
+            raise WireError(f"PUT /{what}: status {answer.status_code}: {answer.text[:WORD_MAX]}")
+        self._followed[what] = order["version"]
+
+    async def _see(self) -> None:
+        for what in ORDERS:
             answer = await self._client.get(f"{self._vantage.edge_admin}/{what}")
             answer.raise_for_status()
             seen = read_object(answer.content)
             if what == "steering":
                 self._shown = _shown_by_players(seen)
+            if seen.get("version") != self._followed.get(what):
+                self._followed.pop(what, None)
             self.observed[what] = dict(seen)
-
-    async def _put(self, path: str, order: Mapping[str, Any]) -> None:
-        seen = self.observed.get(path.removeprefix("/"))
-        if seen is not None and seen.get("version") == order["version"]:
-            return
-        answer = await self._client.put(f"{self._vantage.edge_admin}{path}", json=dict(order))
-        if answer.status_code != 200:
-            raise WireError(f"PUT {path}: status {answer.status_code}: {answer.text[:WORD_MAX]}")
 
     def players(self) -> list[PlayerEvidence]:
         """What players have shown since this was last asked."""
