@@ -21,7 +21,7 @@ from failover.model import Credential, Model
 from failover.notifying import ChannelError
 from failover.own_dns import OwnDnsSettings
 from failover.own_zones import OwnZones, OwnZonesError
-from failover.running import Settings, SettingsError, run_member
+from failover.running import Settings, SettingsError, run_member, spare_collector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +80,7 @@ def run_one(  # noqa: PLR0913 - what the command line has
         tls_key=tls.key,
         ca_file=str(tls.ca_file or ""),
     )
+    spare_collector()
     try:
         asyncio.run(_until_stopped(model, settings))
     except (SettingsError, LeaseStoreError, ChannelError, AuditError) as error:

@@ -154,6 +154,7 @@ class Detection(Strict):
     """When a target counts as down, and as up again."""
 
     interval: Duration = DETECTION.interval_s
+    interval_failing: Duration | None = None  # half an interval
     fall: Count = DETECTION.fall
     window: Count = DETECTION.window
     window_failed: Count = DETECTION.window_failed
@@ -173,6 +174,8 @@ class Detection(Strict):
         """Raise ValueError for limits that can never be reached."""
         if self.window_failed > self.window:
             raise ValueError("`window_failed` is more than `window`")
+        if (self.interval_failing or 0.0) > self.interval:
+            raise ValueError("`interval_failing` is longer than `interval`")
         if self.hold_off > self.hold_off_max:
             raise ValueError("`hold_off` is longer than `hold_off_max`")
         if self.fresh < 2 * self.interval:
@@ -183,6 +186,7 @@ class Detection(Strict):
         """What the model calls it."""
         return model.Detection(
             interval_s=self.interval,
+            interval_failing_s=self.interval_failing or self.interval / 2,
             fall=self.fall,
             window=self.window,
             window_failed=self.window_failed,

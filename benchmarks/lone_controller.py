@@ -25,6 +25,7 @@ from failover.model import Dependency, Model, Service, Target, Vantage
 from failover.notifying import Notifier
 from failover.orders import Ordered
 from failover.peers import Peer, client
+from failover.running import spare_collector
 
 NEEDS = Dependency(provider="somebody")
 
@@ -83,6 +84,7 @@ class Silent:
 
 
 async def _run(model: Model, directory: Path) -> None:
+    spare_collector()
     store = open_lease(f"sqlite:///{directory / 'lease.sqlite'}")
     async with client("a-token") as http:
         controller = Controller(

@@ -26,6 +26,7 @@ from failover.wire import WireError, decision_of_text, read_object, report_out
 BODY_BYTES_MAX: Final = 4 * 1024 * 1024
 WORDS_MAX: Final = 400  # characters of who and why
 HISTORY_MAX: Final = 1_000
+WAIT_MAX_S: Final = 5.0  # for something urgent
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -89,11 +90,16 @@ class Api:
         try:
             after = int(asked.get("after", "0"))
             epoch = int(request.headers.get(CONTROLLER, "0"))
+            wait_s = float(asked.get("wait", "0"))
         except ValueError:
             raise WireError("want numbers") from None
+        if not 0.0 <= wait_s <= WAIT_MAX_S:
+            raise WireError(f"wait: want 0 to {WAIT_MAX_S:g} s")
         if epoch:
             self._member.hear(epoch)
-        report = self._member.part_of_report(after, asked.get("boot", ""))
+        boot = asked.get("boot", "")
+        await self._member.urgency(after, boot, wait_s)
+        report = self._member.part_of_report(after, boot)
         version = "{},{},{}".format(*self._member.version, self._member.in_force.mark)
         headers = {VERSION: version, "Content-Type": "application/json"}
         return Response(report_out(report), headers=headers)

@@ -118,7 +118,7 @@ class Controller:
         """Carry an order out in the next step; only for who leads."""
         asked = Asked(order, asyncio.get_running_loop().create_future())
         self._orders.append(asked)
-        self._woken.set()
+        self.hurry()
         try:
             async with asyncio.timeout(CARRIED_OUT_S):
                 return await asked.answer
@@ -127,6 +127,15 @@ class Controller:
                 return UNKNOWN
             self._orders.remove(asked)
             return LOST
+
+    def hurry(self) -> None:
+        """Have the next step at once."""
+        self._woken.set()
+
+    def _hear(self, report: Report) -> None:
+        self._reports.append(report)
+        if report.is_urgent:
+            self.hurry()
 
     def begin_drill(self, drill: Drill) -> Answer:
         """Take a target to fail, from the next step on; only for who leads."""
@@ -143,7 +152,7 @@ class Controller:
         if self.drill is None:
             return Answer(False, "no drill is on its way")
         self.drill.ended_by = who
-        self._woken.set()
+        self.hurry()
         return Answer(True, "the drill is over")
 
     def _after_drill(self, memory: Memory) -> Memory:
@@ -238,7 +247,7 @@ class Controller:
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = [
-                    tasks.create_task(poll(peer, self.epoch, self._reports.append))
+                    tasks.create_task(poll(peer, self.epoch, self._hear))
                     for peer in self.peers.values()
                 ]
                 running.append(tasks.create_task(self._tell_again(epoch)))
@@ -367,12 +376,13 @@ class Controller:
         self._orders = []
 
     async def _pause(self, seconds: float) -> None:
-        self._woken.clear()
+        """Wait for so long; not if somebody has been in a hurry since the last pause."""
         try:
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
         except TimeoutError:
             pass
+        self._woken.clear()
 
 
 def number_met(peer: Peer) -> tuple[int, int]:

@@ -49,6 +49,7 @@ class Report:
     rounds: tuple[Round, ...] = ()  # new ones since the last report, oldest first
     players: tuple[PlayerEvidence, ...] = ()
     is_last: bool = True  # part of a report; there is no more
+    is_urgent: bool = False  # something in it has turned the vantage's own vote down
 
 
 def joined(parts: Sequence[Report]) -> Report:
@@ -57,4 +58,5 @@ def joined(parts: Sequence[Report]) -> Report:
         parts[-1],
         rounds=tuple(each for part in parts for each in part.rounds),
         players=tuple(each for part in parts for each in part.players),
+        is_urgent=any(part.is_urgent for part in parts),
     )

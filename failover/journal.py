@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice, takewhile
 from typing import Final
 
@@ -23,13 +23,27 @@ class Journal:
         self._vantage, self._boot = vantage, boot
         self._seen: deque[tuple[int, Round | PlayerEvidence]] = deque(maxlen=rounds_max)
         self._number = 0
+        self.urgent_number = 0  # of the last entry that a controller is to hear at once
         self._controls = Answer("not asked yet")
+        self._followers: list[Callable[[], object]] = []
 
-    def add(self, seen: Iterable[Round | PlayerEvidence]) -> None:
-        """Keep what was seen just now."""
+    def add(self, seen: Iterable[Round | PlayerEvidence], *, is_urgent: bool = False) -> None:
+        """Keep what was seen just now; tell whoever follows if that is urgent."""
         for each in seen:
             self._number += 1
             self._seen.append((self._number, each))
+        if is_urgent:
+            self.urgent_number = self._number
+            for follower in self._followers:
+                follower()
+
+    def follow(self, follower: Callable[[], object]) -> None:
+        """Have somebody told that there is something urgent."""
+        self._followers.append(follower)
+
+    def is_urgent(self, after: int, boot: str) -> bool:
+        """Say whether something urgent came after that number of that start."""
+        return boot != self._boot or self.urgent_number > after
 
     def controls(self, answer: Answer) -> None:
         """Keep whether what must work for this vantage to be believed does."""
@@ -56,6 +70,7 @@ class Journal:
             is_last=is_last,
             controls_ok=self._controls.is_good,
             controls_why=self._controls.why,
+            is_urgent=self.urgent_number > after,
             rounds=tuple(each for _, each in part if isinstance(each, Round)),
             players=tuple(each for _, each in part if isinstance(each, PlayerEvidence)),
         )

@@ -56,6 +56,8 @@ class Member:
         self.ordered_epoch = 0  # of the last order that was carried out here without a controller
         self.is_alone = False
         self._journal, self._audit = journal, audit
+        self._urgent = asyncio.Event()  # another one after each time
+        journal.follow(self._hurry)
         self._heard_mono = time.monotonic()
         self._decider = Decider(alone(model, vantage), (vantage.region,))
 
@@ -91,6 +93,22 @@ class Member:
     def part_of_report(self, after: int, boot: str) -> Report:
         """The next part of that, as long as one answer may be."""
         return self._journal.report(after, boot, PART_ROUNDS_MAX)
+
+    async def urgency(self, after: int, boot: str, within_s: float) -> None:
+        """Return as soon as it has seen something urgent after that number, or time is over."""
+        urgent = self._urgent
+        if within_s and not self._journal.is_urgent(after, boot):
+            try:
+                async with asyncio.timeout(within_s):
+                    await urgent.wait()
+            except TimeoutError:
+                pass
+
+    def _hurry(self) -> None:
+        self._urgent.set()
+        self._urgent = asyncio.Event()
+        if self.controller is not None:
+            self.controller.hurry()
 
     @property
     def ordered(self) -> Ordered:

@@ -96,6 +96,7 @@ class Detection:
     """When a target counts as down, and when as up again: fast down, slow and slower up."""
 
     interval_s: float = 1.0
+    interval_failing_s: float = 0.5  # while failures are too few for a vote
     fall: int = 2  # failed rounds in a row after which a vantage votes down
     window: int = 10  # a vantage votes down, too, if of so many rounds
     window_failed: int = 4  # so many failed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,7 +18,8 @@ from failover.orders import Ordered
 from failover.probe_network import trusting
 from failover.wire import WireError, decision_to_text, read_object, report_in
 
-POLL_S: Final = 0.5
+POLL_S: Final = 0.5  # a member answers after that, and at once when it has something urgent
+HURRY_S: Final = 0.1  # between two answers to what is urgent, however much of it there is
 ANSWER_S: Final = 1.0
 ORDER_S: Final = 4.5  # an order is answered after the step that carries it out, and keeps it
 ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
@@ -53,12 +55,13 @@ class Peer:
         self.known = Known()
         self._client = client
 
-    async def report(self, epoch: int) -> Report:
+    async def report(self, epoch: int, wait_s: float = 0.0) -> Report:
         """Fetch what it has seen since the last time, in parts where it is long. Raises PeerError.
 
-        What came before a part that does not come is asked for again.
+        It answers after `wait_s`, and at once if something is urgent. What came before a part that
+        does not come is asked for again.
         """
-        parts = [await self._part(epoch, self.known.boot, self.known.number)]
+        parts = [await self._part(epoch, self.known.boot, self.known.number, wait_s)]
         while not parts[-1].is_last and len(parts) < PARTS_MAX:
             part = await self._part(epoch, parts[0].boot, parts[-1].number)
             if part.boot != parts[0].boot:
@@ -69,12 +72,13 @@ class Peer:
         known.boot, known.number, known.why_not = report.boot, report.number, ""
         return report
 
-    async def _part(self, epoch: int, boot: str, after: int) -> Report:
+    async def _part(self, epoch: int, boot: str, after: int, wait_s: float = 0.0) -> Report:
         answer = await self._ask(
             "GET",
             "/report",
-            params={"after": after, "boot": boot},
+            params={"after": after, "boot": boot, "wait": wait_s},
             headers={CONTROLLER: str(epoch)} if epoch else {},
+            within_s=wait_s + ANSWER_S,
         )
         known = self.known
         try:
@@ -146,13 +150,16 @@ def client(token: str, ca_file: str = "") -> httpx.AsyncClient:
 async def poll(peer: Peer, epoch: Callable[[], int], heard: Callable[[Report], None]) -> None:
     """Fetch a member's reports again and again while `epoch()`, the lease's, is not 0."""
     while epoch():
+        asked_mono, every_s = time.monotonic(), POLL_S
         try:
-            heard(await peer.report(epoch()))
+            report = await peer.report(epoch(), POLL_S)
+            heard(report)
+            every_s = HURRY_S if report.is_urgent else POLL_S
         except PeerError as error:
             if not peer.known.why_not:
                 log.warning("member %s: %s", peer.vantage.name, error)
             peer.known.why_not = str(error)
-        await asyncio.sleep(POLL_S)
+        await asyncio.sleep(max(0.0, asked_mono + every_s - time.monotonic()))
 
 
 async def tell_all(

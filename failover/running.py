@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import secrets
 import socket
@@ -39,6 +40,7 @@ from failover.vantage import Watch
 log = logging.getLogger("failover.member")
 
 STOP_S: Final = 3
+YOUNG_MAX: Final = 50_000  # objects that came without others having gone
 
 
 class SettingsError(Exception):
@@ -61,6 +63,17 @@ class Settings:
     tls_cert: Path | None = None  # in PEM, with its key; without them it serves plain HTTP
     tls_key: Path | None = None
     ca_file: str = ""  # whose certificates of members to trust; empty: the system's
+
+
+def spare_collector() -> None:
+    """Have the garbage collector look at what is new only when there is much of it.
+
+    Rounds and ballots are tuples that replace one another: nothing in them is a cycle, and passes
+    over them cost a controller of 20 000 ballots a quarter of its time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_MAX, 20, 20)
 
 
 async def run_member(model: Model, settings: Settings, stop: asyncio.Event) -> None:

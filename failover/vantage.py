@@ -14,13 +14,14 @@ from failover.evidence import Outcome, Round
 from failover.journal import Journal
 from failover.model import Model, Probe, Service, Target, Vantage
 from failover.probing import ask_all, ask_target
+from failover.rhythm import Rhythm
+from failover.votes import Name
 
 CONTROLS_S: Final = 2.0  # between two looks at what must work
 AT_ONCE_MAX: Final = 64  # rounds on their way, of all targets; those beyond wait their turn
 LAG_LOOK_S: Final = 0.1
 LAG_SHARE_MAX: Final = 0.3  # of a probe's time-out; a process that was held up longer saw nothing
 LACK_S: Final = 5.0  # for so long after a lack of files, memory or ports nothing here is believed
-OVERLAP_MAX: Final = 4  # rounds of one target on their way; a next one is left out
 
 Ask = Callable[[str, str, Sequence[Probe], int], Awaitable[Round]]
 
@@ -40,9 +41,14 @@ class Watch:
         self._lack, self._lacked_mono = "", float("-inf")  # the last one
         self._held_up: deque[tuple[float, float]] = deque(maxlen=100)  # (until when, for how long)
         self.not_seen = 0  # rounds that failed by this process's or its machine's own fault
-        self.left_out = 0  # rounds that were not begun, since earlier ones had not ended
+        self._rhythms: dict[Name, Rhythm] = {}
         if not vantage.controls:
             journal.controls(Answer())
+
+    @property
+    def left_out(self) -> int:
+        """Rounds that were not begun, since earlier ones had not ended."""
+        return sum(each.left_out for each in self._rhythms.values())
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
@@ -100,14 +106,13 @@ class Watch:
         self._journal.controls(Answer(self._lack))
 
     async def _look_at(self, service: Service, target: Target) -> None:
-        """Begin a round each interval, whether the last one has ended or not."""
-        interval_s = service.detection.interval_s
+        """Begin rounds as the rhythm has it, whether the last one has ended or not."""
         loop = asyncio.get_running_loop()
-        due = loop.time() + interval_s * self.phase(service.name, target.name)
-        begun, ended, on_the_way = 0, 0, 0
+        detection = service.detection
+        wait_s = detection.interval_s * self.phase(service.name, target.name)
+        rhythm = self._rhythms[service.name, target.name] = Rhythm(detection, loop.time() + wait_s)
 
         async def one_round(begun: int) -> None:
-            nonlocal ended, on_the_way
             began_mono = loop.time()
             try:
                 async with self._gate:
@@ -117,24 +122,25 @@ class Watch:
                 self._note(lack)
                 return
             finally:
-                on_the_way -= 1
+                rhythm.on_the_way -= 1
             if seen.outcome is Outcome.FAIL:  # is it the target, or is it this vantage?
-                await self._controls_known(interval_s)
+                await self._controls_known(detection.interval_s)
                 if self._was_held_up(began_mono, target.probes):
                     self.not_seen += 1
                     return
-            ended += 1
-            self._journal.add([seen._replace(number=ended)])
+            told, is_urgent = rhythm.end(seen, loop.time())
+            self._journal.add([told], is_urgent=is_urgent)
 
         async with asyncio.TaskGroup() as rounds:
             while True:
-                await asyncio.sleep(max(0.0, due - loop.time()))
-                due = max(due + interval_s, loop.time())  # what was slept through is not made up
-                if on_the_way >= OVERLAP_MAX:
-                    self.left_out += 1
-                    continue
-                begun, on_the_way = begun + 1, on_the_way + 1
-                rounds.create_task(one_round(begun))
+                await asyncio.sleep(max(0.0, rhythm.look_mono - loop.time()))
+                is_due = rhythm.look_mono == rhythm.due_mono
+                if not is_due and not rhythm.is_in_doubt:
+                    await asyncio.sleep(max(0.0, rhythm.due_mono - loop.time()))
+                    is_due = True
+                begun = rhythm.begin(loop.time(), is_due=is_due)
+                if begun is not None:
+                    rounds.create_task(one_round(begun))
 
     def phase(self, service: str, target: str) -> float:
         """When in an interval this vantage asks (0 <= phase < 1): others ask at other times."""

@@ -31,6 +31,7 @@ def report_out(report: Report) -> bytes:
             "number": report.number,
             "last": report.is_last,
             "controls": [report.controls_ok, report.controls_why],
+            "urgent": report.is_urgent,
             "rounds": [
                 [each.service, each.target, each.number, each.outcome is Outcome.OK]
                 + ([each.why, each.took_ms] if each.why else [])
@@ -67,6 +68,7 @@ def report_in(text: bytes, vantage: str) -> Report:
                 )
                 for service, target, fetched, left in said["players"]
             ),
+            is_urgent=said.get("urgent") is True,
         )
     except WireError:
         raise

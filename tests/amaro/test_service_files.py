@@ -64,6 +64,10 @@ def test_the_example_means_what_it_says():
         ("detection: {fal: 3}", "s:6:13: unknown key `fal`; did you mean `fall`?"),
         ("detection: {interval: 0s}", 's:6:13: `interval`: want more than 0s, not "0s"'),
         (
+            "detection: {interval_failing: 2s}",
+            "s:6:1: `detection`: `interval_failing` is longer than `interval`",
+        ),
+        (
             "detection: {fall: 0}",
             "s:6:13: `fall`: input should be greater than or equal to 1, not 0",
         ),

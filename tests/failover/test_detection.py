@@ -6,8 +6,8 @@ from tests.support.failover_detection import detected_after_s
 from tests.support.failover_faults import FAULTS
 
 RUNS = 20
-AT_MOST_S = dict.fromkeys(FAULTS, 3.0) | {"half the requests": 6.0, "black hole": 4.0}
-AT_MOST_S |= {"20 s answers": 4.0}
+AT_MOST_S = dict.fromkeys(FAULTS, 2.0) | {"half the requests": 4.0, "black hole": 3.0}
+AT_MOST_S |= {"20 s answers": 3.0}
 
 
 @pytest.mark.parametrize("fault", FAULTS)

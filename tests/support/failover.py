@@ -101,9 +101,10 @@ class Lab:
         *orders: Order,
         silent: Collection[str] = (),
         reports: Iterable[Report] | None = None,
+        passed_s: float = 1.0,
     ) -> Step:
         """Let a second pass: every vantage sees `bad` fail, or each what it maps to."""
-        self.now += 1.0
+        self.now += passed_s
         if reports is None:
             reports = [
                 self.report(each.name, bad.get(each.name, ()) if isinstance(bad, dict) else bad)

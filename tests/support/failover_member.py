@@ -7,14 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from failover.alone import alone
+from failover.answer import Answer
 from failover.deciding import Decider, Heard
 from failover.decision import Decision
 from failover.evidence import Outcome, Report, Round
+from failover.journal import Journal
 from failover.memory import Memory
 from failover.model import Model, Vantage
+from failover.rhythm import Rhythm
 
 ALONE_AFTER_S = 10.0
-KEPT = 60  # rounds that can still be asked for
+KEPT = 180  # rounds that can still be asked for
+TINY_S = 1e-6  # sums of ticks are no exact numbers
 
 Look = Callable[[str, str, float], tuple[str, float]]
 """What a vantage meets at a target now (empty: nothing), and how long that takes."""
@@ -29,57 +33,81 @@ class Member:
     draw: random.Random
     decision: Decision | None = None  # in force at the edge
     heard_at: float = 0.0
-    controls_ok: bool = True
+    phase_s: float = 0.0  # of its first rounds
     alone_since: float | None = None
     _boot: int = 0
-    _number: int = 0
-    _log: list[tuple[float, int, Round]] = field(default_factory=list)
+    _ends: list[tuple[float, Rhythm, Round]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._clock_s = self.draw.uniform(0, 1e6)
         self._pace = self.draw.uniform(0.999, 1.001)
         self._decider = Decider(alone(self.model, self.vantage), (self.vantage.region,))
+        self._begin(self.phase_s)
+
+    def _begin(self, first_at: float) -> None:
+        self._journal = Journal(
+            self.vantage.name, f"{self.vantage.name}.{self._boot}", rounds_max=KEPT
+        )
+        self._journal.controls(Answer())
         self._memory: Memory | None = None
+        self._ends.clear()
+        self._rhythms = {
+            (service.name, target.name): Rhythm(service.detection, first_at)
+            for service in self.model.services
+            for target in service.targets
+        }
 
     @property
     def version(self) -> tuple[int, int]:
         return self.decision.version if self.decision else (0, 0)
 
-    def restart(self) -> None:
+    def restart(self, now: float) -> None:
         """Begin anew: the edge keeps its decision, all else is gone."""
-        self._boot, self._number, self._log = self._boot + 1, 0, []
-        self._memory = self.alone_since = None
+        self._boot, self.alone_since = self._boot + 1, None
+        self._begin(now)
+
+    def controls(self, *, ok: bool) -> None:
+        """Find that what must work for its votes to count does, or that it does not."""
+        self._journal.controls(Answer("" if ok else "no control answers"))
 
     def probe(self, now: float, look: Look) -> None:
-        """Begin a round of every target; what it comes to is known when it is."""
-        self._number += 1
-        for service in self.model.services:
-            for target in service.targets:
-                why, took_s = look(self.vantage.name, target.name, now)
-                seen = Round(
-                    service=service.name,
-                    target=target.name,
-                    number=self._number,
-                    outcome=Outcome.FAIL if why else Outcome.OK,
-                    why=why,
-                )
-                self._log.append((now + took_s, self._number, seen))
-        del self._log[: -KEPT * 3]
+        """Begin the rounds that the rhythm has begin now; what each comes to is known later."""
+        self._end(now)
+        for (service, target), rhythm in self._rhythms.items():
+            is_due = now >= rhythm.due_mono - TINY_S
+            if not is_due and (now < rhythm.look_mono - TINY_S or not rhythm.is_in_doubt):
+                continue
+            if rhythm.begin(now, is_due=is_due) is None:
+                continue
+            why, took_s = look(self.vantage.name, target, now)
+            seen = Round(
+                service=service,
+                target=target,
+                number=0,
+                outcome=Outcome.FAIL if why else Outcome.OK,
+                why=why,
+                took_ms=1_000.0 * took_s,
+            )
+            self._ends.append((now + took_s, rhythm, seen))
+
+    def _end(self, now: float) -> None:
+        """Tell of the rounds that have ended, in the order in which they did."""
+        ended = sorted((each for each in self._ends if each[0] <= now), key=lambda each: each[0])
+        self._ends = [each for each in self._ends if each[0] > now]
+        for at, rhythm, seen in ended:
+            rhythm.on_the_way -= 1
+            told, is_urgent = rhythm.end(seen, at)
+            self._journal.add([told], is_urgent=is_urgent)
+
+    def is_urgent(self, boot: str, after: int, now: float) -> bool:
+        """Say whether a controller that knows so much would be answered at once."""
+        self._end(now)
+        return self._journal.is_urgent(after, boot)
 
     def report(self, boot: str, after: int, now: float) -> Report:
         """Return what has ended since the report of that number."""
-        mine = f"{self.vantage.name}.{self._boot}"
-        after = after if boot == mine else 0
-        running = min((each[1] for each in self._log if each[0] > now), default=self._number + 1)
-        rounds = [each[2] for each in self._log if after < each[1] < running]
-        return Report(
-            vantage=self.vantage.name,
-            boot=mine,
-            number=running - 1,
-            controls_ok=self.controls_ok,
-            controls_why="" if self.controls_ok else "no control answers",
-            rounds=tuple(rounds),
-        )
+        self._end(now)
+        return self._journal.report(after, boot)
 
     def put(self, decision: Decision, now: float) -> bool:
         """Apply a decision, unless it is older than the one in force."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from failover.votes import EMPTY, NOBODY, Vote
 from tests.support.failover import Lab, model
 
 HOUR_S = 3_600.0
@@ -46,7 +47,10 @@ def night(now: float, draw: random.Random) -> bool:
 def live_through(
     weather: Weather, lasts_s: float, seed: int = 0, *, silence: float = 0.0, **detection: float
 ) -> Moves:
-    """Let time pass, a round and a step a second; every vantage is silent for parts of it."""
+    """Let time pass, a round and a step a second; every vantage is silent for parts of it.
+
+    Who has just seen a first failure asks again after half a second.
+    """
     draw = random.Random(seed)
     lab = Lab(model(TARGETS, **detection))
     names = [vantage.name for vantage in lab.model.vantages]
@@ -61,6 +65,10 @@ def live_through(
         silent = {name for name in names if now < silent_until[name]}
         heard_at |= dict.fromkeys(set(names) - silent, lab.now + 1.0)
         lab.second({name: "a" if weather(now, draw) else "" for name in names}, silent=silent)
+        again = {name for name in set(names) - silent if _asks_again(lab, name)}
+        if again:
+            bad = {name: "a" if weather(now + 0.5, draw) else "" for name in sorted(again)}
+            lab.second(bad, silent=set(names) - again, passed_s=0.5)
         if (new := lab.shares().get("a", 0.0)) != share:
             (moves.falls if new < share else moves.returns).append(now)
             fresh = [name for name in names if lab.now - heard_at[name] < 5.0]
@@ -70,6 +78,12 @@ def live_through(
             moves.back_at = now if share == 1.0 else moves.back_at
     moves.returns = _firsts(moves.returns, moves.falls)
     return moves
+
+
+def _asks_again(lab: Lab, vantage: str) -> bool:
+    known = lab.memory.attendances.get(vantage, NOBODY)
+    ballot = known.ballots.get(("media", "a"), EMPTY)
+    return bool(ballot.failed & 1) and ballot.vote is not Vote.DOWN
 
 
 def _firsts(returns: list[float], falls: list[float]) -> list[float]:

@@ -58,8 +58,13 @@ class World:
         self.judge = Judge(self.model)
         self.store = Store()
         self.members = [
-            Member(self.model, vantage, random.Random(f"{seed} {vantage.name}"))
-            for vantage in self.model.vantages
+            Member(
+                self.model,
+                vantage,
+                random.Random(f"{seed} {vantage.name}"),
+                phase_s=number % 2 * TICK_S,
+            )
+            for number, vantage in enumerate(self.model.vantages)
         ]
         crashes = self.draw.choice((0.0, 0.0, 0.01, 0.05))
         self.controllers = [
@@ -140,10 +145,10 @@ class World:
         for tick in range(ticks):
             now = tick * TICK_S
             self._happen(now, is_over=now >= TROUBLE_S)
-            for number, member in enumerate(self.members):
+            for member in self.members:
                 is_dark = self._on("darkness", member.vantage.region, now)
                 is_silent = self._on("silent", member.vantage.name, now)
-                if (tick + number) % 2 == 0 and not is_dark and not is_silent:
+                if not is_dark and not is_silent:
                     member.probe(now, self.look)
             for controller in self.controllers:
                 past = controller.memory
@@ -161,11 +166,11 @@ class World:
     def _happen(self, now: float, *, is_over: bool) -> None:
         for member in self.members:
             name = member.vantage.name
-            member.controls_ok = not self._on("network", member.vantage.region, now)
+            member.controls(ok=not self._on("network", member.vantage.region, now))
             if any(
                 each.since <= now < each.since + TICK_S for each in self._on("restart", name, now)
             ):
-                member.restart()
+                member.restart(now)
         for controller in self.controllers:
             controller.unseen = {
                 member.vantage.name
