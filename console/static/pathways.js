@@ -1,8 +1,7 @@
 // Moves between pathways (HLS Content Steering) while there is something in the buffer.
 //
 // Left alone, hls.js tries the other renditions of a pathway that fails first, each as patiently as
-// the one before: on a host that is silent the buffer is empty before the last of them. It appends
-// whatever arrives: bytes that are no media end the playback of all that is buffered. And when it is
+// the one before: on a host that is silent the buffer is empty before the last of them. And when it is
 // told to go elsewhere while its first segment loads, it waits for that segment for ever.
 
 import { Hls } from "./vendor/hls.min.mjs";
@@ -24,7 +23,6 @@ const AT_REST = new Set(["IDLE", "ENDED", "STOPPED"]);
 const LOOK_MS = 50;
 const ENOUGH_S = 6; // to find out that the next host is silent, and to begin at another
 const PATIENCE_MS = 15000; // who plays live may never have as much
-const BOXES = new Set(["emsg", "free", "ftyp", "mdat", "moof", "moov", "prft", "sidx", "skip", "styp", "uuid"]);
 
 /** Whether another pathway may work better: what one lacks, all lack. */
 function isOfPathway({ details, response }) {
@@ -67,9 +65,13 @@ export class CalmSteering extends Hls.DefaultConfig.contentSteeringController {
 
   onError(event, data) {
     if (data.errorAction?.resolved) return;
+    const [left] = this.hls.levels;
     this.#isLeaving = true;
     super.onError(event, data);
     this.#isLeaving = false;
+    if (!data.errorAction?.resolved || !left) return;
+    const { hostname } = new URL(left.uri);
+    for (const each of this.hls.config.inFlight) each.hurry(hostname);
   }
 
   updatePathwayPriority(priority) {
@@ -127,31 +129,5 @@ export class CalmSteering extends Hls.DefaultConfig.contentSteeringController {
     if (!this.#isPaused) return;
     this.#isPaused = false;
     this.hls.resumeBuffering();
-  }
-}
-
-/** Whether these bytes are whole boxes of fragmented MP4, one after the other (ISO/IEC 14496-12). */
-export function isMedia(buffer) {
-  const view = new DataView(buffer);
-  let at = 0;
-  while (at + 8 <= view.byteLength) {
-    const type = String.fromCharCode(...new Uint8Array(buffer, at + 4, 4));
-    let size = view.getUint32(at);
-    if (size === 1 && at + 16 <= view.byteLength) size = Number(view.getBigUint64(at + 8));
-    else if (size === 0) size = view.byteLength - at; // to the end
-    if (size < 8 || !BOXES.has(type)) return false;
-    at += size;
-  }
-  return at === view.byteLength && at > 0;
-}
-
-/** Loads segments, and calls what is no media an error of whoever sent it. */
-export class MediaLoader extends Hls.DefaultConfig.loader {
-  load(context, config, callbacks) {
-    const onSuccess = (response, stats, asked, details) => {
-      if (context.frag?.encrypted || isMedia(response.data)) callbacks.onSuccess(response, stats, asked, details);
-      else callbacks.onError({ code: response.code, text: "not media" }, asked, details, stats);
-    };
-    super.load(context, config, { ...callbacks, onSuccess });
   }
 }

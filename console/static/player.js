@@ -3,7 +3,8 @@
 import { Controls } from "./controls.js";
 import { el } from "./dom.js";
 import { HandOver } from "./hand_over.js";
-import { CalmSteering, MediaLoader, PathwayErrors } from "./pathways.js";
+import { MediaLoader, WaryLoader } from "./loaders.js";
+import { CalmSteering, PathwayErrors } from "./pathways.js";
 import { pollPlaylist } from "./playlist_poll.js";
 import { StoryPath } from "./story_path.js";
 import { loadThumbnails } from "./thumbnails.js";
@@ -13,17 +14,17 @@ const FIRST_BYTE_MS = 4000;
 const HERE = "here"; // the pathway of the playlist's own addresses
 const RECOVERIES = 2;
 const retry = (maxNumRetry) => ({ maxNumRetry, retryDelayMs: 500, maxRetryDelayMs: 2000 });
-const policy = (maxLoadTimeMs, retries) => ({
+const policy = (maxLoadTimeMs, retries, silences = 1) => ({
   default: {
     maxTimeToFirstByteMs: FIRST_BYTE_MS,
     maxLoadTimeMs,
-    timeoutRetry: { maxNumRetry: 1, retryDelayMs: 0, maxRetryDelayMs: 0 },
+    timeoutRetry: { maxNumRetry: silences, retryDelayMs: 0, maxRetryDelayMs: 0 },
     errorRetry: retry(retries),
   },
 });
 
 /** How hls.js plays here: quick to leave a server that does not answer, CMCD in the query. */
-export function hlsConfig(assetId, newest = (url) => url) {
+export function hlsConfig(assetId, newest = (url) => url, isLastEdge = true) {
   return {
     backBufferLength: 30,
     capLevelToPlayerSize: true,
@@ -33,7 +34,9 @@ export function hlsConfig(assetId, newest = (url) => url) {
     errorController: PathwayErrors,
     fLoader: MediaLoader,
     fragLoadPolicy: policy(20000, 1),
-    manifestLoadPolicy: policy(10000, 0),
+    inFlight: new Set(), // its loaders
+    loader: WaryLoader,
+    manifestLoadPolicy: policy(10000, 0, isLastEdge ? 1 : 0),
     playlistLoadPolicy: policy(10000, 1),
     steeringManifestLoadPolicy: policy(4000, 0),
     xhrSetup: (xhr, url) => {
@@ -152,7 +155,7 @@ export class Player extends EventTarget {
   #startHls(position) {
     this.#hls?.destroy();
     const hls = new Hls({
-      ...hlsConfig(this.#assetId, (url) => this.#path.newest(url)),
+      ...hlsConfig(this.#assetId, (url) => this.#path.newest(url), this.#edgeNo + 1 === this.#edges.length),
       startPosition: position,
     });
     this.#hls = hls;

@@ -32,7 +32,7 @@ http {{
   fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
   split_clients $request_id $is_bad {{ 50% 1; * ""; }}
   proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host:$server_port;
-  proxy_ssl_verify off; proxy_hide_header Access-Control-Allow-Origin;
+  proxy_max_temp_file_size 0; proxy_ssl_verify off; proxy_hide_header Access-Control-Allow-Origin;
   add_header Access-Control-Allow-Origin * always;
   server {{
     listen {host}:{port} ssl;
@@ -99,6 +99,13 @@ class Cdn:
         for each in self._processes(self.process):
             each.send_signal(signal.SIGSTOP)
 
+    def stalled(self) -> None:
+        """Each segment begins, and goes on with a byte a second."""
+        self._change(
+            "location ~ \\.m4s { limit_rate_after 8k; limit_rate 1;"
+            f" proxy_pass {self.upstream}; }}"
+        )
+
     def server_errors(self) -> None:
         """503."""
         self._change("location ~ . { return 503; }")
@@ -155,6 +162,7 @@ class Cdn:
 FAULTS: Final[dict[str, Callable[[Cdn], None]]] = {
     "refused": Cdn.refused,
     "black-hole": Cdn.black_hole,
+    "stalled-answers": Cdn.stalled,
     "5xx": Cdn.server_errors,
     "20-s-answers": Cdn.slow,
     "wrong-bytes": Cdn.wrong_bytes,
