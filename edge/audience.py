@@ -23,7 +23,9 @@ NAMES_MAX: Final = 1024  # that a worker counts until it is asked for them
 OBJECT_BYTES_MAX: Final = 256  # longer keys are not counted
 HOURS: Final = 24  # that are told
 AT_ONCE: Final = 64  # names that are added in one go, in a millisecond
-OBJECTS: Final = PopularityPolicy(names_max=2048, everywhere_max=WARM_MAX, regions_max=8)
+# Most of what is asked for is asked for once. Where counts of that push out what comes again, a
+# restarted edge is filled with the wrong things: so many are counted that all of an hour fits.
+OBJECTS: Final = PopularityPolicy(names_max=2048, everywhere_max=4 * WARM_MAX, regions_max=8)
 KEPT_MAX: Final = 256  # stories of each region that outlast a restart
 
 

@@ -5,7 +5,7 @@ that shrink (forward decay: Cormode, Shkapenyuk, Srivastava, Xu 2009): nothing i
 is counted. Summaries merge (Agarwal et al. 2012).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from heapq import heapify, heappush, heapreplace
 from typing import Any, Final, NamedTuple
 
@@ -67,7 +67,7 @@ class Frequent:
     def leading(self, limit: int, now_s: float) -> list[tuple[str, Count]]:
         """The names with the highest counts, highest first; equal ones by name."""
         scale = 1.0 / self._growth(now_s)
-        ranked = sorted(self._counts.items(), key=lambda each: (-each[1].value, each[0]))
+        ranked = sorted(self._at_the_top(limit), key=lambda each: (-each[1].value, each[0]))
         return [(name, _scaled(count, scale)) for name, count in ranked[:limit]]
 
     def merge(self, other: "Frequent", now_s: float) -> None:
@@ -107,6 +107,14 @@ class Frequent:
         made._counts = {name: Count(*map(float, count)) for name, *count in said["leading"]}
         made._index()
         return made
+
+    def _at_the_top(self, limit: int) -> Iterable[tuple[str, Count]]:
+        """The `limit` highest, unordered, and what equals the least of them."""
+        counts = self._counts
+        if not 0 < limit < len(counts):
+            return counts.items()
+        least = sorted([count[0] for count in counts.values()], reverse=True)[limit - 1]
+        return [each for each in counts.items() if each[1][0] >= least]
 
     def _put(self, name: str, more: Count, growth: float) -> None:
         more = _scaled(more, growth)

@@ -35,6 +35,7 @@ WARM_HORIZON_S: Final = 3600.0  # for which a restarted edge is provided
 ORDERED_S: Final = 60.0  # then it may have been evicted
 LIST_BYTES_MAX: Final = 8 << 20
 LIST_S: Final = 3.0
+LIST_KEPT_S: Final = 5.0  # so long the same is told to all who ask: to make it takes long
 
 log = logging.getLogger("edge.warming")
 
@@ -59,6 +60,7 @@ class Warming:
         self._ordered: dict[str, float] = {}  # key: until when it is not ordered again
         self._writing = Lock()
         self._said: dict[int, dict[str, Any]] = {}  # by worker: its last answer
+        self._listed: tuple[float, list[tuple[str, str, float]]] = (-LIST_KEPT_S, [])
 
     async def run(self) -> None:
         """Go on from what was counted before; fill the node, then plan for it."""
@@ -188,8 +190,10 @@ class Warming:
 
     def told(self) -> dict[str, Any]:
         """What `GET /popular?warm` says beside the rest."""
-        listed = self._gathering.audience.warm_list(WARM_MAX, monotonic())
-        return {"port": self._settings.listen.port, "warm": listed}
+        now_mono = monotonic()
+        if now_mono - self._listed[0] >= LIST_KEPT_S:
+            self._listed = now_mono, self._gathering.audience.warm_list(WARM_MAX, now_mono)
+        return {"port": self._settings.listen.port, "warm": self._listed[1]}
 
     def summary(self) -> dict[str, Any]:
         """What `GET /popular` says of prewarming."""

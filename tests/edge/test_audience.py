@@ -112,3 +112,13 @@ def test_no_salt_no_session():
     one.gather(sample(told='bs,sid="a"'))
     [[_, _, cell]] = one.take("salt")["quality"]
     assert cell["sessions"] == []
+
+
+def test_what_is_asked_for_once_does_not_push_out_what_comes_again():
+    audience = Audience()
+    for number in range(28_000):
+        audience.objects.add("here", f"http://e.example/v/{number:016d}/0.m4s", 1.0, number / 20.0)
+        if number % 9000 == 0:
+            audience.objects.add("here", "http://e.example/v/again/0.m4s", 1.0, number / 20.0)
+    (leading, *_) = audience.warm_list(8192, 1400.0)
+    assert leading[0] == "http://e.example/v/again/0.m4s"

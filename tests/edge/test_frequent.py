@@ -109,6 +109,9 @@ def test_leading_names_come_in_order():
         frequent.add(name, 1.0, 0.0)
     assert [name for name, _ in frequent.leading(2, 0.0)] == ["c", "a"]
     assert [name for name, _ in frequent.leading(9, 0.0)] == ["c", "a", "b"]
+    frequent.add("d", 2.0, 0.0)  # as many as of two others
+    assert [name for name, _ in frequent.leading(2, 0.0)] == ["c", "a"]
+    assert [name for name, _ in frequent.leading(3, 0.0)] == ["c", "a", "b"]
 
 
 def test_variance_grows_with_the_square_of_a_sample_s_weight():
