@@ -16,8 +16,8 @@ from typing import Final
 
 from benchmarks import failover_peers
 from benchmarks.failing_provider import BODY, IS_TLS, Fault, Names, Provider, certificates
+from benchmarks.member_edges import member_edges
 from benchmarks.processes import launched
-from benchmarks.recording_edge import recording_edges
 from benchmarks.sightings import NameServerWatch, Sightings, watch_edge, watch_names
 from failover.endpoint import Endpoint
 from tests.support import knots, powerdns
@@ -45,7 +45,7 @@ TARGET: Final = """\
   - name: {target}
     provider: cdn-{target}
     pathway: {target}.{name}.test
-    route: "https://{target}.{name}.test"
+    route: "{route}"
     records: [{{type: A, values: [{address}]}}]
     probes:
 {probes}
@@ -138,7 +138,12 @@ async def rig(faults: Sequence[Fault], directory: Path, draw: random.Random) -> 
             await stack.enter_async_context(lane.first.serving())
             await stack.enter_async_context(lane.second.serving())
         await stack.enter_async_context(names.serving("127.0.0.1", resolver_port))
-        edges = stack.enter_context(recording_edges(len(EDGES)))
+        places = {
+            name: (Endpoint(host, next(ports)), Endpoint(host, next(ports)))
+            for name, host in MEMBERS.items()
+        }
+        groups = {lane.name: (route_of(lane.first), route_of(lane.second)) for lane in lanes}
+        edges = stack.enter_context(member_edges(places, groups, directory))
         knot = stack.enter_context(knots.knot())
         pdns = stack.enter_context(failover_peers.ifurlup(addresses, provider_port=provider_port))
         gdnsd = stack.enter_context(
@@ -152,8 +157,8 @@ async def rig(faults: Sequence[Fault], directory: Path, draw: random.Random) -> 
         (directory / "zone").write_text(knots.ZONE_FILE)
         members = "\n".join(
             f"  - {{name: {name}, region: north, provider: own, url: 'http://{urls[name]}',"
-            f" edge_admin: '{edge}'}}"
-            for name, edge in zip(MEMBERS, edges, strict=True)
+            f" edge_admin: '{edges[name]}'}}"
+            for name in MEMBERS
         )
         (directory / "services" / "members.yaml").write_text(
             MEMBERS_FILE.format(
@@ -186,8 +191,7 @@ async def rig(faults: Sequence[Fault], directory: Path, draw: random.Random) -> 
         servers = {**own, SECOND: knot.server, THIRD: pdns.server}
         servers |= {"gdnsd": gdnsd, "ifurlup": pdns.server}
         watching = [
-            watch_edge(name, admin, token, sightings)
-            for name, admin in zip(EDGES, edges, strict=True)
+            watch_edge(name, admin, token, targets, sightings) for name, admin in edges.items()
         ]
         watching += [
             watch_names(each.host, each.port, _watch(where, asked[where], targets, sightings))
@@ -230,6 +234,11 @@ def _lane(
     return Lane(fault=fault, first=provider("a", 1), second=provider("b", 2))
 
 
+def route_of(provider: Provider) -> str:
+    """Return the base URL by which edges fill through a provider."""
+    return f"http{'s' if provider.good else ''}://{provider.host}:{provider.port}"
+
+
 def _write_files(directory: Path, lanes: Sequence[Lane], resolver_port: int, trusted: Path) -> None:
     services = directory / "services"
     services.mkdir()
@@ -240,6 +249,7 @@ def _write_files(directory: Path, lanes: Sequence[Lane], resolver_port: int, tru
                 target=name,
                 name=lane.name,
                 address=each.host,
+                route=route_of(each),
                 probes=PROBES[kinds.get(lane.fault, "http")].format(
                     at=f"{each.host}:{each.port}",
                     sha256=SHA256,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
 import dns.exception
 import dns.message
@@ -42,10 +43,12 @@ class Sightings:
         return None
 
 
-async def watch_edge(where: str, admin: str, token: str, sightings: Sightings) -> None:
+async def watch_edge(
+    where: str, admin: str, token: str, targets: Mapping[str, str], sightings: Sightings
+) -> None:
     """Ask an edge's admin listener what it steers and how it fills, again and again.
 
-    The target of a route is the one by whose name its URL's host begins.
+    What its workers do not follow yet is not seen. `targets` are those of routes, by host.
     """
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(headers=headers, trust_env=False, timeout=5.0) as client:
@@ -53,12 +56,12 @@ async def watch_edge(where: str, admin: str, token: str, sightings: Sightings) -
             began = time.monotonic()
             with suppress(httpx.HTTPError):
                 steering = (await client.get(f"{admin}/steering")).json()
-                for each in steering.get("services", ()):
+                for each in steering.get("services", ()) if steering["followed"] else ():
                     sightings.note(f"steering {where}", each["service"], _most(each["shares"]))
                 routes = (await client.get(f"{admin}/routes")).json()
-                for group, urls in routes.get("groups", {}).items():
-                    target = urls[0].partition("://")[2].partition(".")[0]
-                    sightings.note(f"routes {where}", group, target)
+                for group, urls in routes["groups"].items() if routes["followed"] else ():
+                    if target := targets.get(urlsplit(urls[0]).hostname or ""):
+                        sightings.note(f"routes {where}", group, target)
             await asyncio.sleep(max(0.0, began + EVERY_S - time.monotonic()))
 
 

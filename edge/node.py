@@ -226,7 +226,9 @@ class Node:
 
     def routed(self) -> dict[str, Any]:
         """Return what `GET /routes` says: the servers of all groups, best first."""
-        return {"version": self.routes.version, "groups": self._origins_now().urls}
+        routes = self.routes
+        groups = self._origins_now().urls
+        return {"version": routes.version, "groups": groups, "followed": routes.is_followed}
 
     async def metrics(self) -> bytes:
         """Return the node's metrics as Prometheus reads them."""

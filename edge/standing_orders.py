@@ -73,12 +73,15 @@ class StandingOrder:
         self._lock = asyncio.Lock()
         self._load()
 
+    @property
+    def is_followed(self) -> bool:
+        """Whether every worker follows it."""
+        return self._is_followed
+
     def to_mapping(self) -> dict[str, Any]:
-        """Return the order as it was given, its version alone when none was."""
-        if self.text is None:
-            return {"version": self.version}
-        told: dict[str, Any] = json.loads(self.text)
-        return told
+        """Return the order as it was given, its version alone when none was; and who follows it."""
+        told: dict[str, Any] = json.loads(self.text) if self.text else {"version": self.version}
+        return told | {"followed": self._is_followed}
 
     async def put(self, body: bytes) -> Standing:
         """Have all workers follow an order. Raises OrderError or OutdatedOrderError."""

@@ -76,10 +76,13 @@ async def test_an_order_whose_request_was_cut_off_is_given_again(tmp_path: Path)
 
     standing = StandingOrder("steering", parse_steering, publish, str(tmp_path))
     body = json.dumps(order(steered())).encode()
+    assert standing.is_followed
     with pytest.raises(ConnectionResetError):
         await standing.put(body)
+    assert standing.to_mapping()["followed"] is False
     assert not (await standing.put(body)).changed
     assert len(told) == 2
+    assert standing.to_mapping()["followed"] is True
 
 
 def test_orders_of_a_node(server: Callable[[bytes], str], tmp_path: Path) -> None:
@@ -102,7 +105,8 @@ def test_orders_of_a_node(server: Callable[[bytes], str], tmp_path: Path) -> Non
 
 def steering_is_followed(node: RunningNode) -> None:
     assert node.admin("GET", "/steering", token=None).status_code == 401
-    assert node.admin("GET", "/steering").json() == {"version": [0, 0], "evidence": []}
+    nothing = {"version": [0, 0], "evidence": [], "followed": True}
+    assert node.admin("GET", "/steering").json() == nothing
     assert node.get("/.amaro/steer?service=media").content == b"one"  # not claimed
     status, said = put(node, "/steering", order(steered(), number=2))
     assert (status, said["changed"], said["kept"]) == (200, True, True)
@@ -122,7 +126,7 @@ def steering_is_followed(node: RunningNode) -> None:
 
 
 def routes_are_followed(node: RunningNode, one: str, two: str, three: str) -> None:
-    routes = {"version": [0, 0], "groups": {"": [one, two]}}
+    routes = {"version": [0, 0], "groups": {"": [one, two]}, "followed": True}
     assert node.admin("GET", "/routes").json() == routes
     assert node.get("/x").content == b"one"
     for number, urls, first in ((1, [two, one], b"two"), (2, [three], b"three")):
