@@ -77,8 +77,9 @@ def survived(model: Model) -> dict[str, str]:
 
 def _who_fronts(service: Service) -> frozenset[str]:
     """The providers whose own host the steering server would be."""
-    host = urlsplit(service.steering.server_uri).netloc if service.steering else ""
-    return frozenset(each.needs.provider for each in service.targets if each.pathway_host == host)
+    host = urlsplit(service.steering.server_uri).hostname if service.steering else None
+    fronting = [each for each in service.targets if each.pathway_host.lower() == host]
+    return frozenset(each.needs.provider for each in fronting)
 
 
 def _of_things(model: Model, seen: Mapping[str, Mapping[str, str]]) -> Iterator[Finding]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -22,6 +23,9 @@ from failover.model import Model, Provider
 ANSWER_S: Final = 4.0  # for one name, whatever it takes
 AT_ONCE: Final = 8
 
+ODD: Final = (dns.exception.DNSException, OSError, EOFError, ValueError)
+"""What comes of a name that cannot be asked for, or of whom it is asked."""
+
 _ADDRESSES: Final = (dns.rdatatype.A, dns.rdatatype.AAAA)
 
 
@@ -32,6 +36,7 @@ class Resolved:
     host: str
     names: tuple[str, ...] = ()  # canonical names on the way, and its zone's name servers
     addresses: tuple[str, ...] = ()
+    servers: tuple[tuple[str, str], ...] = ()  # (name server of its zone, one of its addresses)
     why_not: str = ""
 
 
@@ -59,7 +64,10 @@ def hosts_of(model: Model) -> tuple[tuple[str, str], ...]:
 
 
 async def look(model: Model, resolvers: Sequence[str] = ()) -> Seen:
-    """Resolve everything once; `resolvers` are addresses, the system's if there are none."""
+    """Resolve everything once; `resolvers` are addresses, the system's if there are none.
+
+    Raises ValueError for one that is none, NoResolverConfiguration where the system has none.
+    """
     resolver = _resolver(resolvers)
     gate = asyncio.Semaphore(AT_ONCE)
     asked = hosts_of(model)
@@ -88,9 +96,14 @@ def recognised(resolved: Resolved, providers: Iterable[Provider]) -> dict[str, s
             if any(f".{name}".endswith(f".{domain}") for domain in provider.domains):
                 found.setdefault(provider.name, f"{resolved.host} leads to {name}")
         networks = [ipaddress.ip_network(each) for each in provider.networks]
-        for address in map(ipaddress.ip_address, resolved.addresses):
-            if any(address in network for network in networks):
-                found.setdefault(provider.name, f"{resolved.host} is at {address}")
+        at = [(address, f"{resolved.host} is at {address}") for address in resolved.addresses]
+        at += [
+            (address, f"{resolved.host} is answered for by {name} at {address}")
+            for name, address in resolved.servers
+        ]
+        for address, how in at:
+            if any(ipaddress.ip_address(address) in network for network in networks):
+                found.setdefault(provider.name, how)
     return found
 
 
@@ -102,14 +115,19 @@ async def resolve(host: str, resolver: dns.asyncresolver.Resolver) -> Resolved:
         pass
     try:
         async with asyncio.timeout(ANSWER_S):
-            return await _follow(host, resolver)
-    except TimeoutError:
+            resolved, answering = await _follow(host, resolver)
+    except (TimeoutError, dns.exception.Timeout):
         return Resolved(host=host, why_not=f"no answer within {ANSWER_S:g} s")
-    except dns.exception.DNSException as error:
+    except ODD as error:
         return Resolved(host=host, why_not=_said(error))
+    at = await asyncio.gather(*(_addresses(each, resolver) for each in answering))
+    return replace(resolved, servers=tuple(pair for pairs in at for pair in pairs))
 
 
-async def _follow(host: str, resolver: dns.asyncresolver.Resolver) -> Resolved:
+async def _follow(
+    host: str, resolver: dns.asyncresolver.Resolver
+) -> tuple[Resolved, Iterable[dns.name.Name]]:
+    """What a host comes to, and who answers for it."""
     name = dns.name.from_text(host)
     names, addresses = [], []
     for kind in _ADDRESSES:
@@ -118,25 +136,45 @@ async def _follow(host: str, resolver: dns.asyncresolver.Resolver) -> Resolved:
         for rrset in answer.response.answer:
             names.append(rrset.name)
             addresses += [str(each) for each in rrset] if rrset.rdtype in _ADDRESSES else []
+    answering: list[dns.name.Name] = []
     for canonical in tuple(dict.fromkeys((name, *names))):
         zone = await dns.asyncresolver.zone_for_name(canonical, resolver=resolver)
         servers = await resolver.resolve(zone, dns.rdatatype.NS, raise_on_no_answer=False)
-        names += [each.target for each in servers.rrset or ()]
-    shown = dict.fromkeys(each.to_text(omit_final_dot=True).lower() for each in names)
-    return Resolved(host=host, names=tuple(shown), addresses=tuple(dict.fromkeys(addresses)))
+        answering += [each.target for each in servers.rrset or ()]
+    shown = dict.fromkeys(_shown(each) for each in (*names, *answering))
+    resolved = Resolved(host=host, names=tuple(shown), addresses=tuple(dict.fromkeys(addresses)))
+    return resolved, dict.fromkeys(answering)
+
+
+async def _addresses(
+    server: dns.name.Name, resolver: dns.asyncresolver.Resolver
+) -> list[tuple[str, str]]:
+    """Where a name server is; one that cannot be found shows nothing."""
+    found = []
+    for kind in _ADDRESSES:
+        with suppress(*ODD):
+            answer = await resolver.resolve(server, kind, raise_on_no_answer=False)
+            found += [(_shown(server), str(each)) for each in answer.rrset or ()]
+    return found
+
+
+def _shown(name: dns.name.Name) -> str:
+    return name.to_text(omit_final_dot=True).lower()
 
 
 def _resolver(addresses: Sequence[str]) -> dns.asyncresolver.Resolver:
+    """Raises ValueError for an address that is none, DNSException where the system has none."""
     resolver = dns.asyncresolver.Resolver(configure=not addresses)
     if addresses:
-        resolver.nameservers = [
-            dns.nameserver.Do53Nameserver(at.host, at.port) for at in map(endpoint, addresses)
-        ]
+        servers = [endpoint(each) for each in addresses]
+        for at in servers:
+            ipaddress.ip_address(at.host)
+        resolver.nameservers = [dns.nameserver.Do53Nameserver(at.host, at.port) for at in servers]
     resolver.lifetime = ANSWER_S
     return resolver
 
 
-def _said(error: dns.exception.DNSException) -> str:
+def _said(error: Exception) -> str:
     if isinstance(error, dns.resolver.NXDOMAIN):
         return "no such name"
     if isinstance(error, dns.resolver.NoNameservers):

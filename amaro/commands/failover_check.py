@@ -42,13 +42,22 @@ def check(
 
     Example: amaro failover check --services configs/services --resolver 9.9.9.9
     """
+    from dns.resolver import NoResolverConfiguration  # noqa: PLC0415
+
     from failover.dependencies import findings, unused_acceptances  # noqa: PLC0415
     from failover.resolving import Seen, look  # noqa: PLC0415
 
     model = read_model(services, as_json=as_json)
-    seen = (
-        Seen(providers={}, unresolved=()) if offline else asyncio.run(look(model, resolver or ()))
-    )
+    try:
+        seen = (
+            Seen(providers={}, unresolved=())
+            if offline
+            else asyncio.run(look(model, resolver or ()))
+        )
+    except ValueError as error:
+        give_up(f"--resolver: {error}; write an address, as 9.9.9.9", status=2)
+    except NoResolverConfiguration as error:
+        give_up(f"{error}; name a resolver with --resolver, or use --offline")
     found = findings(model, seen.providers)
     unused = unused_acceptances(model, seen.providers)
     if as_json:
@@ -71,7 +80,8 @@ def check(
             targets = sum(len(each.targets) for each in model.services)
             counted = f"{len(model.services)} services, {targets} targets"
             counted += f", {len(model.vantages)} members"
-            out.print(f"{counted}: [green]nothing hangs on what it must survive[/]")
+            known = "hangs" if not seen.unresolved else "that is known hangs"
+            out.print(f"{counted}: [green]nothing {known} on what it must survive[/]")
     raise typer.Exit(1 if found else 0)
 
 

@@ -111,9 +111,10 @@ def test_targets_that_share_a_provider_are_one():
     )
 
 
-def test_the_steering_host_is_no_targets_host():
+@pytest.mark.parametrize("host", ["b.example", "b.example:8443", "B.Example"])
+def test_the_steering_host_is_no_targets_host(host):
     (media,) = MODEL.services
-    steering = SteeringSettings(server_uri="https://b.example/.amaro/steer", playlists=("/v/*",))
+    steering = SteeringSettings(server_uri=f"https://{host}/.amaro/steer", playlists=("/v/*",))
     model = replace(MODEL, services=(replace(media, steering=steering),))
     assert found(model) == [("steering/media", "other")]
 

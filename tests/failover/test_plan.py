@@ -36,7 +36,7 @@ MEDIA = Service(
     name="media",
     targets=(
         target("a", pathway_host="a.example", route_url="https://a.example", records=(A,)),
-        target("b", pathway_host="b.example:8443", pathway_params=(("p", "b"),), records=(B,)),
+        target("b", pathway_host="b.example", pathway_params=(("p", "b"),), records=(B,)),
         target("own", pathway_host="own.example", route_url="https://own.example"),
     ),
     steering=SteeringSettings(server_uri="https://s.example/.amaro/steer", playlists=("/v/*",)),
@@ -220,7 +220,7 @@ def test_what_is_put_to_an_edge() -> None:
     [service] = body["services"]
     assert service["order"] == ["b", "a", "own"]
     assert service["shares"] == [["b", 1.0]]
-    assert service["pathways"][1] == {"id": "b", "host": "b.example:8443", "params": {"p": "b"}}
+    assert service["pathways"][1] == {"id": "b", "host": "b.example", "params": {"p": "b"}}
     group = RouteEdge(edge="v0", group="feed", urls=("https://a.example",))
     assert str(group) == "edge v0 fills group feed by https://a.example"
     assert routes_body((1, 2), [group])["groups"] == {"feed": ["https://a.example"]}
