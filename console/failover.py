@@ -96,7 +96,7 @@ class FailoverPage:
         """
         order = await _order(request)
         if order is None:
-            return answered({"error": "want a JSON object of at most 8 KiB"}, 400)
+            return answered({"error": "want a JSON object of at most 8 KiB, each name once"}, 400)
         wanted = order.get("service") or EVERYTHING
         if order.pop("confirm", "") != wanted:
             return answered({"error": f"type {wanted} to confirm"}, 400)
@@ -146,10 +146,17 @@ async def _order(request: Request) -> dict[str, Any] | None:
             body += piece
             if len(body) > ORDER_BYTES_MAX:
                 return None
-        order = json.loads(body)
+        order = json.loads(body, object_pairs_hook=_once)
     except (ClientDisconnect, ValueError):
         return None
     return order if isinstance(order, dict) else None
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Raise ValueError where a name is there twice: what is typed must be what is ordered."""
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError
+    return dict(pairs)
 
 
 def _leads(said: Said) -> bool:

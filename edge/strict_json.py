@@ -1,10 +1,10 @@
 """Reads orders of operators and controllers strictly: a typo must not mean something else."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 from edge.orders import OrderError
+from failover.json_object import json_object
 
 Version: TypeAlias = tuple[int, int]
 """(epoch, number) of the controller that decided; a later one replaces an earlier one."""
@@ -18,12 +18,9 @@ def read_object(body: bytes, bytes_max: int) -> dict[str, Any]:
     if len(body) > bytes_max:
         raise OrderError(f"at most {bytes_max} bytes")
     try:
-        read = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise OrderError(f"not JSON: {error}") from None
-    if not isinstance(read, dict):
-        raise OrderError("want a JSON object")
-    return read
+        return json_object(body)
+    except ValueError as error:
+        raise OrderError(str(error)) from None
 
 
 def members(

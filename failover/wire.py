@@ -9,6 +9,7 @@ from zlib import crc32
 
 from failover.decision import Decision
 from failover.evidence import Outcome, PlayerEvidence, Report, Round
+from failover.json_object import json_object
 from failover.keeping import decision_in, decision_out, ordered_in, ordered_out
 from failover.orders import Ordered
 
@@ -104,7 +105,7 @@ def mark_of(decision: Decision, ordered: Ordered) -> str:
 def decision_of_text(text: bytes) -> tuple[Decision, Ordered]:
     """Return the decision and the orders that stand; raises WireError."""
     try:
-        said = json.loads(text)
+        said = json_object(text)
         decision, ordered = decision_in(said), ordered_in(said["ordered"])
         if not all(isinstance(each, int) for each in decision.version):
             raise WireError("no decision: its version is no pair of numbers")
@@ -121,9 +122,6 @@ def decision_of_text(text: bytes) -> tuple[Decision, Ordered]:
 def read_object(text: bytes) -> Mapping[str, Any]:
     """Return the JSON object in a body; raises WireError."""
     try:
-        said = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise WireError(f"not JSON: {error}") from None
-    if not isinstance(said, dict):
-        raise WireError("want a JSON object")
-    return said
+        return json_object(text)
+    except ValueError as error:
+        raise WireError(str(error)) from None

@@ -116,6 +116,13 @@ def test_an_order_needs_its_name_typed(
     assert "to confirm" in said.json()["error"]
 
 
+def test_an_order_of_two_services_is_refused(page: Client, group: Group) -> None:
+    """What is typed would be one of them, what is done may be the other."""
+    twice = b'{"order": "freeze", "service": "feed", "service": "media", "confirm": "media"}'
+    assert page.post("/orders", headers=GOOD, content=twice).status_code == 400
+    assert group.orders == []
+
+
 def test_an_order_goes_to_who_leads(page: Client, group: Group) -> None:
     order = {"order": "switch", "service": "media", "target": "b"}
     said = page.post("/orders", headers=GOOD, json=order | {"confirm": "media"})

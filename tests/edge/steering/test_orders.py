@@ -29,6 +29,14 @@ def test_an_order() -> None:
     assert parsed(order()).services == ()
 
 
+def test_a_name_that_is_there_twice_is_refused() -> None:
+    said = json.dumps(order(steered()))
+    inside = said.replace('"ttl_s"', '"ttl_s": 1, "ttl_s"')
+    for twice in ('{"version": [9, 9], ' + said[1:], inside):
+        with pytest.raises(OrderError, match=r"'(version|ttl_s)' is there twice"):
+            parse_steering(twice.encode())
+
+
 @pytest.mark.parametrize(
     "host", ["127.0.0.2", "[::1]", "cdn.example", "a", "xn--bcher-kva.example"]
 )
