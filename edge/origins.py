@@ -7,6 +7,7 @@ from typing import Final
 from edge.routes import Route, Upstream
 from failover.health import Effect, Health, HealthPolicy, Signal, State, step
 
+LEFT_MAX: Final = 64  # servers: where so many were left since, no answer is on its way any more
 DEFAULT: Final = ""  # the group that is asked where no policy names another
 
 log = logging.getLogger("edge.origins")
@@ -15,7 +16,7 @@ log = logging.getLogger("edge.origins")
 class Origins:
     """Where content comes from, and how each server there has been answering this worker."""
 
-    left: frozenset[Upstream] = frozenset()  # servers that were asked once, and are not any more
+    left: tuple[Upstream, ...] = ()  # asked once and not any more, of late; the last one last
 
     def __init__(
         self, groups: Mapping[str, tuple[str, ...]], policy: HealthPolicy | None = None
@@ -36,7 +37,9 @@ class Origins:
         before, self._health = self._health, {}
         for route in self._routes():
             self._health[route.upstream] = before.get(route.upstream, Health())
-        self.left = (self.left | before.keys()) - self._health.keys()
+        left = [each for each in self.left if each not in before]
+        gone = [each for each in (*left, *before) if each not in self._health]
+        self.left = tuple(gone[-LEFT_MAX:])
 
     @property
     def urls(self) -> dict[str, list[str]]:

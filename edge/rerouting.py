@@ -15,7 +15,8 @@ class Rerouting:
     async def heed(self, text: str) -> bool:
         """Ask the servers of an order that the supervisor has read, from the next fill on."""
         self._origins.reroute(parse_routes(text.encode()).groups)
-        self._client.left = self._origins.left  # what is on its way from there still comes
-        for upstream in self._origins.left:
+        left = frozenset(self._origins.left)
+        self._client.left = left  # what is on its way from there still comes
+        for upstream in left:
             self._client.drop_idle(upstream)
         return True

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from cache_policies.glob import Glob, matches_any
+from cache_policies.match import plain_path
 from edge.counters import Counters
 from edge.entry import STEERED, Entry, Rendering
 from edge.memory import Memory
@@ -37,9 +38,15 @@ class Tagging:
     tags: Tags
 
     def tag_for(self, target: bytes) -> bytes | None:
-        """The tag of the multivariant playlist that a target names; None where it names none."""
-        path = target.partition(b"?")[0]
-        return next((tag for globs, tag in self.tags if matches_any(globs, path)), None)
+        """The tag of the multivariant playlist that a target names; None where it names none.
+
+        However it is spelt: an origin gives the same playlist for main%2Em3u8.
+        """
+        for path in dict.fromkeys((target.partition(b"?")[0], plain_path(target))):
+            for globs, tag in self.tags:
+                if matches_any(globs, path):
+                    return tag
+        return None
 
 
 class Steering:

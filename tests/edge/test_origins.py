@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from edge.origins import DEFAULT, parse_groups, read_origins
+from edge.origins import DEFAULT, LEFT_MAX, parse_groups, read_origins
 from edge.routes import Upstream
 from failover.health import HealthPolicy, Signal
 from tests.support.table import table
@@ -74,6 +74,19 @@ def test_only_those_with_a_stand_in_are_probed() -> None:
     assert [upstream.url for upstream in origins.probed()] == [B, C]
 
 
+def test_servers_that_were_left_are_remembered_for_a_while() -> None:
+    origins = read_origins(A)
+    for number in range(3 * LEFT_MAX):
+        origins.reroute({DEFAULT: (f"http://s{number}",)})
+    assert len(origins.left) == LEFT_MAX
+    assert origins.left[-1] == Upstream(f"http://s{3 * LEFT_MAX - 2}")
+    origins.reroute({DEFAULT: (origins.left[-1].url, B)})
+    assert origins.left[-1] == Upstream(f"http://s{3 * LEFT_MAX - 1}")
+    assert len(origins.left) == LEFT_MAX
+    origins.reroute({})
+    assert {each.url for each in origins.left[-2:]} == {B, f"http://s{3 * LEFT_MAX - 2}"}
+
+
 def test_a_peer_has_no_health_here() -> None:
     origins = read_origins(A)
     origins.saw(Upstream("unix:/run/0.sock"), Signal.FAIL)
@@ -88,9 +101,9 @@ def test_routes_change_and_health_stays() -> None:
     assert order(origins) == [C, B]  # B is down still
     assert order(origins, "media") == [B]
     assert order(origins, "unknown") == [C, B]
-    assert origins.left == {Upstream(A)}
+    assert set(origins.left) == {Upstream(A)}
     assert origins.urls == {"": [B, C], "media": [B]}
     origins.reroute({})
     assert order(origins) == [A, B]
-    assert origins.left == {Upstream(C)}
+    assert set(origins.left) == {Upstream(C)}
     assert [route.url for route in origins.probed()] == [A, B]

@@ -8,6 +8,7 @@ import gzip
 import json
 import time
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import pytest
 
@@ -35,7 +36,7 @@ TAG = (
 
 async def script(asked: Asked, writer: asyncio.StreamWriter) -> None:
     accepted = asked.get("accept-encoding") or b""
-    match asked.target.partition(b"?")[0].rpartition(b"/v/")[2]:
+    match unquote_to_bytes(asked.target.partition(b"?")[0]).rpartition(b"/v/")[2]:
         case b"a/main.m3u8":
             writer.write(response(MULTIVARIANT, HLS, FRESH, 'ETag: "stored"'))
         case b"private/main.m3u8":
@@ -131,6 +132,14 @@ async def test_conditions_and_parts_are_about_what_players_get(warm: bool) -> No
         assert (got.status, got.body) == (200, b"")
         assert got.get("content-length") == b"%d" % len(whole.body)
         assert got.get("etag") == tag.encode()
+
+
+@pytest.mark.parametrize("spelt", ["/v/a/main%2Em3u8", "/v/%61/main.m3u8", "/%76/a/main.m3u8"])
+async def test_a_playlist_is_steered_however_it_is_spelt(spelt: str) -> None:
+    async with edge_and_origin(script) as (edge, _):
+        follow(edge, steered())
+        for _ in range(3):
+            assert TAG in (await edge.get(spelt)).body
 
 
 async def test_codings() -> None:
