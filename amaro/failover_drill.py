@@ -61,10 +61,8 @@ def dry_run(
     model: Model, service: str, target: str, *, speed: float, viewers: int
 ) -> dict[str, Any]:
     """Return the receipt of the night in virtual time. Raises StackError for what is not there."""
-    names = {s.name: [t.name for t in s.targets] for s in model.services}
-    if target not in names.get(service, ()):
-        known = ", ".join(f"{name}/{each}" for name, found in names.items() for each in found)
-        raise StackError(f"no target {service}/{target}; known are {known}")
+    if why := model.why_unknown(service, target):
+        raise StackError(why)
     told = rehearse(model, (service, target), speed=speed, viewers=viewers)
     kinds = sorted(told.seconds)
     return receipt(

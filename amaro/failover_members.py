@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 
 from amaro.stack import StackError
-from amaro.target import find_target
+from amaro.target import TOKEN_VARIABLE, find_target
+from failover.probe_errors import said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 KIND: Final = "failover"  # of a member, in `run/stack.json`
+UNAUTHORISED: Final = 401
+NOT_FOUND: Final = 404
 PATIENCE_S: Final = 5.0
 
 
@@ -43,36 +46,32 @@ class Members:
     def order(self, order: Mapping[str, Any]) -> Said:
         """Give an order to the one that leads, else to the first that answers."""
         asked = self.ask("/status")
-        there = [said for said in asked if said.answer is not None]
+        there = [each for each in asked if each.answer is not None]
         if not there:
             raise StackError(unreachable(asked))
-        there.sort(key=lambda said: not (said.answer or {}).get("leads"))
+        there.sort(key=lambda each: not (each.answer or {}).get("leads"))
         members = Members(urls=(there[0].url,), token=self.token)
-        (said,) = asyncio.run(members._all("POST", "/orders", json=dict(order)))
-        return said
+        (told,) = asyncio.run(members._all("POST", "/orders", json=dict(order)))
+        return told
 
     def drill(self, method: str, **more: Any) -> Said:
         """Begin, end or ask for a drill, at the member that leads; raises StackError if none."""
         asked = asyncio.run(self._all(method, "/drill", **more))
-        for said in asked:
-            if said.answer is not None and said.status != 503:
-                return said
-        if not any(said.answer is not None for said in asked):
-            raise StackError(unreachable(asked))
-        raise StackError("No member leads just now. amaro failover status says why.")
+        for each in asked:
+            if each.answer is not None and each.status != 503:
+                return each
+        raise StackError(_unled(asked))
 
     def led(self, path: str, **params: str) -> Mapping[str, Any]:
         """What the member that leads says. Raises StackError when nobody does."""
         asked = self.ask(path, **params)
-        for said in asked:
-            if said.status == 200 and said.answer is not None:
-                return said.answer
-        for said in asked:
-            if said.status == 400 and said.answer is not None:
-                raise StackError(str(said.answer.get("error", "")))
-        if not any(said.answer is not None for said in asked):
-            raise StackError(unreachable(asked))
-        raise StackError("No member leads just now. amaro failover status says why.")
+        for each in asked:
+            if each.status == 200 and each.answer is not None:
+                return each.answer
+        for each in asked:
+            if each.status == 400 and each.answer is not None:
+                raise StackError(str(each.answer.get("error", "")))
+        raise StackError(_unled(asked))
 
     async def _all(self, method: str, path: str, **more: Any) -> list[Said]:
         headers = {"Authorization": f"Bearer {self.token}"}
@@ -89,21 +88,46 @@ async def _one(
 ) -> Said:
     try:
         answer = await client.request(method, url + path, **more)
-        said = answer.json()
+        told = answer.json()
     except httpx.ReadTimeout:
         unsure = "; whether it was carried out is not known" if method == "POST" else ""
         return Said(url, why_not=f"no answer within {PATIENCE_S:g} s{unsure}")
-    except (OSError, httpx.HTTPError, ValueError) as error:
-        return Said(url, why_not=str(error) or type(error).__name__)
-    if answer.status_code == 401:
-        return Said(url, 401, why_not="it knows another token")
-    return Said(url, answer.status_code, said)
+    except httpx.TimeoutException:
+        return Said(url, why_not=f"no answer within {PATIENCE_S:g} s")
+    except ValueError:
+        return Said(url, why_not="what answers there is no member of failover")
+    except (OSError, httpx.HTTPError) as error:
+        return Said(url, why_not=_met(error))
+    if answer.status_code == UNAUTHORISED:
+        return Said(url, UNAUTHORISED, why_not="it has another token")
+    if not isinstance(told, dict) or answer.status_code == NOT_FOUND:
+        return Said(url, why_not="what answers there is no member of failover")
+    return Said(url, answer.status_code, told)
+
+
+def _met(error: Exception) -> str:
+    met = said(error)
+    if met == "refused":
+        return "nobody listens there"
+    return f"{met}; is it http:// there, not https://?" if "WRONG_VERSION" in met else met
+
+
+def _unled(asked: Sequence[Said]) -> str:
+    """Return the sentence for what only a member that leads can say or do."""
+    if all(each.answer is None for each in asked):
+        return unreachable(asked)
+    silent = [each.url for each in asked if each.answer is None]
+    others = f" ({', '.join(silent)} did not answer)" if silent else ""
+    return f"No member leads just now{others}. amaro failover status says why."
 
 
 def unreachable(asked: Sequence[Said]) -> str:
-    """Return the sentence for members none of which answered."""
-    told = "; ".join(f"{said.url}: {said.why_not}" for said in asked)
-    return f"No member answers ({told}). Name others with --admin URL."
+    """Return the sentence for members none of which answered: what, where, and what to do."""
+    if asked and all(each.status == UNAUTHORISED for each in asked):
+        urls = ", ".join(each.url for each in asked)
+        return f"No member takes this token ({urls}). Set {TOKEN_VARIABLE} to the members' one."
+    told = "; ".join(f"{each.url}: {each.why_not}" for each in asked)
+    return f"No member answers ({told}). See that they run, or name others with --admin URL."
 
 
 def find_members(*, data: Path, admin: Sequence[str] | None, token_file: Path | None) -> Members:

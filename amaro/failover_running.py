@@ -107,8 +107,10 @@ def _listening(listen: str) -> socket.socket:
         host, port = parse_address(listen)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=256)
-    except (OSError, ValueError) as error:
-        raise StackError(f"--listen {listen}: {error}") from None
+    except ValueError as error:
+        raise StackError(f"--listen: {error}") from None
+    except OSError as error:
+        raise StackError(f"--listen {listen}: {os.strerror(error.errno or 0)}") from None
 
 
 def _secret(credential: Credential) -> str:

@@ -19,6 +19,7 @@ from cache_policies.source import Source, read_source, short
 from failover.model import DnsKind, Model, Service
 
 FILES_MAX: Final = 64
+ELSEWHERE: Final = "name another with --services DIR (an example: configs/services)"
 MEMBERS_KEY: Final = "members"
 
 _CREDENTIALS: Final = {  # what an interface cannot do without: an updating key, or an API's token
@@ -68,9 +69,11 @@ def read_directory(directory: Path) -> Model:
 
     Raises ServiceFilesError with everything that is wrong, OSError if it cannot be read.
     """
+    if not directory.is_dir():
+        raise NotADirectoryError(0, f"no such directory; {ELSEWHERE}", str(directory))
     paths = sorted(directory.glob("*.yaml"))
     if not paths:
-        raise ServiceFilesError([f"{directory}: no *.yaml here; configs/services has an example"])
+        raise ServiceFilesError([f"{directory}: no *.yaml here; {ELSEWHERE}"])
     if len(paths) > FILES_MAX:
         raise ServiceFilesError([f"{directory}: more than {FILES_MAX} files"])
     return load_model([(str(path), path.read_bytes()) for path in paths])
@@ -168,7 +171,9 @@ def _together(read: Sequence[_Read]) -> Iterator[tuple[str, Complaint]]:
     services = [each for each in read if isinstance(each.document, ServiceDocument)]
     if len(members) != 1:
         where = members[1] if members else read[0]
-        text = "one file has `members:`" + (", not two" if members else "; none has")
+        text = "no file has `members:`; write one, members.yaml, beside this one"
+        if members:
+            text = f"a second file with `members:`; {members[0].source.name} has them"
         yield where.complaint((MEMBERS_KEY,) if members else (), text)
         return
     if not services:

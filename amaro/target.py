@@ -80,7 +80,7 @@ def admin_urls(option: str, urls: Sequence[str]) -> tuple[str, ...]:
 def given_token(token_file: Path | None) -> str | None:
     """Return the token from the file, else from the environment, else None."""
     if token_file is None:
-        return os.environ.get(TOKEN_VARIABLE)
+        return os.environ.get(TOKEN_VARIABLE) or None
     try:
         token = token_file.read_text().strip()
     except OSError as error:

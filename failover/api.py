@@ -122,9 +122,8 @@ class Api:
             return JSONResponse({"error": _where(self._member)}, 503)
         service, target = (request.query_params.get(key, "") for key in ("service", "target"))
         failed = (service, target) if service or target else None
-        known = {(s.name, t.name) for s in self._member.model.services for t in s.targets}
-        if failed is not None and failed not in known:
-            raise WireError(f"no target {service}/{target}")
+        if failed is not None and (why := self._member.model.why_unknown(*failed)):
+            raise WireError(why)
         return JSONResponse({"steps": steps(controller, controller.memory, failed)})
 
     async def _history(self, request: Request) -> Response:
@@ -213,7 +212,7 @@ def parse_order(said: Mapping[str, Any]) -> Order:
         raise WireError(f"order: want {', '.join(kinds)}")
     words = _words(said, ("who", "why", "service", "region", "target"))
     if not words["who"] or not words["why"]:
-        raise WireError("want who orders, and why")
+        raise WireError("want who orders it, and why: it is kept in the audit log")
     if kind is Kind.SWITCH and not (words["service"] and words["target"]):
         raise WireError("a switch names service and target")
     return Order(kind=kind, force=said.get("force") is True, **words)

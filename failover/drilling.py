@@ -109,9 +109,8 @@ def clock(at_s: float) -> str:
 
 def begun(drill: Drill, decider: Decider, memory: Memory) -> str:
     """Note what was so before; return why it must not begin now, if so."""
-    service = next((s for s in decider.model.services if s.name == drill.service), None)
-    if service is None or drill.target not in {each.name for each in service.targets}:
-        return f"no target {drill.service}/{drill.target}"
+    if why := decider.model.why_unknown(drill.service, drill.target):
+        return why
     if memory.standstills:
         return "something is frozen: a drill of what may not move shows nothing"
     for (name, scope), standings in memory.standings.items():

@@ -243,3 +243,9 @@ class Model:
     def regions(self) -> tuple[str, ...]:
         """Every vantage's region, each once, sorted."""
         return tuple(sorted({vantage.region for vantage in self.vantages}))
+
+    def why_unknown(self, service: str, target: str) -> str:
+        """Say that there is no such target, and which there are; empty: there is."""
+        known = [f"{each.name}/{one.name}" for each in self.services for one in each.targets]
+        named = f"{service}/{target}"
+        return "" if named in known else f"no target {named}; known are {', '.join(known)}"

@@ -8,6 +8,7 @@ from enum import Enum, unique
 from typing import TypeAlias
 
 from failover.choosing import Course, Pin
+from failover.model import EVERYWHERE
 from failover.target_state import Standing, State
 
 Place: TypeAlias = tuple[str, str]
@@ -90,8 +91,7 @@ def carry_out(
     """Return what an order leaves, and the answer; one that is refused changes nothing at all."""
     places = [place for place in held.courses if order.covers(place)]
     if not places:
-        where = f"{order.service or 'any service'} in {order.region or 'any region'}"
-        return held, Answer(False, f"there is no {where}")
+        return held, Answer(False, _unknown(order, held))
     match order.kind:
         case Kind.SWITCH:
             return _switch(order, places, held, standings)
@@ -107,6 +107,23 @@ def carry_out(
             return _unfreeze(order, held)
 
 
+def _unknown(order: Order, held: Held) -> str:
+    """Say which of an order's names nothing has, and what there is."""
+    services = dict.fromkeys(service for service, _ in held.courses)
+    scopes = dict.fromkeys(scope for _, scope in held.courses)
+    if order.service and order.service not in services:
+        return f"there is no service {order.service}; known are {', '.join(services)}"
+    return f"there is no region {order.region}; known are {', '.join(scopes)}"
+
+
+def _where(service: str, region: str) -> str:
+    """Return what an order was for, in words."""
+    if not region:
+        return service or "everything"
+    scope = "DNS" if region == EVERYWHERE else region
+    return f"{service} in {scope}" if service else f"everything in {scope}"
+
+
 def _switch(
     order: Order,
     places: list[Place],
@@ -114,7 +131,9 @@ def _switch(
     standings: Mapping[Place, Mapping[str, Standing]],
 ) -> tuple[Held, Answer]:
     if not order.service or any(order.target not in standings[place] for place in places):
-        return held, Answer(False, f"{order.service or 'no service'} has no {order.target}")
+        known = ", ".join(dict.fromkeys(name for place in places for name in standings[place]))
+        text = f"{order.service or 'no service'} has no {order.target}; known are {known}"
+        return held, Answer(False, text)
     failing = [
         f"{scope}: {standing.why or 'it fails'}"
         for service, scope in places
@@ -132,7 +151,7 @@ def _switch(
 def _revert(places: list[Place], held: Held) -> tuple[Held, Answer]:
     pinned = [place for place in places if held.courses[place].pin]
     if not pinned:
-        return held, Answer(False, "no switch is in force there")
+        return held, Answer(False, "no switch is in force there, so nothing is to be reverted")
     freed = {place: replace(held.courses[place], pin=None) for place in pinned}
     courses = {**held.courses, **freed}
     return replace(held, courses=courses), Answer(True, "what is best is used again, in steps")
@@ -141,7 +160,9 @@ def _revert(places: list[Place], held: Held) -> tuple[Held, Answer]:
 def _unfreeze(order: Order, held: Held) -> tuple[Held, Answer]:
     kept = _others(order, held)
     if len(kept) == len(held.standstills):
-        return held, Answer(False, "nothing is frozen by these names")
+        frozen = [_where(each.service, each.region) for each in held.standstills]
+        text = f"frozen is {', '.join(frozen)}: name just that" if frozen else "nothing is frozen"
+        return held, Answer(False, text)
     return replace(held, standstills=kept), Answer(True, "what fails is left again by itself")
 
 

@@ -82,7 +82,11 @@ async def run_member(model: Model, settings: Settings, stop: asyncio.Event) -> N
     if vantage is None:
         known = ", ".join(each.name for each in model.vantages)
         raise SettingsError(f"no member {settings.name!r} in the members' file; known are {known}")
-    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        text = f"--data {settings.data}: {error.strerror}; name a directory that can be written"
+        raise SettingsError(text) from None
     audit = AuditFile(settings.data / "audit.jsonl")
     store = open_lease(settings.lease_url or f"sqlite:///{settings.data / 'lease.sqlite'}")
     notifier = Notifier({each.name: settings.secrets[each.credential] for each in model.channels})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.markup import escape
@@ -131,7 +131,7 @@ def run(
         key_file=dns_key_file,
     )
     if not dns and zones != OwnZones(listen=""):
-        give_up("--zone and --dns-… need --dns HOST:PORT, where to answer.", status=2)
+        give_up("--zone and --dns-… need --dns HOST:PORT, where to answer", status=2)
     try:
         run_one(
             model,
@@ -145,7 +145,7 @@ def run(
             tls=MemberTls(cert=tls_cert, key=tls_key, ca_file=ca_file),
         )
     except StackError as error:
-        give_up(str(error))
+        give_up(str(error), status=2)
 
 
 @app.command()
@@ -196,6 +196,8 @@ def plan(
     Example: amaro failover plan media/cloudflare
     """
     service, _, target = (failed or "").partition("/")
+    if failed and not (service and target):
+        give_up(f"{failed!r} is not SERVICE/TARGET, as media/cloudflare", status=2)
     asked = {"service": service, "target": target} if failed else {}
     try:
         steps = members_of(data, admin, token_file).led("/plan", **asked)["steps"]
@@ -204,7 +206,10 @@ def plan(
     if as_json:
         print_json({"steps": steps})
     elif not steps:
-        out.print("Nothing to do: what is there is what is decided.")
+        nothing = "Nothing to do: what is there is what is decided."
+        if failed:
+            nothing = f"Nothing would be done if {failed} failed: it is not what edges or DNS use."
+        out.print(escape(nothing), soft_wrap=True)
     else:
         for number, step in enumerate(steps, 1):
             out.print(f"{number}. {escape(step['text'])}", soft_wrap=True)
@@ -242,64 +247,42 @@ def switch(
     _order(members_of(data, admin, token_file), "switch", who, why, order, as_json=as_json)
 
 
-@app.command()
-def revert(
-    why: WhyOption,
-    service: ServiceOption = "",
-    region: RegionOption = "",
-    who: WhoOption = None,
-    force: ForceOption = False,
-    data: DataOption = DEFAULT_DATA,
-    admin: AdminOption = None,
-    token_file: TokenFileOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Take switches back: what is best is used again, in steps.
+STANDING_ORDERS: Final = {
+    "revert": """Take switches back: what is best is used again, in steps.
 
     Example: amaro failover revert --service media --why "maintenance is over"
-    """
-    order = {"service": service, "region": region, "force": force}
-    _order(members_of(data, admin, token_file), "revert", who, why, order, as_json=as_json)
-
-
-@app.command()
-def freeze(
-    why: WhyOption,
-    service: ServiceOption = "",
-    region: RegionOption = "",
-    who: WhoOption = None,
-    force: ForceOption = False,
-    data: DataOption = DEFAULT_DATA,
-    admin: AdminOption = None,
-    token_file: TokenFileOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Move nothing by itself any more, whatever fails; `switch` still works.
+    """,
+    "freeze": """Move nothing by itself any more, whatever fails; `switch` still works.
 
     Example: amaro failover freeze --why "we look into the probes"
-    """
-    order = {"service": service, "region": region, "force": force}
-    _order(members_of(data, admin, token_file), "freeze", who, why, order, as_json=as_json)
-
-
-@app.command()
-def unfreeze(
-    why: WhyOption,
-    service: ServiceOption = "",
-    region: RegionOption = "",
-    who: WhoOption = None,
-    force: ForceOption = False,
-    data: DataOption = DEFAULT_DATA,
-    admin: AdminOption = None,
-    token_file: TokenFileOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Leave by itself what fails, again.
+    """,
+    "unfreeze": """Leave by itself what fails, again.
 
     Example: amaro failover unfreeze --why "probes are fine"
-    """
-    order = {"service": service, "region": region, "force": force}
-    _order(members_of(data, admin, token_file), "unfreeze", who, why, order, as_json=as_json)
+    """,
+}
+
+
+def _standing_order(kind: str) -> None:
+    def give(
+        why: WhyOption,
+        service: ServiceOption = "",
+        region: RegionOption = "",
+        who: WhoOption = None,
+        force: ForceOption = False,
+        data: DataOption = DEFAULT_DATA,
+        admin: AdminOption = None,
+        token_file: TokenFileOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        order = {"service": service, "region": region, "force": force}
+        _order(members_of(data, admin, token_file), kind, who, why, order, as_json=as_json)
+
+    app.command(kind, help=STANDING_ORDERS[kind])(give)
+
+
+for _kind in STANDING_ORDERS:
+    _standing_order(_kind)
 
 
 @app.command()
@@ -324,9 +307,10 @@ def history(
         ),
         key=lambda entry: float(entry["at"]),
     )
+    nobody = all(each.why_not for each in asked)
     if as_json:
         print_json({"entries": entries, "silent": [each.url for each in asked if each.why_not]})
-        return
+        raise typer.Exit(1 if nobody else 0)
     _complain_of_silent(asked)
     for entry in entries:
         at = datetime.fromtimestamp(entry["at"], UTC).strftime("%Y-%m-%d %H:%M:%SZ")
@@ -364,6 +348,11 @@ def verify(
 
 
 def _complain_of_silent(asked: list[Said]) -> None:
+    """Name those that did not answer, or give up where nobody did."""
+    from amaro.failover_members import unreachable  # noqa: PLC0415
+
+    if all(each.why_not for each in asked):
+        give_up(unreachable(asked))
     for each in asked:
         if each.why_not:
             text = f"[yellow]{escape(each.url)} does not answer:[/] {escape(each.why_not)}"
@@ -374,6 +363,8 @@ def _order(
     members: Members, kind: str, who: str | None, why: str, order: dict[str, Any], *, as_json: bool
 ) -> None:
     """Give an order; the exit status is 1 when it is not carried out."""
+    if not why.strip():
+        give_up("--why is empty: say why, for the audit log", status=2)
     ordered = {"order": kind, "who": who or user_name(), "why": why, **order}
     try:
         said = members.order(ordered)

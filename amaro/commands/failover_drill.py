@@ -57,14 +57,14 @@ def drill(
     service, _, target = name.partition("/")
     if stop:
         _end_drill(members_of(data, admin, token_file), who or user_name(), as_json=as_json)
-    if not target:
-        give_up("name what is taken to fail: SERVICE/TARGET", status=2)
+    if not (service and target):
+        give_up("name what is taken to fail: SERVICE/TARGET, as media/cloudflare", status=2)
     try:
         if dry_run:
             model = read_model(services, as_json=as_json)
             told = rehearsed(model, service, target, speed=speed or 1.0, viewers=viewers)
         else:
-            if not why:
+            if not why.strip():
                 give_up("a drill needs --why, for the audit log", status=2)
             members = members_of(data, admin, token_file)
             if (

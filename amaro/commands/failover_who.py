@@ -27,7 +27,9 @@ def members_of(data: Path, admin: list[str] | None, token_file: Path | None) -> 
     try:
         return find_members(data=data, admin=admin, token_file=token_file)
     except StackError as error:
-        give_up(str(error), status=2 if admin else 1)
+        if admin or token_file:
+            give_up(str(error), status=2)
+        give_up(f"{error} Members elsewhere: --admin URL.")
 
 
 def user_name() -> str:

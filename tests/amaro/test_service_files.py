@@ -177,11 +177,14 @@ def test_a_secret_is_not_repeated():
 @pytest.mark.parametrize(
     ("texts", "said"),
     [
-        ([("s", SERVICE)], "s:1:1: one file has `members:`; none has"),
+        (
+            [("s", SERVICE)],
+            "s:1:1: no file has `members:`; write one, members.yaml, beside this one",
+        ),
         ([("m", MEMBERS)], "m:1:1: no service; write a file with `service:` beside this one"),
         (
             [("s", SERVICE), ("m", MEMBERS), ("n", MEMBERS)],
-            "n:1:1: one file has `members:`, not two",
+            "n:1:1: a second file with `members:`; m has them",
         ),
         ([("s", SERVICE), ("t", SERVICE), ("m", MEMBERS)], "t:1:1: a second `media`"),
         ([("x", "a: 1\n")], "x:1:1: want `service:` or `members:` in here"),

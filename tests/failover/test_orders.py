@@ -45,8 +45,8 @@ STANDINGS = {
         switch media - b       -       -         no       b fails (north: 3 of 3         - - -
         switch media north c   -       -         no       media has no c                 - - -
         switch - * a           -       -         no       no service has no a            - - -
-        switch other - a       -       -         no       there is no other in any       - - -
-        switch media south a   -       -         no       there is no media in south     - - -
+        switch other - a       -       -         no       there is no service other;     - - -
+        switch media south a   -       -         no       there is no region south;      - - -
         revert media - -       *       -         yes      what is best is used again     - - b
         revert media north -   *       -         no       no switch is in force          - b b
         revert - - -           *       -         yes      what is best is used again     - - -
@@ -55,7 +55,10 @@ STANDINGS = {
         freeze media * -       -       media/*   yes      nothing moves by itself        - f -
         unfreeze media * -     -       media/*   yes      what fails is left again       - - -
         unfreeze - - -         -       media/ /*  yes    what fails is left again       - - -
-        unfreeze media - -     -       /         no       nothing is frozen by           f f f
+        unfreeze media - -     -       /         no       frozen is everything: name     f f f
+        unfreeze media * -     -       media/north  no    frozen is media in north:   f - -
+        unfreeze media north -  -      /*        no       frozen is everything in DNS:   - f f
+        unfreeze media - -     -       -         no       nothing is frozen              - - -
     """),
     ids=str,
 )

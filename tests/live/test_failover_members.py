@@ -86,7 +86,7 @@ def test_orders(members):
     wrong = command(members, "plan", "media/none")
     assert (wrong.returncode, "no target media/none" in wrong.stderr) == (1, True)
     nobody = command(members, "switch", "nothing", "a", "--why", "a test")
-    assert "there is no nothing in any region" in nobody.stderr
+    assert "there is no service nothing; known are media" in nobody.stderr
 
 
 def test_without_a_lease_only_what_is_forced_is_done(tmp_path):
@@ -115,6 +115,9 @@ def test_a_member_needs_its_token_and_its_name(members):
         "order: want switch, revert, freeze, unfreeze",
     )
     assert members.ask("m1", "PUT", "/decision", content=b"{").status_code == 400
+    for method, path in (("PUT", "/decision"), ("POST", "/orders"), ("POST", "/drill")):
+        twice = members.ask("m1", method, path, content=b'{"service": "a", "service": "b"}')
+        assert (twice.status_code, "'service' is there twice" in twice.text) == (400, True)
     with ExitStack() as stack:  # nobody who is slow, or many, keeps operators out
         at = httpx.URL(members.urls["m1"])
         slow = [
