@@ -33,6 +33,7 @@ from benchmarks.sightings import LOOK_S, Sightings
 NEEDS = ("gdnsd", "knotd", "openssl", "pdns_server", "sqlite3", "taskset")
 RUNS: Final = {True: 2, False: 20}  # by whether the run is quick
 INTERVAL_S: Final = 1.0
+APART_S: Final = 2.5  # the first failures of two services: one provider fails at a time, as a rule
 WINDOW_S: Final = 11.0  # after that no vantage remembers a failure
 SEEN_MAX_S: Final = 30.0  # from a fault until all have seen it
 BACK_MAX_S: Final = 180.0
@@ -106,6 +107,7 @@ async def _try(
     lane: Lane, sightings: Sightings, runs: int, seed: int
 ) -> tuple[list[Took], list[str]]:
     draw, found, strayed = random.Random(seed), list[Took](), list[str]()
+    await asyncio.sleep(APART_S * seed)
     for _ in range(runs):
         strayed += await _all_there(lane, sightings, draw)
         found.append(await _one(lane, sightings))

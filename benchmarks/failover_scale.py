@@ -28,7 +28,7 @@ SIZES = {True: (5, 50), False: (20, 50)}  # services, targets of each, by whethe
 SECONDS = {True: 8, False: 60}
 FAILED_SHARE = 0.001
 WARM_S = 12.0  # until nobody is new, and what is kept now and then has been
-START_MAX_S = 30.0
+START_MAX_S = 60.0
 HEARD_MIN = 0.9  # of all rounds
 CPU_MAX = 0.20  # of one core
 

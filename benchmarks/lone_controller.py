@@ -85,6 +85,7 @@ class Silent:
 
 async def _run(model: Model, directory: Path) -> None:
     spare_collector()
+    in_force = InForce(directory / "decision.json")
     store = open_lease(f"sqlite:///{directory / 'lease.sqlite'}")
     async with client("a-token") as http:
         controller = Controller(
@@ -92,14 +93,16 @@ async def _run(model: Model, directory: Path) -> None:
             decider=Decider(model),
             store=store,
             peers={each.name: Peer(each, http) for each in model.vantages},
-            own=Silent(InForce(directory / "decision.json")),
+            own=Silent(in_force),
             audit=AuditFile(directory / "audit.jsonl"),
             notifier=Notifier({}),
             dns=DnsFollower(
                 (), {}, Watcher(asker=Asker()), may_act=lambda _: True, told=lambda _: None
             ),
         )
-        await controller.run()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(in_force.run())
+            tasks.create_task(controller.run())
 
 
 if __name__ == "__main__":

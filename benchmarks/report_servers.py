@@ -122,7 +122,9 @@ class _Listener(asyncio.Protocol):
         answering.add_done_callback(self._answering.discard)
 
     async def _answer(self, making: Coroutine[Any, Any, bytes]) -> None:
-        self._transport.write(await making)
+        answer = await making
+        if not self._transport.is_closing():
+            self._transport.write(answer)
 
 
 def names(services: int, targets: int) -> list[tuple[str, str]]:
