@@ -65,6 +65,11 @@ class Silent:
         return self._in_force.version
 
     @property
+    def above(self) -> tuple[int, int]:
+        """What a decision must reach."""
+        return self._in_force.version
+
+    @property
     def decision(self) -> Decision | None:
         """The decision in force."""
         return self._in_force.decision

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,14 +65,11 @@ class FailoverPage:
                     for each in statuses
                 ],
                 "led": next((each for each in there if each["leads"]), None),
-                "entries": sorted(
-                    (
-                        {"member": each.name, **entry}
-                        for each in logs
-                        if each.status == 200
-                        for entry in each.answer["entries"]
-                    ),
-                    key=lambda entry: float(entry["at"]),
+                "entries": _in_time(
+                    {"member": each.name, **entry}
+                    for each in logs
+                    if each.status == 200
+                    for entry in each.answer["entries"]
                 ),
             }
         )
@@ -165,6 +162,15 @@ def _leads(said: Said) -> bool:
 
 def _if_good(said: Said) -> Any:
     return said.answer if said.status == 200 else None
+
+
+def _in_time(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return entries as they came about; an event that a second member told again, once."""
+    found: dict[Any, dict[str, Any]] = {}
+    in_time = sorted(entries, key=lambda entry: float(entry["at"]))
+    for number, entry in enumerate(in_time):
+        found.setdefault(entry.get("event", number), entry)
+    return list(found.values())
 
 
 def _why_not(said: Said) -> str:

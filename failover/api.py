@@ -19,9 +19,15 @@ from failover.drilling import SPEED_MAX, Drill
 from failover.member import Member
 from failover.orders import Answer as OrderAnswer
 from failover.orders import Kind, Order
-from failover.peers import CONTROLLER, VERSION, PeerError
+from failover.peers import ABOVE, CONTROLLER, VERSION, PeerError
 from failover.status import drill, status, steps
-from failover.wire import WireError, decision_of_text, read_object, report_out
+from failover.wire import (
+    WireError,
+    decision_of_text,
+    decision_to_text,
+    read_object,
+    report_out,
+)
 
 BODY_BYTES_MAX: Final = 4 * 1024 * 1024
 WORDS_MAX: Final = 400  # characters of who and why
@@ -45,6 +51,7 @@ class Api:
         """Return the application."""
         guarded: tuple[tuple[str, Answer, str], ...] = (
             ("/report", self._report, "GET"),
+            ("/decision", self._decided, "GET"),
             ("/decision", self._decision, "PUT"),
             ("/status", self._status, "GET"),
             ("/plan", self._plan, "GET"),
@@ -102,7 +109,18 @@ class Api:
         report = self._member.part_of_report(after, boot)
         version = "{},{},{}".format(*self._member.version, self._member.in_force.mark)
         headers = {VERSION: version, "Content-Type": "application/json"}
-        return Response(report_out(report), headers=headers)
+        return Response(report_out(report), headers=headers | self._above())
+
+    def _above(self) -> dict[str, str]:
+        return {ABOVE: "{},{}".format(*self._member.above)}
+
+    async def _decided(self, request: Request) -> Response:
+        del request
+        decision, ordered = self._member.decision, self._member.ordered
+        if decision is None:
+            return JSONResponse({"error": "nothing is decided"}, 404, self._above())
+        headers = {"Content-Type": "application/json"} | self._above()
+        return Response(decision_to_text(decision, ordered), headers=headers)
 
     async def _decision(self, request: Request) -> Response:
         is_taken = self._member.take(*decision_of_text(await _body(request)))

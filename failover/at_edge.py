@@ -38,7 +38,15 @@ class Edge:
         self._decision: Decision | None = None
         self._followed: dict[str, Any] = {}  # the version that all its workers follow, by ORDERS
         self._failed = {"looking": "not asked yet"}  # why, by what was tried
+        self._above: dict[
+            str, tuple[int, int]
+        ] = {}  # what it would take that it refused, by ORDERS
         self.observed: dict[str, Any] = {}  # {"steering": …, "routes": …} as the edge says
+
+    @property
+    def above(self) -> tuple[int, int]:
+        """The version that a decision must reach for the edge to take it; (0, 0): any."""
+        return max(self._above.values(), default=(0, 0))
 
     @property
     def why_not(self) -> str:
@@ -97,6 +105,9 @@ class Edge:
         if self._followed.get(what) == order["version"]:
             return
         answer = await self._client.put(f"{self._vantage.edge_admin}/{what}", json=dict(order))
+        self._above.pop(what, None)
+        if answer.status_code == 409:
+            self._above[what] = _refusing(answer, order["version"])
         if answer.status_code != 200:
             raise WireError(f"PUT /{what}: status {answer.status_code}: {answer.text[:WORD_MAX]}")
         self._followed[what] = order["version"]
@@ -130,6 +141,15 @@ class Edge:
                 )
         self._counted = seen
         return news
+
+
+def _refusing(answer: httpx.Response, version: list[int]) -> tuple[int, int]:
+    """The version that an edge would take, which refuses one; raises WireError."""
+    try:
+        epoch, number = map(int, read_object(answer.content)["version"])
+    except ODD as error:
+        raise WireError(f"status 409 without a version: {error}") from None
+    return epoch, number + ([epoch, number] == version)  # it has another one by the same name
 
 
 def _shown_by_players(steering: Mapping[str, Any]) -> Shown:

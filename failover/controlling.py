@@ -10,26 +10,25 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from failover.audit_file import AuditFile
 from failover.deciding import Decider, Heard
 from failover.decision import Decision
 from failover.dns_following import DnsFollower
-from failover.drilling import Drill, begun, end_of, restored
-from failover.events import WAKES, Event
+from failover.drilling import Drill, begun, end_of, restored, said_of
 from failover.evidence import Report
+from failover.holding import RENEW_S, Holding
 from failover.keeping import read, written
 from failover.lease import Held, LeaseStore, LeaseStoreError
 from failover.memory import Memory
-from failover.notifying import Message, Notifier
+from failover.notifying import Notifier
 from failover.orders import Answer, Order, Ordered
-from failover.peers import Peer, poll, tell_all
+from failover.peers import Peer, learn, loss_is_for, poll, tell_all
+from failover.telling import Teller
 from failover.wire import mark_of
 
-LEASE_S: Final = 6.0  # without its holder it is over after that
-RENEW_S: Final = 1.5
 STEP_S: Final = 0.25
 KEEP_S: Final = 30.0  # what matters little is kept so often: 20 000 ballots cost 0.1 s of CPU
 CARRIED_OUT_S: Final = 3.0  # an order, or it is told that it was not
@@ -49,6 +48,11 @@ class Own(Protocol):
     @property
     def version(self) -> tuple[int, int]:
         """Of the newest decision heard of."""
+        ...
+
+    @property
+    def above(self) -> tuple[int, int]:
+        """The version that a decision must reach for the member and its edge to take it."""
         ...
 
     @property
@@ -99,10 +103,10 @@ class Controller:
         self.memory: Memory | None = None  # while it leads
         self.drill: Drill | None = None  # it is over with this process's turn, however that ends
         self.last_drill = ""  # why it was over
-        self.held: Held | None = None  # who holds the lease, as far as that is known
-        self.why_no_lease = "not asked yet"
-        self._store, self._own, self._audit, self._notifier = store, own, audit, notifier
-        self._until_mono = float("-inf")
+        self.lease = Holding(name, store, lambda: self._met()[0])
+        self._store, self._own = store, own
+        self._teller = Teller(audit, notifier)
+        self._led_epoch = 0  # the last one
         self._reports: list[Report] = []
         self._orders: list[Asked] = []
         self._own_known = ("", 0)
@@ -111,8 +115,21 @@ class Controller:
 
     def epoch(self) -> int:
         """Return the epoch of our lease; 0 if we hold none."""
-        mine = self.held is not None and self.held.holder == self.name
-        return self.held.epoch if mine and self.held and time.monotonic() < self._until_mono else 0
+        return self.lease.epoch()
+
+    @property
+    def held(self) -> Held | None:
+        """Who holds the lease, as far as that is known."""
+        return self.lease.held
+
+    @property
+    def why_no_lease(self) -> str:
+        """Why its store does not answer; empty: it does."""
+        return self.lease.why_not
+
+    def _met(self) -> tuple[int, int]:
+        """The version that a decision must be above for every member and edge to take it."""
+        return max([self._own.above, *map(number_met, self.peers.values())])
 
     async def order(self, order: Order) -> Answer:
         """Carry an order out in the next step; only for who leads."""
@@ -172,8 +189,8 @@ class Controller:
     def _tell_of_drill(self, said: str, drill: Drill, who: str) -> None:
         text = f"DRILL {drill.service}/{drill.target}: {said}"
         entry = {"happening": "drill", "text": text, "service": drill.service, "who": who}
-        self._audit.append(entry | {"target": drill.target, "runbook": "drill"})
-        self._notifier.tell(Message(title=text[:200], body=text))
+        self._teller.append(entry | {"target": drill.target, "runbook": "drill"})
+        self._teller.warn(text, text)
 
     def api_is_drilled(self, service: str) -> bool:
         """Say whether a drill has it that the first DNS provider's API does not answer."""
@@ -185,65 +202,53 @@ class Controller:
     async def run(self) -> None:
         """Ask for the lease, and lead while we hold it, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._hold_on())
+            tasks.create_task(self.lease.run(self._tell_of_store))
             tasks.create_task(self.dns.run())
             while True:
                 if self.epoch():
-                    await self._lead()
+                    await self._lead(self.epoch())
                 else:  # what was asked when it had ended, and nobody knew
                     self._refuse_orders()
                 await self._pause(STEP_S)
 
     async def release(self) -> None:
         """Give the lease back, so that another member need not wait for its end."""
-        if self.held is not None and self.epoch():
-            try:
-                await self._store.release(self.held)
-            except LeaseStoreError as error:
-                log.warning("the lease is not given back: %s", error)
+        await self.lease.release()
 
-    async def _hold_on(self) -> None:
-        answered_mono, is_told = time.monotonic(), False
-        while True:
-            asked_mono = time.monotonic()
-            try:
-                self.held = await self._store.hold(
-                    self.name, LEASE_S, epoch_min=self._own.version[0]
-                )
-                if is_told:
-                    log.warning("the lease's store answers again")
-                self.why_no_lease, answered_mono, is_told = "", asked_mono, False
-                if self.held.holder == self.name:
-                    self._until_mono = asked_mono + LEASE_S
-            except LeaseStoreError as error:
-                self.why_no_lease = str(error)
-                if not is_told and time.monotonic() - answered_mono >= LEASE_S:
-                    is_told = True
-                    self._tell_of_store(error)
-            await asyncio.sleep(RENEW_S)
+    async def _tell_of_store(self, why: str) -> bool:
+        """Nobody else will: without the store there is no controller that tells people anything.
 
-    def _tell_of_store(self, error: LeaseStoreError) -> None:
-        """Nobody else will: without the store there is no controller that tells people anything."""
-        text = f"the lease's store does not answer {self.name}: {error}"
+        One of those who miss it tells them: the first by name. False: it may yet be for us.
+        """
+        who = await loss_is_for(self.name, self.peers)
+        if who != self.name:
+            return who == ""
+        text = f"the lease's store does not answer {self.name}: {why}"
         log.error("%s", text)
-        self._note("store", text)
+        self._teller.note("store", text)
         body = (
             f"{text}. Without it nobody leads: edges keep what they do, members decide for their "
             "own, and DNS stays as it is.\nCheck: that store; amaro failover switch --force "
             "works without it."
         )
-        self._notifier.tell(Message(title=text[:200], body=body, is_urgent=True))
+        self._teller.warn(text, body, is_urgent=True)
+        return True
 
-    async def _lead(self) -> None:
-        epoch = self.epoch()
+    async def _lead(self, epoch: int) -> None:
         log.info("this member is the controller, epoch %d", epoch)
         memory = await self._remembered()
-        if memory.decision is not None and memory.decision.epoch > epoch:
-            log.warning("epoch %d is over: %d has decided", epoch, memory.decision.epoch)
-            return  # the store gives us a later one as soon as it has heard of that
+        met = max(self._met()[0], memory.decision.epoch if memory.decision else 0)
+        if met > epoch or (met == epoch and self._led_epoch != epoch):
+            log.warning("epoch %d is over: %d has decided", epoch, met)
+            self.lease.lapse()  # what the store gives us next is above that
+            return
+        self._led_epoch = epoch
         self.memory = memory
         self._reports, self._own_known = [], ("", 0)
-        self._note("controller", f"{self.name} is the controller, epoch {epoch}")
+        self.dns.forget()
+        self._teller.note("controller", f"{self.name} is the controller, epoch {epoch}")
+        for event in memory.untold:
+            self._teller.tell(event)  # who had it to tell may have been killed before
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = [
@@ -270,10 +275,13 @@ class Controller:
             log.warning("this member is not the controller any more")
 
     async def _remembered(self) -> Memory:
-        """What the last controller kept, else what is in force.
+        """What the last controller kept, else what is in force, here or at another member.
 
         An order that a member carried out while nobody held the lease is newer than that.
         """
+        known = await learn(self.peers)
+        if self._own.decision is not None:
+            known.append((self._own.decision, self._own.ordered))
         now_mono = time.monotonic()
         memory = Memory(at_mono=now_mono)
         try:
@@ -283,9 +291,9 @@ class Controller:
             log.error("what the last controller kept is not known: %s", error)
         except ValueError as error:
             log.error("%s", error)
-        ours = self._own.decision
-        if ours and (memory.decision is None or ours.epoch > memory.decision.epoch):
-            memory = memory.after(ours, self._own.ordered)
+        for newest in sorted(known, key=lambda each: each[0].version)[-1:]:
+            if memory.decision is None or newest[0].epoch > memory.decision.epoch:
+                memory = memory.after(*newest)
         return self.decider.fitted(memory)
 
     async def _step(self, memory: Memory, epoch: int) -> tuple[Memory, Decision | None]:
@@ -294,21 +302,23 @@ class Controller:
         drill = self.drill
         if drill is not None:
             reports = [drill.laid_over(each, time.monotonic()) for each in reports]
-        heard = Heard(
-            reports=reports,
-            orders=[each.order for each in orders],
-            version=max([self._own.version, *map(number_met, self.peers.values())]),
-        )
+        version = self._met()
+        if version[0] > epoch:  # somebody has decided since, who had to be obeyed
+            self.lease.lapse()
+            return self._lost(memory, orders)
+        heard = Heard(reports=reports, orders=[each.order for each in orders], version=version)
         now_mono = time.monotonic()
-        step = self.decider.step(memory, heard, now_mono, epoch)
-        if step.matters or now_mono - self._kept_mono >= KEEP_S:
+        left = self._teller.less_told(memory)
+        step = self.decider.step(left, heard, now_mono, epoch)
+        if drill is not None:
+            step = said_of(drill, step)
+        is_due = now_mono - self._kept_mono >= KEEP_S
+        if step.matters or left is not memory or is_due:
             await self._keep(step.memory, now_mono)
             if self.epoch() != epoch:
-                for each in orders:
-                    _answer(each, LOST)
-                return memory, None
+                return self._lost(memory, orders)
         for event in step.events:
-            self._tell(event)
+            self._teller.tell(event)
         if step.decision is not None:
             self._own.take(step.decision, step.memory.ordered)
             self.dns.follow(step.decision)
@@ -316,19 +326,28 @@ class Controller:
             _answer(each, answer)
         return step.memory, step.decision
 
+    def _lost(self, memory: Memory, orders: list[Asked]) -> tuple[Memory, None]:
+        for each in orders:
+            _answer(each, LOST)
+        return memory, None
+
     def _own_report(self) -> Report:
         report = self._own.report(self._own_known[1], self._own_known[0])
         self._own_known = report.boot, report.number
         return report
 
     async def _keep(self, memory: Memory, now_mono: float) -> None:
-        assert self.held is not None
+        held = self.lease.mine
+        if held is None:
+            return
         try:
-            if not await self._store.keep(self.held, written(memory, now_mono)):
-                self._until_mono = float("-inf")
-            self._kept_mono = now_mono
+            if await self._store.keep(held, written(memory, now_mono)):
+                self._kept_mono = now_mono
+            else:
+                self.lease.lapse()
         except LeaseStoreError as error:  # until the lease is over it is still ours to decide
-            self.why_no_lease = str(error)
+            self.lease.why_not = str(error)
+            self._kept_mono = now_mono + RENEW_S - KEEP_S  # as soon as it may answer again
 
     async def _tell_everybody(self, decision: Decision, memory: Memory) -> None:
         for name, version in (await tell_all(self.peers, decision, memory.ordered)).items():
@@ -354,22 +373,6 @@ class Controller:
                 await tell_all(behind, decision, ordered)
             await asyncio.sleep(TELL_S)
 
-    def _tell(self, event: Event) -> None:
-        if self.drill is not None and event.service == self.drill.service:
-            event = replace(event, text=f"DRILL: {event.text}")
-        self._audit.record(event.as_json())
-        log.info("%s", event.text)
-        if event.happening in WAKES:
-            where = f" ({', '.join(event.regions)})" if event.regions else ""
-            check = f"\nCheck: {event.check}." if event.check else ""
-            book = f"\nRunbook: docs/runbooks/{event.runbook}.md" if event.runbook else ""
-            title = f"{event.service or 'failover'}: {event.text}"
-            body = f"{event.text}{where}{check}{book}"
-            self._notifier.tell(Message(title=title[:200], body=body, is_urgent=True))
-
-    def _note(self, what: str, text: str) -> None:
-        self._audit.record({"happening": what, "text": text, "who": "amaro"})
-
     def _refuse_orders(self) -> None:
         for each in self._orders:
             _answer(each, LOST)
@@ -386,9 +389,9 @@ class Controller:
 
 
 def number_met(peer: Peer) -> tuple[int, int]:
-    """The version that a decision must be above for a member to take it."""
+    """The version that a decision must be above for a member, and its edge, to take it."""
     epoch, number = peer.known.version
-    return epoch, number + peer.known.disagrees
+    return max((epoch, number + peer.known.disagrees), peer.known.above)
 
 
 def _answer(asked: Asked, answer: Answer) -> None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from failover.choosing import Course, choice, move
 from failover.decision import Decision
-from failover.events import Event, Happening, merged
+from failover.events import Event, Happening, merged, named
 from failover.evidence import Report
-from failover.memory import NEVER, Memory, fitted
+from failover.memory import NEVER, UNTOLD_MAX, Memory, fitted
 from failover.model import EVERYWHERE, Model, Service
 from failover.noticing import noticed
 from failover.orders import Answer, Held, Kind, Order, Place, carry_out
@@ -98,10 +98,16 @@ class Decider:
         )
         decision = self._decided(memory, after, epoch, heard.version)
         told = [_told(*each) for each in zip(heard.orders, answers, strict=True)]
+        events = named(merged((*told, *noticed(memory, after))), epoch, memory.happened)
         return Step(
-            memory=replace(after, decision=decision),
+            memory=replace(
+                after,
+                decision=decision,
+                happened=memory.happened + len(events),
+                untold=(*memory.untold, *events)[-UNTOLD_MAX:],
+            ),
             decision=None if decision is memory.decision else decision,
-            events=merged((*told, *noticed(memory, after))),
+            events=events,
             answers=answers,
         )
 

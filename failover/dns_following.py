@@ -142,6 +142,11 @@ class DnsFollower:
         """How far each name is."""
         return [each.progress for each in self._names]
 
+    def forget(self) -> None:
+        """Take nothing for done: somebody else may have led since, and have been killed."""
+        for each in self._names:
+            each.wanted = None
+
     def follow(self, decision: Decision) -> None:
         """Bring all names to a decision; what is on its way to an older one turns round."""
         for each in self._names:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from zlib import crc32
 
-from failover.deciding import Decider
+from failover.deciding import Decider, Step
 from failover.evidence import Outcome, Report, Round
 from failover.memory import Memory
 from failover.target_state import Standing, State
@@ -148,6 +148,17 @@ def end_of(drill: Drill, memory: Memory, vantages: Sequence[str], now_mono: floa
         if (service, target) != drill.name:
             return f"{service}/{target} fails in truth ({scope})"
     return "the night is over" if drill.at_s(now_mono) >= NIGHT_S else ""
+
+
+def said_of(drill: Drill, step: Step) -> Step:
+    """Return a step whose events say that they are of a drill, those of its service."""
+    events = tuple(
+        replace(each, text=f"DRILL: {each.text}") if each.service == drill.service else each
+        for each in step.events
+    )
+    known = {each.name: each for each in events}
+    untold = tuple(known.get(each.name, each) for each in step.memory.untold)
+    return replace(step, events=events, memory=replace(step.memory, untold=untold))
 
 
 def restored(drill: Drill, memory: Memory) -> Memory:

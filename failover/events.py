@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, unique
 from typing import Any, Final
 
@@ -72,6 +72,7 @@ class Event:
     target: str = ""
     regions: tuple[str, ...] = ()
     who: str = "amaro"
+    name: str = ""  # EPOCH.NUMBER: whoever hears of it twice knows
 
     @property
     def check(self) -> str:
@@ -98,7 +99,14 @@ class Event:
             "who": self.who,
             "check": self.check,
             "runbook": self.runbook,
-        }
+        } | ({"event": self.name} if self.name else {})
+
+
+def named(events: Iterable[Event], epoch: int, happened: int) -> tuple[Event, ...]:
+    """Return events with names, after so many that happened before."""
+    return tuple(
+        replace(each, name=f"{epoch}.{number}") for number, each in enumerate(events, happened + 1)
+    )
 
 
 def merged(events: Iterable[Event]) -> tuple[Event, ...]:

@@ -10,7 +10,13 @@ from pathlib import Path
 
 from failover.decision import Decision
 from failover.orders import Ordered
-from failover.wire import WireError, decision_of_text, decision_to_text, mark_of
+from failover.wire import (
+    WireError,
+    decision_of_text,
+    decision_to_text,
+    mark_of,
+    ordered_version_in,
+)
 
 log = logging.getLogger("failover.member")
 
@@ -26,9 +32,12 @@ class InForce:
         self._news = asyncio.Event()
         self.decision: Decision | None = None
         self.ordered = Ordered()  # by operators, as far as this member was told
+        self.ordered_version = (0, 0)  # of the decision that carried out an order given here
         self._followers: list[Callable[[Decision], object]] = []
         try:
-            self.decision, self.ordered = decision_of_text(path.read_bytes())
+            text = path.read_bytes()
+            self.decision, self.ordered = decision_of_text(text)
+            self.ordered_version = ordered_version_in(text)
         except FileNotFoundError:
             pass
         except (OSError, WireError) as error:
@@ -74,7 +83,7 @@ class InForce:
             self._news.clear()
             if self.decision is None:
                 return True
-            text = decision_to_text(self.decision, self.ordered)
+            text = decision_to_text(self.decision, self.ordered, self.ordered_version)
             if text == self._kept:
                 return True
             try:

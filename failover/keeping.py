@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from failover.choosing import Course, Pin
 from failover.decision import Choice, Decision
+from failover.events import Event, Happening
 from failover.memory import Memory
 from failover.orders import Ordered, Place, Standstill
 from failover.quorum import Verdict
@@ -40,6 +41,10 @@ def written(memory: Memory, now_mono: float) -> str:
             ],
             "standstills": [asdict(each) for each in memory.standstills],
             "decision": decision_out(memory.decision) if memory.decision else None,
+            "happened": memory.happened,
+            "untold": [
+                {**asdict(each), "happening": each.happening.value} for each in memory.untold
+            ],
         },
         separators=(",", ":"),
     )
@@ -67,6 +72,8 @@ def read(text: str, now_mono: float) -> Memory:
             standstills=tuple(Standstill(**each) for each in kept["standstills"]),
             decision=decision_in(kept["decision"]) if kept["decision"] else None,
             at_mono=now_mono,
+            happened=kept.get("happened", 0),
+            untold=tuple(_event_in(**each) for each in kept.get("untold", ())),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"this is no memory of failover: {error}") from error
@@ -106,6 +113,10 @@ def decision_in(kept: Mapping[str, Any]) -> Decision:
         for each in kept["choices"]
     ]
     return Decision(epoch=kept["epoch"], number=kept["number"], choices=tuple(choices))
+
+
+def _event_in(happening: str, regions: list[str], **rest: Any) -> Event:
+    return Event(happening=Happening(happening), regions=tuple(regions), **rest)
 
 
 def _attendance_out(known: Attendance) -> dict[str, Any]:

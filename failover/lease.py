@@ -37,11 +37,12 @@ class Kept:
 class LeaseStore(Protocol):
     """Where the lease is, and what a controller must remember. Raises LeaseStoreError."""
 
-    async def hold(self, who: str, ttl_s: float, *, epoch_min: int) -> Held:
+    async def hold(self, who: str, ttl_s: float, *, epoch: int, epoch_min: int) -> Held:
         """Take the lease if nobody has it, or hold on to it; say who has it now.
 
-        A new epoch is above `epoch_min`, the highest that the asker has ever heard of: a store that
-        lost everything does not begin anew.
+        `epoch` is of the lease that the asker holds, 0 if none: what another process of its name
+        has held is its own at once, under a new epoch. A new one is above `epoch_min`, the highest
+        that the asker has ever heard of: a store that lost everything does not begin anew.
         """
 
     async def release(self, held: Held) -> None:

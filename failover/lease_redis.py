@@ -19,11 +19,13 @@ _HOLD: Final = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local holder, ends, epoch = unpack(redis.call('HMGET', KEYS[1], 'holder', 'until', 'epoch'))
-epoch = math.max(tonumber(epoch or 0), tonumber(ARGV[3]))
+epoch = tonumber(epoch or 0)
 local left = tonumber(ends or 0) - now
-local held = left > 0 and (holder == ARGV[1] or left <= tonumber(ARGV[4]))
-if held and holder ~= ARGV[1] then return {holder, epoch} end
-if not held then epoch = epoch + 1 end
+if left > 0 and holder ~= ARGV[1] and left <= tonumber(ARGV[4]) then return {holder, epoch} end
+local lowest = tonumber(ARGV[3])
+if left <= 0 or holder ~= ARGV[1] or epoch ~= tonumber(ARGV[5]) or epoch < lowest then
+  epoch = math.max(epoch, lowest) + 1
+end
 redis.call('HSET', KEYS[1], 'holder', ARGV[1], 'until', now + ARGV[2], 'epoch', epoch)
 return {ARGV[1], epoch}
 """
@@ -55,12 +57,12 @@ class RedisLease:
         self._release = self._client.register_script(_RELEASE)
         self._keep = self._client.register_script(_KEEP)
 
-    async def hold(self, who: str, ttl_s: float, *, epoch_min: int) -> Held:
+    async def hold(self, who: str, ttl_s: float, *, epoch: int, epoch_min: int) -> Held:
         """As LeaseStore says."""
         async with self._asked():
             said: Any = await self._hold(
                 keys=[self._key],
-                args=[who, round(ttl_s * 1e3), epoch_min, round(STRAY_MAX * ttl_s * 1e3)],
+                args=[who, round(ttl_s * 1e3), epoch_min, round(STRAY_MAX * ttl_s * 1e3), epoch],
             )
         return Held(said[0], int(said[1]))
 

@@ -80,19 +80,20 @@ class SqlLease:
         else:
             event.listen(self._engine, "begin", _limit_postgresql)
 
-    async def hold(self, who: str, ttl_s: float, *, epoch_min: int) -> Held:
+    async def hold(self, who: str, ttl_s: float, *, epoch: int, epoch_min: int) -> Held:
         """As LeaseStore says."""
-        return await self._in_transaction(lambda asked: self._take(asked, who, ttl_s, epoch_min))
+        wanted = Held(who, epoch)
+        return await self._in_transaction(lambda asked: self._take(asked, wanted, ttl_s, epoch_min))
 
-    def _take(self, asked: sa.Connection, who: str, ttl_s: float, epoch_min: int) -> Held:
+    def _take(self, asked: sa.Connection, wanted: Held, ttl_s: float, epoch_min: int) -> Held:
         columns = _LEASE.c.holder, _LEASE.c.epoch, _LEASE.c.until_s - self._now_s
         row = asked.execute(sa.select(*columns).with_for_update()).one()
         holder, epoch, left_s = row
-        is_held = left_s > 0.0 and (holder == who or left_s <= STRAY_MAX * ttl_s)
-        epoch = max(epoch, epoch_min)
-        if is_held and holder != who:
+        who, is_held = wanted.holder, left_s > 0.0
+        if is_held and holder != who and left_s <= STRAY_MAX * ttl_s:
             return Held(holder, epoch)
-        held = Held(who, epoch if is_held else epoch + 1)
+        goes_on = is_held and Held(holder, epoch) == wanted and epoch >= epoch_min
+        held = Held(who, epoch if goes_on else max(epoch, epoch_min) + 1)
         asked.execute(
             sa.update(_LEASE).values(
                 holder=who, epoch=held.epoch, until_s=self._now_s + sa.literal(ttl_s)

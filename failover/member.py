@@ -14,7 +14,7 @@ from typing import Any, Final
 from failover.alone import alone
 from failover.at_edge import Edge
 from failover.audit_file import AuditFile
-from failover.controlling import LOST, Controller
+from failover.controlling import LOST, TELL_S, Controller
 from failover.deciding import Decider, Heard
 from failover.decision import Decision
 from failover.evidence import Report
@@ -23,10 +23,12 @@ from failover.journal import PART_ROUNDS_MAX, Journal
 from failover.memory import Memory
 from failover.model import Model, Vantage
 from failover.orders import Answer, Order, Ordered
-from failover.peers import Peer, tell_all
+from failover.peers import Peer, learn, tell_all
 
 ALONE_AFTER_S: Final = 10.0  # without a word from any controller
 ALONE_STEP_S: Final = 0.5
+ORDERED_EPOCHS: Final = 1_000
+"""An order without a controller jumps so far: no controller comes to its epoch by counting."""
 ORDER_S: Final = 4.0  # in which an order is given again, if the lease was lost under it
 EVIDENCE_S: Final = 1.0
 
@@ -53,13 +55,18 @@ class Member:
         self.in_force = in_force
         self.controller: Controller | None = None  # is set before it runs
         self.controller_epoch = 0  # of the last controller that was heard of
-        self.ordered_epoch = 0  # of the last order that was carried out here without a controller
         self.is_alone = False
         self._journal, self._audit = journal, audit
         self._urgent = asyncio.Event()  # another one after each time
         journal.follow(self._hurry)
         self._heard_mono = time.monotonic()
         self._decider = Decider(alone(model, vantage), (vantage.region,))
+        self._ordered: tuple[Decision, Ordered] | None = None  # what was ordered here alone
+
+    @property
+    def ordered_epoch(self) -> int:
+        """Of the last order that was carried out here without a controller."""
+        return self.in_force.ordered_version[0]
 
     def join(self, edge: Edge) -> None:
         """Look after an edge; without one there is nothing to decide alone for."""
@@ -80,6 +87,11 @@ class Member:
     def version(self) -> tuple[int, int]:
         """Of the decision in force."""
         return self.in_force.version
+
+    @property
+    def above(self) -> tuple[int, int]:
+        """The version that a decision must reach for this member and its edge to take it."""
+        return max(self.version, self.edge.above if self.edge else (0, 0))
 
     @property
     def decision(self) -> Decision | None:
@@ -136,6 +148,7 @@ class Member:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._decide_alone())
             tasks.create_task(self.in_force.run())
+            tasks.create_task(self._carry_on_order())
             if self.edge is not None:
                 tasks.create_task(self.edge.run())
                 tasks.create_task(self._learn_from(self.edge))
@@ -206,10 +219,14 @@ class Member:
         return await self._order_alone(order, controller)
 
     async def _order_alone(self, order: Order, controller: Controller) -> Answer:
-        """An operator's word without a lease: under the next epoch, if most members take it."""
+        """An operator's word without a lease: under a later epoch, if most members take it."""
+        met = await self._catch_up()
+        silent = [each for each in self.peers.values() if each.known.why_not]
+        if few := self._too_few(len(self.peers) - len(silent)):
+            return Answer(False, f"only {few} members answer. Ask where most can be reached")
         now_mono = time.monotonic()
         decider = controller.decider
-        epoch = self.version[0] + 1
+        epoch = (met // ORDERED_EPOCHS + 1) * ORDERED_EPOCHS
         known = known_to(decider, self.in_force, now_mono)
         step = decider.step(known, Heard(orders=[order]), now_mono, epoch)
         (answer,) = step.answers
@@ -218,17 +235,49 @@ class Member:
             return answer
         ordered = step.memory.ordered
         told = await tell_all(self.peers, decision, ordered)
-        taken = 1 + sum(version == decision.version for version in told.values())
         missing = [f"{name} ({why})" for name, why in told.items() if why != decision.version]
-        if 2 * taken <= 1 + len(self.peers):
-            text = f"only {taken} of {1 + len(self.peers)} members took it: {', '.join(missing)}"
+        if few := self._too_few(len(told) - len(missing)):
+            text = f"only {few} members took it: {', '.join(missing)}"
             return Answer(False, f"{text}. Ask where most can be reached")
         self.in_force.take(decision, ordered)
+        self.in_force.ordered_version = decision.version
         await self.in_force.keep()
-        self.ordered_epoch = epoch
+        self._ordered = decision, ordered
         controller.dns.follow(decision)
-        without = f"; without {', '.join(missing)}" if missing else ""
+        taken = 1 + len(told) - len(missing)
+        without = f"; {', '.join(missing)} will be told" if missing else ""
         return Answer(True, f"{answer.text}, by {taken} members and no controller{without}")
+
+    async def _catch_up(self) -> int:
+        """Take a later decision that others have; return the highest epoch that was met."""
+        for newest in sorted(await learn(self.peers), key=lambda each: each[0].version)[-1:]:
+            if newest[0].epoch > self.version[0]:
+                self.in_force.take(*newest)
+        return max([self.above[0], *(each.known.above[0] for each in self.peers.values())])
+
+    def _too_few(self, others: int) -> str:
+        """Of how many members this one and so many others are, if they are not the most."""
+        members = 1 + len(self.peers)
+        return f"{1 + others} of {members}" if 2 * (1 + others) <= members else ""
+
+    async def _carry_on_order(self) -> None:
+        """While nobody leads, an order of ours gets to who was not to be had, and into DNS."""
+        while True:
+            await asyncio.sleep(TELL_S)
+            if self.hears_a_controller or not 0 < self.ordered_epoch == self.version[0]:
+                continue
+            if self.decision and self.version == self.in_force.ordered_version:
+                self._ordered = self.decision, self.ordered  # nothing was decided alone since
+            if self._ordered is None or self.controller is None:
+                continue
+            self.controller.dns.follow(self._ordered[0])
+            await learn(self.peers)
+            behind = {
+                name: each
+                for name, each in self.peers.items()
+                if not each.known.why_not and each.known.version[0] < self.ordered_epoch
+            }
+            await tell_all(behind, *self._ordered)
 
 
 def known_to(decider: Decider, in_force: InForce, now_mono: float) -> Memory:

@@ -8,12 +8,14 @@ from typing import Final
 
 from failover.choosing import Course
 from failover.decision import Decision
+from failover.events import Event
 from failover.model import Model, Service
 from failover.orders import Ordered, Place, Standstill
 from failover.target_state import UNSEEN, Standing
 from failover.votes import Attendance
 
 NEVER: Final = float("-inf")
+UNTOLD_MAX: Final = 100  # the oldest are given up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,8 @@ class Memory:
     decision: Decision | None = None  # the last one
     at_mono: float = 0.0  # of the last step
     judged_mono: float = NEVER  # until when standings say what the votes do
+    happened: int = 0  # so many events
+    untold: tuple[Event, ...] = ()  # those of them that perhaps nobody knows of
 
     @property
     def ordered(self) -> Ordered:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,24 +31,42 @@ class Message:
     is_urgent: bool = False
 
 
+@dataclass(slots=True)
+class _Sending:
+    """A message on its way to so many channels."""
+
+    message: Message
+    left: int
+    done: Callable[[], object] | None
+
+    def has_ended(self) -> None:
+        """Note that one channel has it, or that it was given up there."""
+        self.left -= 1
+        if self.left == 0 and self.done is not None:
+            self.done()
+
+
 class Notifier:
     """Sends every message to every channel, each in its own time."""
 
     def __init__(self, channels: Mapping[str, str], *, pause_s: float = PAUSE_S) -> None:
         """`channels` are apprise URLs by name. Raises ChannelError."""
         self._senders = {name: _sender(name, url) for name, url in channels.items()}
-        self._queues = {name: asyncio.Queue[Message](QUEUED_MAX) for name in channels}
+        self._queues = {name: asyncio.Queue[_Sending](QUEUED_MAX) for name in channels}
         self._pause_s = pause_s
         self.failed = dict.fromkeys(channels, 0)  # messages that were given up, by channel
         self.sent = dict.fromkeys(channels, 0)
 
-    def tell(self, message: Message) -> None:
-        """Queue a message for all channels; never waits."""
+    def tell(self, message: Message, done: Callable[[], object] | None = None) -> None:
+        """Queue a message for all channels; never waits. `done` is called when all are through."""
+        sending = _Sending(message, len(self._queues), done)
         for name, queue in self._queues.items():
             if queue.full():
-                queue.get_nowait()
+                queue.get_nowait().has_ended()
                 self.failed[name] += 1
-            queue.put_nowait(message)
+            queue.put_nowait(sending)
+        if not self._queues and done is not None:
+            done()
 
     async def run(self) -> None:
         """Send until cancelled."""
@@ -58,7 +76,8 @@ class Notifier:
 
     async def _send_from(self, name: str) -> None:
         while True:
-            message = await self._queues[name].get()
+            sending = await self._queues[name].get()
+            message = sending.message
             for attempt in range(ATTEMPTS):
                 if await self._send(name, message):
                     self.sent[name] += 1
@@ -68,6 +87,7 @@ class Notifier:
             else:
                 self.failed[name] += 1
                 log.error("channel %s: a message was given up: %s", name, message.title)
+            sending.has_ended()
 
     async def _send(self, name: str, message: Message) -> bool:
         kind = apprise.NotifyType.FAILURE if message.is_urgent else apprise.NotifyType.INFO

@@ -16,7 +16,13 @@ from failover.evidence import Report, joined
 from failover.model import Vantage
 from failover.orders import Ordered
 from failover.probe_network import trusting
-from failover.wire import WireError, decision_to_text, read_object, report_in
+from failover.wire import (
+    WireError,
+    decision_of_text,
+    decision_to_text,
+    read_object,
+    report_in,
+)
 
 POLL_S: Final = 0.5  # a member answers after that, and at once when it has something urgent
 HURRY_S: Final = 0.1  # between two answers to what is urgent, however much of it there is
@@ -25,6 +31,7 @@ ORDER_S: Final = 4.5  # an order is answered after the step that carries it out,
 ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
 PARTS_MAX: Final = 20  # of a report; what is left then is fetched the next time
 CONTROLLER: Final = "Amaro-Controller"  # request field: EPOCH of who asks, if it is the controller
+ABOVE: Final = "Amaro-Above"  # answer field: EPOCH,NUMBER that a decision must reach there
 VERSION: Final = "Amaro-Decision"  # answer field: EPOCH,NUMBER,MARK of what the member acts on
 
 log = logging.getLogger("failover.peers")
@@ -41,6 +48,7 @@ class Known:
     boot: str = ""
     number: int = 0
     version: tuple[int, int] = (0, 0)
+    above: tuple[int, int] = (0, 0)  # what a decision must reach for it and its edge to take it
     mark: str = ""  # of what it acts on, which versions need not tell apart
     disagrees: bool = False  # it decided something else alone, and called it as we do
     why_not: str = "not asked yet"
@@ -85,9 +93,32 @@ class Peer:
             report = report_in(answer.content, self.vantage.name)
             epoch_said, number_said, known.mark = answer.headers.get(VERSION, "0,0,").split(",")
             known.version = int(epoch_said), int(number_said)
+            self._note_above(answer)
         except ValueError as error:
             raise PeerError(str(error)) from None
         return report
+
+    def _note_above(self, answer: httpx.Response) -> None:
+        epoch, number = answer.headers.get(ABOVE, "0,0").split(",")
+        self.known.above = int(epoch), int(number)
+
+    async def decision(self) -> tuple[Decision, Ordered] | None:
+        """Ask what it acts on, and which orders stand; None: nothing. Raises PeerError."""
+        answer = await self._ask("GET", "/decision", accepted=(200, 404))
+        try:
+            self._note_above(answer)
+            return decision_of_text(answer.content) if answer.status_code == 200 else None
+        except ValueError as error:
+            raise PeerError(str(error)) from None
+
+    async def misses_store(self) -> tuple[bool, bool]:
+        """Ask whether the lease's store does not answer it, and people know. Raises PeerError."""
+        answer = await self._ask("GET", "/status")
+        try:
+            said = read_object(answer.content)["controller"]
+            return bool(said["why_not"]), said.get("loss_is_told") is True
+        except (WireError, KeyError, TypeError, AttributeError) as error:
+            raise PeerError(str(error)) from None
 
     async def put(self, decision: Decision, ordered: Ordered) -> tuple[int, int]:
         """Give it a decision; return the version that it acts on now. Raises PeerError."""
@@ -175,3 +206,36 @@ async def tell_all(
 
     told: list[Awaitable[tuple[int, int] | str]] = [one(each) for each in peers.values()]
     return dict(zip(peers, await asyncio.gather(*told), strict=True))
+
+
+async def learn(peers: Mapping[str, Peer]) -> list[tuple[Decision, Ordered]]:
+    """Return what those who answer act on: a store, or a disk, may have lost what they have."""
+    found: list[tuple[Decision, Ordered]] = []
+
+    async def one(peer: Peer) -> None:
+        try:
+            if (known := await peer.decision()) is not None:
+                found.append(known)
+            peer.known.version, peer.known.why_not = known[0].version if known else (0, 0), ""
+        except PeerError as error:
+            peer.known.why_not = str(error)
+
+    await asyncio.gather(*map(one, peers.values()))
+    return found
+
+
+async def loss_is_for(name: str, peers: Mapping[str, Peer]) -> str:
+    """Return who is to tell people that the lease's store is gone; empty: they know."""
+    missing = {name}
+
+    async def one(other: str, peer: Peer) -> bool:
+        try:
+            misses, is_told = await peer.misses_store()
+        except PeerError:
+            return False
+        if misses:
+            missing.add(other)
+        return misses and is_told
+
+    told = await asyncio.gather(*(one(*each) for each in peers.items()))
+    return "" if any(told) else min(missing)

@@ -31,6 +31,7 @@ def status(member: Member) -> dict[str, Any]:
             "name": held.holder if held else "",
             "epoch": held.epoch if held else member.controller_epoch,
             "why_not": controller.why_no_lease,
+            "loss_is_told": controller.lease.loss_is_told,
         },
         "decision": _decision(member.decision),
         "edge": None

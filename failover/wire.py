@@ -91,9 +91,16 @@ def _round_in(service: str, target: str, number: int, is_ok: bool, *failure: Any
     )
 
 
-def decision_to_text(decision: Decision, ordered: Ordered) -> bytes:
-    """Return a decision, and the orders that stand, as they travel and as members keep them."""
+def decision_to_text(
+    decision: Decision, ordered: Ordered, ordered_version: tuple[int, int] = (0, 0)
+) -> bytes:
+    """Return a decision, and the orders that stand, as they travel and as members keep them.
+
+    A member keeps beside them which decision of its own carried out an order.
+    """
     told = decision_out(decision) | {"ordered": ordered_out(ordered)}
+    if ordered_version != (0, 0):
+        told["ordered_version"] = list(ordered_version)
     return json.dumps(told, separators=(",", ":")).encode()
 
 
@@ -117,6 +124,15 @@ def decision_of_text(text: bytes) -> tuple[Decision, Ordered]:
     except ODD as error:
         raise WireError(f"no decision: {error}") from None
     return decision, ordered
+
+
+def ordered_version_in(text: bytes) -> tuple[int, int]:
+    """Return which decision a member kept as its own; raises WireError."""
+    try:
+        epoch, number = read_object(text).get("ordered_version", (0, 0))
+        return int(epoch), int(number)
+    except ODD as error:
+        raise WireError(f"no decision: {error}") from None
 
 
 def read_object(text: bytes) -> Mapping[str, Any]:

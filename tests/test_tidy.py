@@ -120,6 +120,7 @@ RIM = {
         "dns_changing.py",
         "dns_following.py",
         "dns_watching.py",
+        "holding.py",
         "in_force.py",
         "lease_redis.py",
         "lease_sql.py",

@@ -111,6 +111,20 @@ async def test_a_new_decision_does_not_wait_until_the_old_one_is_read_back() -> 
     running.cancel()
 
 
+async def test_who_leads_again_looks_at_what_it_has_done_before() -> None:
+    """Another one may have led meanwhile, moved half of the names back and forth, and be dead."""
+    provider, servers = Changing(), NeverRead()
+    follower = follower_of(provider, servers)
+    running = asyncio.create_task(follower.run())
+    follower.follow(decided(1, "a"))
+    await until(lambda: provider.values == ["192.0.2.1"])
+    provider.found = ()  # by another one
+    follower.forget()
+    follower.follow(decided(1, "a"))
+    await until(lambda: provider.values == ["192.0.2.1", "192.0.2.1"])
+    running.cancel()
+
+
 async def test_a_drilled_api_is_not_asked() -> None:
     providers = {name: Refusing(name) for name in ("one", "two")}
     dns = DnsSettings(name=NAME, zone=ZONE, providers=tuple(providers))

@@ -50,6 +50,8 @@ def test_nothing_is_lost_but_the_time_between() -> None:
     assert after.decision == before.memory.decision
     assert after.standings == before.memory.standings
     assert after.standstills == before.memory.standstills
+    assert after.untold == before.memory.untold
+    assert [each.name for each in after.untold][-1] == f"1.{after.happened}"
     there, here = before.memory.courses["media", "*"], after.courses["media", "*"]
     assert (here.shares, here.pin) == (there.shares, there.pin)
     assert 5.0 - here.moved_mono == before.now - there.moved_mono

@@ -15,6 +15,26 @@ VANTAGE = Vantage(name="m1", region="north", url="http://m1", needs=OWN, edge_ad
 
 
 @pytest.mark.parametrize(
+    ("stands", "above"), [([57, 3], (57, 3)), ([1, 1], (1, 2)), ([1, 7], (1, 7))]
+)
+async def test_an_edge_that_has_a_later_order_says_what_it_would_take(stands, above):
+    """Its order outlasts the member's disk, and the lease's store."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(409, json={"error": "another one stands", "version": stands})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+        edge = Edge(Model(services=(), vantages=(VANTAGE,)), VANTAGE, client)
+        edge.act_on(Decision(epoch=1, number=1, choices=()))
+        task = asyncio.create_task(edge.run())
+        async with asyncio.timeout(30):
+            while edge.above == (0, 0):  # noqa: ASYNC110 it tells nobody
+                await asyncio.sleep(0.01)
+        assert edge.above == above
+        task.cancel()
+
+
+@pytest.mark.parametrize(
     ("body", "status"),
     [
         (b"[]", 200),

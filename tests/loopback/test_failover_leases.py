@@ -36,52 +36,69 @@ def url(request, tmp_path) -> str:
 async def store(url) -> AsyncIterator[LeaseStore]:
     opened = open_lease(url)
     yield opened
-    await opened.release(await opened.hold("nobody", 0.0, epoch_min=0))
+    await opened.release(await opened.hold("nobody", 0.0, epoch=0, epoch_min=0))
     await opened.close()
 
 
 async def taken(store: LeaseStore, who: str, **more) -> Held:
     async with asyncio.timeout(30):
-        while (held := await store.hold(who, LONG_S, epoch_min=0, **more)).holder != who:  # noqa: ASYNC110
+        while (held := await store.hold(who, LONG_S, epoch=0, epoch_min=0, **more)).holder != who:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     return held
 
 
 async def test_one_holds_it_and_the_next_has_a_higher_epoch(store):
     first = await taken(store, "a")
-    assert await store.hold("a", LONG_S, epoch_min=0) == first
-    assert await store.hold("b", LONG_S, epoch_min=0) == first
+    assert await store.hold("a", LONG_S, epoch=first.epoch, epoch_min=0) == first
+    assert await store.hold("b", LONG_S, epoch=0, epoch_min=0) == first
     await store.release(first)
-    second = await store.hold("b", LONG_S, epoch_min=0)
+    second = await store.hold("b", LONG_S, epoch=0, epoch_min=0)
     assert second == Held("b", first.epoch + 1)
     await store.release(first)  # by who has it no more
-    assert await store.hold("a", LONG_S, epoch_min=0) == second
+    assert await store.hold("a", LONG_S, epoch=0, epoch_min=0) == second
     await store.release(second)
 
 
 async def test_it_ends_by_itself(store):
     first = await taken(store, "a")
-    await store.hold("a", 0.01, epoch_min=0)
+    await store.hold("a", 0.01, epoch=first.epoch, epoch_min=0)
     second = await taken(store, "b")
     assert second.epoch == first.epoch + 1
     await store.release(second)
-    assert (await store.hold("b", LONG_S, epoch_min=0)).epoch == second.epoch + 1  # it was let go
+    assert (await store.hold("b", LONG_S, epoch=0, epoch_min=0)).epoch == second.epoch + 1
     await store.release(Held("b", second.epoch + 1))
 
 
 async def test_a_clock_that_was_set_back_keeps_nobody_out(store):
     """What is left is far more than the lease was for: its holder may be long gone."""
     first = await taken(store, "a")  # for ten minutes
-    second = await store.hold("b", 6.0, epoch_min=0)
+    second = await store.hold("b", 6.0, epoch=0, epoch_min=0)
     assert second == Held("b", first.epoch + 1)
     assert not await store.keep(first, "late")
     await store.release(second)
 
 
 async def test_an_epoch_is_above_all_that_were_heard_of(store):
-    held = await store.hold("a", LONG_S, epoch_min=41)
+    held = await store.hold("a", LONG_S, epoch=0, epoch_min=41)
     assert held.epoch == 42
     await store.release(held)
+
+
+async def test_a_holder_that_hears_of_a_later_epoch_goes_on_above_it(store):
+    first = await taken(store, "a")
+    second = await store.hold("a", LONG_S, epoch=first.epoch, epoch_min=first.epoch + 40)
+    assert second == Held("a", first.epoch + 41)
+    assert not await store.keep(first, "late")
+    await store.release(second)
+
+
+async def test_another_process_of_the_same_name_is_another_controller(store):
+    """One that was killed and started again does not share an epoch with what it was before."""
+    first = await taken(store, "a")
+    second = await store.hold("a", LONG_S, epoch=0, epoch_min=0)
+    assert second == Held("a", first.epoch + 1)
+    assert not await store.keep(first, "late")
+    await store.release(second)
 
 
 async def test_only_the_holder_keeps_a_state(store):
@@ -99,7 +116,7 @@ async def test_only_the_holder_keeps_a_state(store):
 async def test_of_many_that_ask_at_once_one_gets_it(url):
     stores = [open_lease(url) for _ in range(4)]
     held = await asyncio.gather(
-        *(each.hold(f"m{no}", LONG_S, epoch_min=0) for no, each in enumerate(stores))
+        *(each.hold(f"m{no}", LONG_S, epoch=0, epoch_min=0) for no, each in enumerate(stores))
     )
     assert len(set(held)) == 1
     await stores[0].release(held[0])
@@ -118,7 +135,7 @@ async def test_of_many_that_ask_at_once_one_gets_it(url):
 async def test_a_store_that_cannot_be_asked_is_named_without_its_password(url, said):
     store = open_lease(url)
     with pytest.raises(LeaseStoreError, match=said) as refused:
-        await store.hold("a", 1.0, epoch_min=0)
+        await store.hold("a", 1.0, epoch=0, epoch_min=0)
     assert "secret" not in str(refused.value)
     await store.close()
 
@@ -176,7 +193,7 @@ async def test_a_network_that_swallowed_a_question_is_asked_through_again(
         between.swallows = True
         for _ in range(4):
             with pytest.raises(LeaseStoreError, match="no answer within"):
-                await store.hold("a", LONG_S, epoch_min=0)
+                await store.hold("a", LONG_S, epoch=0, epoch_min=0)
         between.swallows = False
         monkeypatch.setattr(lease_sql, "ANSWER_S", 20.0)
         async with asyncio.timeout(20):
@@ -193,6 +210,6 @@ async def test_a_row_that_another_has_locked_is_not_waited_for_in_vain(postgres_
     ):
         await cursor.execute("SELECT id FROM failover_lease FOR UPDATE")
         with pytest.raises(LeaseStoreError, match="lock timeout"):
-            await store.hold("a", LONG_S, epoch_min=0)
+            await store.hold("a", LONG_S, epoch=0, epoch_min=0)
     await store.release(await taken(store, "a"))
     await store.close()

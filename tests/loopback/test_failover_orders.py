@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from failover import controlling
+from failover import controlling, holding
 from failover import member as member_module
 from failover.answer import Answer
 from failover.api import Api
@@ -94,7 +94,7 @@ async def test_who_leads_next_obeys_an_order_that_another_member_carried_out(tmp
     alone, successor = (member_in(tmp_path / name, store, name) for name in ("m1", "m2"))
     memory = kept(1)
     lease = SqlLease(store)
-    held = await lease.hold("m0", 0.0, epoch_min=0)
+    held = await lease.hold("m0", 0.0, epoch=0, epoch_min=0)
     assert await lease.keep(held, written(memory, 1.0))
     for member in (alone, successor):
         assert member.take(memory.decision, memory.ordered)
@@ -185,10 +185,10 @@ async def test_a_long_report_comes_in_parts_and_is_heard_as_one(tmp_path):
 
 async def test_people_are_told_of_a_store_that_is_gone(tmp_path, monkeypatch):
     """Without it there is no controller, which is who tells them all else."""
-    monkeypatch.setattr(controlling, "LEASE_S", 0.0)
+    monkeypatch.setattr(holding, "LEASE_S", 0.0)
     member = member_in(tmp_path / "m1", f"sqlite:///{tmp_path}/none/lease.sqlite")
     told: list[Message] = []
-    monkeypatch.setattr(member.controller._notifier, "tell", told.append)
+    monkeypatch.setattr(member.controller._teller._notifier, "tell", told.append)
     task = asyncio.create_task(member.controller.run())
     async with asyncio.timeout(30):
         while not told:  # noqa: ASYNC110 it tells nobody

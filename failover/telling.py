@@ -1,0 +1,71 @@
+"""What happened is written down and told to people: at least once, whoever is killed meanwhile.
+
+A controller keeps what it has to tell with its memory, before it acts; it leaves there what has
+reached the audit log and all channels. Whoever comes next tells what is left.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from failover.audit_file import AuditFile
+from failover.events import WAKES, Event
+from failover.memory import Memory
+from failover.notifying import Message, Notifier
+
+log = logging.getLogger("failover.controller")
+
+
+class Teller:
+    """One member's voice."""
+
+    def __init__(self, audit: AuditFile, notifier: Notifier) -> None:
+        self._audit, self._notifier = audit, notifier
+        self._begun: set[str] = set()  # names of events; some are still on their way to people
+        self._told: set[str] = set()
+
+    def tell(self, event: Event) -> None:
+        """Write an event down and tell people of it; nothing if this process has begun that."""
+        if event.name in self._begun:
+            return
+        self._begun.add(event.name)
+        self._audit.record(event.as_json())
+        log.info("%s", event.text)
+        told = partial(self._told.add, event.name)
+        if event.happening in WAKES:
+            self._notifier.tell(_message(event), told)
+        else:
+            told()
+
+    def less_told(self, memory: Memory) -> Memory:
+        """Return a memory without what is told; itself if there is nothing of that in it."""
+        left = tuple(each for each in memory.untold if each.name not in self._told)
+        if len(left) == len(memory.untold):
+            return memory
+        self._begun &= {each.name for each in left}
+        self._told.clear()  # not a new one: what is on its way to people comes here, too
+        return replace(memory, untold=left)
+
+    def note(self, what: str, text: str, **more: str) -> None:
+        """Write down what is nobody's business to be woken for."""
+        self._audit.record({"happening": what, "text": text, "who": "amaro", **more})
+
+    def warn(self, title: str, body: str, *, is_urgent: bool = False) -> None:
+        """Tell people of what is no event of deciding."""
+        self._notifier.tell(Message(title=title[:200], body=body, is_urgent=is_urgent))
+
+    def append(self, entry: Mapping[str, Any]) -> None:
+        """Write an entry down. Raises AuditError."""
+        self._audit.append(entry)
+
+
+def _message(event: Event) -> Message:
+    where = f" ({', '.join(event.regions)})" if event.regions else ""
+    check = f"\nCheck: {event.check}." if event.check else ""
+    book = f"\nRunbook: docs/runbooks/{event.runbook}.md" if event.runbook else ""
+    title = f"{event.service or 'failover'}: {event.text}"
+    return Message(title=title[:200], body=f"{event.text}{where}{check}{book}", is_urgent=True)
