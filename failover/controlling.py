@@ -31,7 +31,7 @@ from failover.wire import mark_of
 
 STEP_S: Final = 0.25
 KEEP_S: Final = 30.0  # what matters little is kept so often: 20 000 ballots cost 0.1 s of CPU
-CARRIED_OUT_S: Final = 3.0  # an order, or it is told that it was not
+CARRIED_OUT_S: Final = 4.0  # an order, or it is told that it was not
 TELL_S: Final = 2.0  # between two looks whether everybody has the decision
 
 LOST: Final = Answer(False, "the lease was lost; ask again")

@@ -45,7 +45,7 @@ def test_a_target_fails_a_controller_is_killed_and_the_target_works_again(member
     members.end(leader, signal.SIGKILL)
     members.targets["b"].stop()
     members.wait_for("edges")
-    assert members.status(members.leader())["controller"]["epoch"] == epoch + 1
+    assert members.status(members.leader())["controller"]["epoch"] > epoch
     members.start(leader)
     members.wait_for("edges")
     members.targets["a"].start()

@@ -32,7 +32,7 @@ ADDRESSES = {"a": "192.0.2.11", "b": "192.0.2.12"}
 MEMBERS = ("m1", "m2", "m3")
 PROVIDERS = ("knot-a", "knot-b")
 LOOK_S = 0.1
-PATIENCE_S = 90.0
+PATIENCE_S = 240.0
 MEDIA = """\
 service: media
 detection: {fresh: 10s, hold_off: 1s, hold_off_max: 1s, dwell: 500ms, step: 200ms, step_share: 1,
@@ -117,7 +117,7 @@ class Kills:
         headers = {"Authorization": f"Bearer {TOKEN}"}
         with suppress(httpx.HTTPError):
             return httpx.request(
-                method, url + path, headers=headers, timeout=10, trust_env=False, **more
+                method, url + path, headers=headers, timeout=30, trust_env=False, **more
             )
         return None
 
