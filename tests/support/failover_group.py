@@ -36,6 +36,11 @@ class _Answer(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of who asked and did not wait."""
+
+
 class FakeTarget:
     """A server that answers everything with `ok`, on one port, while it runs."""
 
@@ -45,7 +50,7 @@ class FakeTarget:
         self.start()
 
     def start(self) -> None:
-        server = self._server = ThreadingHTTPServer(("127.0.0.1", self.port), _Answer)
+        server = self._server = _Server(("127.0.0.1", self.port), _Answer)
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
 
     def stop(self) -> None:

@@ -25,6 +25,7 @@ from tests.support.failover_group import TOKEN, FakeTarget
 from tests.support.kill_gate import Gate, Point
 from tests.support.kill_proxies import channel, edge, lease_store, member, name_server
 from tests.support.ports import own_ports
+from tests.support.stack import until
 
 HOOKS = Path(__file__).parent / "kill_hooks"
 NAME = "media.edge.test."
@@ -134,6 +135,25 @@ class Kills:
                 return name, said["controller"]["epoch"]
         return "", 0
 
+    def lead(self) -> tuple[str, int]:
+        """Who leads; waits until somebody does."""
+        return until(
+            lambda: found if (found := self.leader())[0] else None,
+            max_s=PATIENCE_S,
+            what="a controller",
+        )
+
+    def revert(self) -> None:
+        """Take the switch back, whatever becomes of answers."""
+
+        def is_reverted() -> bool:
+            name, _ = self.lead()
+            self.order(name, "revert", service="media")
+            said = self.status(name)
+            return bool(said.get("leads")) and not said["pins"]
+
+        until(is_reverted, max_s=PATIENCE_S, what="the order is taken back")
+
     def order(self, name: str, kind: str, **more: str) -> bool:
         """Give an order; say whether it was answered that it is carried out."""
         said = {"order": kind, "who": "on-call", "why": "a test", **more}
@@ -226,7 +246,7 @@ class Kills:
         if kind == "failover":
             self.targets["a"].stop()
         else:
-            words = (self.leader()[0], "switch")
+            words = (self.lead()[0], "switch")
             more = {"service": "media", "target": "b"}
             threading.Thread(target=self.order, args=words, kwargs=more, daemon=True).start()
         return "b"
@@ -236,12 +256,12 @@ class Kills:
         if kind == "failover":
             self.targets["a"].start()
         else:
-            self.order(self.leader()[0], "revert", service="media")
+            self.revert()
         self.settled("a")
 
     def points(self, kind: str) -> list[Point]:
         """Everything that a controller does, when it is not killed."""
-        leader, _ = self.leader()
+        leader, _ = self.lead()
         self.gate.watch(leader)
         self.settled(self.act(kind))
         seen = list(dict.fromkeys(self.gate.seen))
@@ -252,7 +272,7 @@ class Kills:
     def run(self, kind: str, point: Point, *, again: bool) -> Run:
         """Kill the controller at a point, and wait until all is as it should be."""
         run = Run(kind, point, again)
-        leader, epoch = self.leader()
+        leader, epoch = self.lead()
         began_wall, heard = time.time() - 0.01, len(self.heard)
         self.gate.watch(leader, point, lambda: self.kill(leader))
         target = self.act(kind)
@@ -267,9 +287,9 @@ class Kills:
         try:
             run.who = self._next(epoch, leader)
             run.took_over_s = time.monotonic() - killed_mono
-            if kind == "switch" and self._is_lost(run.who, target):
+            if kind == "switch" and self._is_lost(target):
                 run.asked_again = True
-                assert self.order(run.who, "switch", service="media", target="b"), "not carried out"
+                self.order(self.lead()[0], "switch", service="media", target="b")
             self.settled(target)
             run.converged_s = time.monotonic() - killed_mono
             if not again:
@@ -287,37 +307,36 @@ class Kills:
         return run
 
     def _in_time(self, began_wall: float, heard: int, wanted: Mapping[str, str]) -> list[str]:
-        until = time.monotonic() + PATIENCE_S
+        until_mono = time.monotonic() + PATIENCE_S
         while left := list(self.untold(began_wall, heard, wanted)):
-            if time.monotonic() > until:
+            if time.monotonic() > until_mono:
                 return left
             time.sleep(LOOK_S)
         return []
 
     def _is_killed(self, target: str) -> bool:
         """Whether the point came, before all was done and nothing more happens."""
-        until = time.monotonic() + PATIENCE_S
-        while not self.gate.has_killed.wait(0.5) and time.monotonic() < until:
+        until_mono = time.monotonic() + PATIENCE_S
+        while not self.gate.has_killed.wait(0.5) and time.monotonic() < until_mono:
             if not self.complaints(target):
                 return self.gate.has_killed.wait(2.0)
         return self.gate.has_killed.is_set()
 
     def _next(self, epoch: int, killed: str) -> str:
         """Who leads now, under an epoch that is above that of who was killed."""
-        until = time.monotonic() + PATIENCE_S
-        while time.monotonic() < until:
+        until_mono = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until_mono:
             name, now = self.leader()
             if name and now > epoch:
                 return "itself" if name == killed else "another"
             time.sleep(LOOK_S)
         raise AssertionError("nobody takes over")
 
-    def _is_lost(self, who: str, target: str) -> bool:
+    def _is_lost(self, target: str) -> bool:
         """Whether an order was not yet kept when the controller was killed: it never was."""
-        del who
-        until = time.monotonic() + 3.0
-        while time.monotonic() < until:
-            said = self.status(self.leader()[0] or "m1")
+        until_mono = time.monotonic() + 3.0
+        while time.monotonic() < until_mono:
+            said = self.status(self.lead()[0])
             if any(each["target"] == target for each in said.get("pins", ())):
                 return False
             time.sleep(LOOK_S)
