@@ -36,6 +36,8 @@ $(SCRIPTS) $(TEST_SCRIPTS): %/node_modules/.ready: %/package.json $(VENV)/.ready
 up: setup
 	@$(BIN)/python amaro/tether.py - TERM $(BIN)/amaro up $(ARGS)
 
+# Else each of the processes that tests start compiles all that it imports.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: setup $(VENV)/.ready-dev $(TEST_SCRIPTS)
 	@$(BIN)/python -m tests.prepare
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
