@@ -48,6 +48,7 @@ def run(measure: Callable[[], Report], options: argparse.Namespace) -> None:
             0, os.SCHED_RR, os.sched_param(os.sched_get_priority_min(os.SCHED_RR))
         )
     share_as_niced(os.getpid())
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         report = measure()

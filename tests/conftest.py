@@ -1,5 +1,6 @@
 """What holds for every test."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ settings.register_profile(
 # The same examples at every run: whoever changes something is not told of another's rare defect.
 settings.register_profile("same", settings.get_profile("amaro"), derandomize=True)
 settings.load_profile("same")
+
+# A shell has what it puts in the background ignore interrupts, which tests send to what they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 WAITING = ("live", "rig", "loopback")  # for servers: these go first, so that none of them is last
 

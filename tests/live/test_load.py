@@ -36,7 +36,7 @@ def test_load_finds_nothing_wrong(stack: RunningStack, tmp_path: Path):
     report = tmp_path / "load.html"
     argv = [sys.executable, "-m", "locustfiles", "--data", str(stack.data.root)]
     argv += ["--users", "6", "--seconds", "8", "--report", str(report)]
-    ended = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
+    ended = subprocess.run(argv, capture_output=True, text=True, timeout=280, check=False, cwd=ROOT)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     said = ended.stdout + ended.stderr
     for name in ("segment v", "segment a", "playlist main", "feed page", "tus patch"):

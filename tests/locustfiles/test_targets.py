@@ -71,7 +71,7 @@ def test_a_run_in_which_nobody_watches_fails(tmp_path):
     report = tmp_path / "report.html"
     argv = [sys.executable, "-m", "locustfiles", "--edge", "north=http://127.0.0.1:9"]
     argv += ["--users", "2", "--seconds", "2", "--report", str(report)]
-    ended = subprocess.run(argv, capture_output=True, text=True, timeout=90, check=False)
+    ended = subprocess.run(argv, capture_output=True, text=True, timeout=200, check=False)
     assert ended.returncode == 1, ended.stderr
     assert "nobody found a story" in ended.stderr
     assert report.exists()
