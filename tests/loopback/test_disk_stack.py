@@ -19,7 +19,7 @@ from amaro.shipped import shipped
 from amaro.stack import data_dir
 from origin.service import open_publisher
 from origin.settings import OriginSettings
-from tests.support.edge_node import DEADLINE_S, ending, eventually
+from tests.support.edge_node import DEADLINE_S, NO_TLS, ending, eventually
 from tests.support.origin import (
     content_name,
     create_headers,
@@ -50,7 +50,7 @@ def site(root: Path) -> Site:
 
 def ask(method: str, url: str, **options: Any) -> httpx.Response:
     """Ask with patience."""
-    return httpx.request(method, url, timeout=DEADLINE_S, trust_env=False, **options)
+    return httpx.request(method, url, timeout=DEADLINE_S, trust_env=False, verify=NO_TLS, **options)
 
 
 @contextmanager

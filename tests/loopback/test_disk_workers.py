@@ -13,7 +13,7 @@ import httpx
 from edge.arena import SLICE_BYTES
 from edge.record import SLICED
 from tests.support.disk_slices import BODY, SLICES, parts_on_disk
-from tests.support.edge_node import DEADLINE_S, RunningNode, decoded, edge_node
+from tests.support.edge_node import DEADLINE_S, NO_TLS, RunningNode, decoded, edge_node
 from tests.support.edges import Origin, running_origin
 from tests.support.ranged_origin import RangedOrigin
 
@@ -34,7 +34,7 @@ async def disk_node(origin: Origin, root: Path, *options: str) -> AsyncIterator[
 
 async def ask(node: RunningNode, body: bytes, first: int, last: int) -> str:
     """Ask for a part on a connection of its own, so that any worker may get it."""
-    async with httpx.AsyncClient(timeout=DEADLINE_S, trust_env=False) as http:
+    async with httpx.AsyncClient(timeout=DEADLINE_S, trust_env=False, verify=NO_TLS) as http:
         got = await http.get(
             f"{node.url}/film", headers={"host": "edge.test", "range": f"bytes={first}-{last}"}
         )
@@ -43,7 +43,7 @@ async def ask(node: RunningNode, body: bytes, first: int, last: int) -> str:
 
 
 async def ask_whole(node: RunningNode, body: bytes) -> None:
-    async with httpx.AsyncClient(timeout=DEADLINE_S, trust_env=False) as http:
+    async with httpx.AsyncClient(timeout=DEADLINE_S, trust_env=False, verify=NO_TLS) as http:
         got = await http.get(f"{node.url}/film", headers={"host": "edge.test"})
     assert (got.status_code, len(got.content)) == (200, len(body)), got.headers
     assert got.content == body

@@ -17,6 +17,7 @@ from tests.support.counting_origin import counting_origin
 from tests.support.edge_hammer import HOST, Hammer, Rig, version_of
 from tests.support.edge_node import (
     DEADLINE_S,
+    NO_TLS,
     RunningNode,
     await_end,
     decoded,
@@ -235,7 +236,9 @@ def test_a_drain_finishes_what_runs_and_says_so(workers: int) -> None:
         processes = node.processes()
         origin.middle = threading.Event()  # it says no more before the node has said that it ends
         with (
-            httpx.Client(base_url=node.url, trust_env=False, timeout=DEADLINE_S) as player,
+            httpx.Client(
+                base_url=node.url, trust_env=False, timeout=DEADLINE_S, verify=NO_TLS
+            ) as player,
             player.stream("GET", path) as response,
         ):
             body = response.iter_raw(65_536)

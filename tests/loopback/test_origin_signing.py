@@ -16,6 +16,7 @@ from cache_policies.access_ring import parse_ring
 from cache_policies.key import split_token
 from origin.service import open_publisher
 from origin.settings import OriginSettings
+from tests.support.edge_node import NO_TLS
 from tests.support.edges import running_edge
 from tests.support.origin import main_playlist, publication, running_origin, uploaded
 from tests.support.rules import rules
@@ -69,7 +70,9 @@ async def test_a_player_goes_from_the_feed_through_an_edge(client, settings) -> 
     asset_id = await watchable(client, settings)
     async with running_edge(str(client.base_url), policies=RULES, ring=RING) as edge:
         url = f"http://127.0.0.1:{edge.port}"
-        async with httpx.AsyncClient(base_url=url, timeout=60.0, trust_env=False) as player:
+        async with httpx.AsyncClient(
+            base_url=url, timeout=60.0, trust_env=False, verify=NO_TLS
+        ) as player:
             (story,) = (await player.get("/feed/north")).json()["stories"]
             playlist = await player.get(story["playback"])
             assert (playlist.status_code, playlist.content) == (200, b"#EXTM3U\n")

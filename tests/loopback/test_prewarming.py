@@ -9,7 +9,7 @@ import brotli
 import httpx
 
 from edge.warming import KEPT
-from tests.support.edge_node import DEADLINE_S, decoded, edge_node, eventually
+from tests.support.edge_node import DEADLINE_S, NO_TLS, decoded, edge_node, eventually
 from tests.support.edges import response, running_origin
 
 STORY = "/v/k3jd72lqafh5xz7a"
@@ -68,7 +68,9 @@ async def test_a_player_finds_what_it_asks_for_next():
 
 def check_player(node, origin):
     eventually(partial(is_ready, node), "it is ready")
-    with httpx.Client(base_url=node.url, timeout=DEADLINE_S, trust_env=False) as player:
+    with httpx.Client(
+        base_url=node.url, timeout=DEADLINE_S, trust_env=False, verify=NO_TLS
+    ) as player:
         assert "hit" not in says(player.get(f"{STORY}/video.m3u8"))
         for number in range(SEGMENTS):
             path = f"{STORY}/{number}.m4s"

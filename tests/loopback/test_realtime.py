@@ -27,7 +27,7 @@ from cache_policies.access_ring import parse_ring
 from cache_policies.signal_access import Claims, mint_signals, shared_ring
 from tests.support import tls
 from tests.support.counting_origin import counting_origin
-from tests.support.edge_node import DEADLINE_S, TOKEN, RunningNode, edge_node, eventually
+from tests.support.edge_node import DEADLINE_S, NO_TLS, TOKEN, RunningNode, edge_node, eventually
 
 REALTIME = ("--realtime", "127.0.0.1:0")
 
@@ -240,7 +240,9 @@ def test_who_reads_nothing_is_cut_and_others_hear_everything(node: RunningNode) 
     with (
         page(hub_url(node)) as ada,
         stuck(node, "story:d"),
-        httpx.Client(headers=authorization, timeout=DEADLINE_S, trust_env=False) as origin,
+        httpx.Client(
+            headers=authorization, timeout=DEADLINE_S, trust_env=False, verify=NO_TLS
+        ) as origin,
     ):
         ada.join("story:d")
         cut = 'amaro_edge_realtime_closed_total{reason="too-slow"}'

@@ -13,7 +13,14 @@ import httpx
 import pytest
 
 from tests.support.counting_origin import CountingOrigin, content, counting_origin
-from tests.support.edge_node import DEADLINE_S, TOKEN, RunningNode, edge_node, eventually
+from tests.support.edge_node import (
+    DEADLINE_S,
+    NO_TLS,
+    TOKEN,
+    RunningNode,
+    edge_node,
+    eventually,
+)
 from tests.support.origin import OriginProcess, origin_process
 from tests.support.ports import own_ports
 
@@ -37,6 +44,7 @@ class Region:
             headers={"authorization": f"Bearer {TOKEN}"},
             timeout=DEADLINE_S,
             trust_env=False,
+            verify=NO_TLS,
         )
         return answer.raise_for_status().json()
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from tests.support.counting_origin import CountingOrigin, content
-from tests.support.edge_node import DEADLINE_S, RunningNode
+from tests.support.edge_node import DEADLINE_S, NO_TLS, RunningNode
 from tests.support.edges import Client, Got
 
 HOST = "edge.test"  # what tests.support.edges.Client asks for
@@ -154,7 +154,7 @@ class Hammer:
     async def operate(self, purges: int) -> None:
         """Purge again and again at odd moments."""
         chance = random.Random(self.seed)
-        async with httpx.AsyncClient(trust_env=False, timeout=DEADLINE_S) as admin:
+        async with httpx.AsyncClient(trust_env=False, timeout=DEADLINE_S, verify=NO_TLS) as admin:
             for _ in range(purges):
                 await asyncio.sleep(chance.random() * 0.02)  # the schedule, not a wait
                 await self.purge(admin, chance)

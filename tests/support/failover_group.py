@@ -18,6 +18,7 @@ from typing import Any
 
 import httpx
 
+from tests.support.edge_node import NO_TLS
 from tests.support.ports import own_ports
 from tests.support.stack import until
 
@@ -99,7 +100,13 @@ class Group:
         """Ask a member as an operator does."""
         headers = {"Authorization": f"Bearer {TOKEN}"}
         return httpx.request(
-            method, self.urls[name] + path, headers=headers, timeout=10, trust_env=False, **more
+            method,
+            self.urls[name] + path,
+            headers=headers,
+            timeout=10,
+            trust_env=False,
+            verify=NO_TLS,
+            **more,
         )
 
     def leader(self) -> str:

@@ -23,6 +23,7 @@ from origin.serving import Server, bind, configure
 from origin.settings import OriginSettings
 from origin.uploads import BODY_TYPE, Creation
 from segmenter.publication import Publication, PublishedRendition, Resource
+from tests.support.edge_node import NO_TLS
 from tests.support.ports import own_port
 
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -50,7 +51,9 @@ async def running_origin(
             server.install_signal_handlers = lambda: None
             serving = asyncio.create_task(server._serve([listener]))
             base = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            async with httpx.AsyncClient(base_url=base, timeout=DEADLINE_S, trust_env=False) as c:
+            async with httpx.AsyncClient(
+                base_url=base, timeout=DEADLINE_S, trust_env=False, verify=NO_TLS
+            ) as c:
                 try:
                     yield c
                 finally:
@@ -180,7 +183,10 @@ class OriginProcess:
         while True:
             try:
                 httpx.get(
-                    f"{self.url}/.amaro/ready", trust_env=False, timeout=DEADLINE_S
+                    f"{self.url}/.amaro/ready",
+                    trust_env=False,
+                    timeout=DEADLINE_S,
+                    verify=NO_TLS,
                 ).raise_for_status()
                 return
             except httpx.HTTPError:

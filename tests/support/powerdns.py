@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from failover.endpoint import Endpoint
-from tests.support.edge_node import eventually
+from tests.support.edge_node import NO_TLS, eventually
 from tests.support.ports import own_ports
 
 LOOPBACK = "127.0.0.1"
@@ -30,7 +30,9 @@ class RunningPowerDns:
     def answers(self) -> bool:
         assert self.process.poll() is None
         try:
-            found = httpx.get(f"{self.api}/api/v1/servers", headers={"X-API-Key": API_KEY})
+            found = httpx.get(
+                f"{self.api}/api/v1/servers", headers={"X-API-Key": API_KEY}, verify=NO_TLS
+            )
         except httpx.TransportError:
             return False
         return found.status_code == 200
@@ -55,7 +57,7 @@ class RunningPowerDns:
         }
         headers = {"X-API-Key": API_KEY}
         url = f"{self.api}/api/v1/servers/localhost/zones"
-        assert httpx.post(url, json=zone, headers=headers).status_code == 201
+        assert httpx.post(url, json=zone, headers=headers, verify=NO_TLS).status_code == 201
 
 
 @contextmanager

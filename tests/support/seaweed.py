@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.support.edge_node import NO_TLS
 from tests.support.ports import own_ports
 
 DEADLINE_S = 180.0
@@ -46,7 +47,9 @@ def seaweed(folder: Path) -> Iterator[str]:
 def await_writable(endpoint: str) -> None:
     """Make the bucket and wait until it takes objects: volumes come up after the listener."""
     deadline = time.monotonic() + DEADLINE_S
-    with httpx.Client(base_url=endpoint, trust_env=False, timeout=DEADLINE_S) as client:
+    with httpx.Client(
+        base_url=endpoint, trust_env=False, timeout=DEADLINE_S, verify=NO_TLS
+    ) as client:
         for path, body in ((f"/{BUCKET}", b""), (f"/{BUCKET}/first", b"x")):
             while True:
                 try:

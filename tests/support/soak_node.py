@@ -18,7 +18,7 @@ import httpx
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.edge_node import DEADLINE_S, TOKEN, await_end, first_line
+from tests.support.edge_node import DEADLINE_S, NO_TLS, TOKEN, await_end, first_line
 from tests.support.soak_player import Target
 from tests.support.tls import EDGE, RENEWED
 
@@ -111,6 +111,7 @@ class SoakNode:
             headers={"Authorization": f"Bearer {TOKEN}"},
             timeout=DEADLINE_S,
             trust_env=False,
+            verify=NO_TLS,
         )
         self.watched = {}
         self.target.port, self.target.tls = port, tls

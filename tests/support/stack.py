@@ -15,6 +15,7 @@ import httpx
 
 from amaro.commands.status import ask_all
 from amaro.stack import DataDir, Service, Stack, StackError
+from tests.support.edge_node import NO_TLS
 from tests.support.ports import own_port
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def until(ask: Callable[[], T], *, max_s: float, what: str) -> T:
 
 def get(url: str) -> httpx.Response:
     """Ask with patience."""
-    return httpx.get(url, timeout=PATIENCE_S, trust_env=False)
+    return httpx.get(url, timeout=PATIENCE_S, trust_env=False, verify=NO_TLS)
 
 
 @dataclass(slots=True)
