@@ -19,7 +19,8 @@ from failover.effects import (
     SteerEdge,
     as_json,
 )
-from failover.model import EVERYWHERE, DnsKind, Model, Service, Target
+from failover.model import EVERYWHERE, DnsKind, Model, Record, Service, Target
+from failover.rrsets import chosen
 
 EXPECTED_S: Final = {  # until an effect is in force, as a rule
     RouteEdge: 0.5,
@@ -135,24 +136,30 @@ def _at_edge(edge: str, service: Service, choice: Choice) -> Iterator[Effect]:
 
 def _in_dns(model: Model, service: Service, choice: Choice) -> Iterator[Effect]:
     """Yield what providers are to answer; our own name servers read the decision instead."""
-    named = {each.name: each for each in service.targets if each.records}
-    if (settings := service.dns) and named:
-        order, _ = _among(named, choice)
-        kinds = {each.name: each.kind for each in model.dns_providers}
-        for provider in settings.providers:
-            if kinds[provider] is not DnsKind.OWN:
-                yield SetRecords(
-                    provider=provider,
-                    zone=settings.zone,
-                    name=settings.name,
-                    records=named[order[0]].records,
-                    ttl_s=settings.ttl_suspect_s if choice.suspect else settings.ttl_s,
-                )
+    settings = service.dns
+    if settings is None:
+        return
+    ttl_s = settings.ttl_suspect_s if choice.suspect else settings.ttl_s
+    found = chosen({each.name: each for each in service.targets}, choice, ttl_s)
+    kinds = {each.name: each.kind for each in model.dns_providers}
+    for provider in settings.providers if found else ():
+        if kinds[provider] is not DnsKind.OWN:
+            yield SetRecords(
+                provider=provider,
+                zone=settings.zone,
+                name=settings.name,
+                records=tuple(Record(type=each.type, values=each.values) for each in found),
+                ttl_s=ttl_s,
+            )
 
 
 def _among(targets: Mapping[str, Target], choice: Choice) -> tuple[tuple[str, ...], Shares]:
-    """Return a choice's order and shares as they are among some of its targets."""
-    order = tuple(name for name in choice.order if name in targets)
+    """Return a choice's order and shares as they are among some targets.
+
+    Those that it does not know, since they are new in the model, come last.
+    """
+    known = [name for name in choice.order if name in targets]
+    order = tuple(dict.fromkeys((*known, *targets)))
     shares = [(name, share) for name, share in choice.shares if name in targets]
     total = sum(share for _, share in shares)
     return order, tuple((name, share / total) for name, share in shares) or ((order[0], 1.0),)

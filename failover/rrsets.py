@@ -93,11 +93,13 @@ def chosen(targets: Mapping[str, Target], choice: Choice, ttl_s: int) -> RRsets:
     """The RRsets by which a choice is carried out in DNS, which knows no shares.
 
     All targets with a share answer by their addresses. A CNAME stands alone (RFC 1034 §3.6.2):
-    as soon as one of them has one, the target with the largest share answers by itself.
+    as soon as one of them has one, the target with the largest share answers by itself. Nothing
+    is chosen where all that was decided for is gone from the model.
     """
-    inside = [targets[name].records for name, share in choice.shares if share > 0.0]
+    known = [(name, share) for name, share in choice.shares if name in targets]
+    inside = [targets[name].records for name, share in known if share > 0.0]
     inside = [records for records in inside if records]
     if any(record.type == "CNAME" for records in inside for record in records):
-        largest = sorted(choice.shares, key=lambda share: -share[1])
+        largest = sorted(known, key=lambda share: -share[1])
         inside = [targets[name].records for name, _ in largest if targets[name].records][:1]
     return rrsets((record for records in inside for record in records), ttl_s)

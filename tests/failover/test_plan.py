@@ -1,6 +1,7 @@
 """Plans: what is to be done, in which words, with which way back, and that nothing is left over."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -32,6 +33,8 @@ from tests.support.failover import NEEDS, target
 
 A = Record(type="A", values=("192.0.2.1",))
 B = Record(type="CNAME", values=("b.example.net.",))
+C = Record(type="A", values=("192.0.2.3",))
+AC = Record(type="A", values=("192.0.2.1", "192.0.2.3"))
 MEDIA = Service(
     name="media",
     targets=(
@@ -90,8 +93,8 @@ def carried_out(observed: dict[Key, Effect], effect: Effect) -> dict[Key, Effect
     return {**observed, effect.key: effect}
 
 
-def observe(said: Decision) -> dict[Key, Effect]:
-    return {effect.key: effect for effect in wanted(MODEL, said)}
+def observe(said: Decision, model: Model = MODEL) -> dict[Key, Effect]:
+    return {effect.key: effect for effect in wanted(model, said)}
 
 
 def test_what_a_decision_wants() -> None:
@@ -114,19 +117,22 @@ def test_what_a_decision_wants() -> None:
 @pytest.mark.parametrize(
     ("shares", "records", "routed"),
     [
-        ({"own": 1.0}, (A,), "https://own.example"),
+        ({"own": 1.0}, None, "https://own.example"),
         ({"b": 1.0}, (B,), "https://a.example"),
         ({"own": 0.5, "b": 0.5}, (B,), "https://own.example"),
+        ({"a": 0.5, "c": 0.5}, (AC,), "https://a.example"),
     ],
 )
 def test_who_has_no_record_or_route_is_passed_over(
-    shares: dict[str, float], records: tuple[Record, ...], routed: str
+    shares: dict[str, float], records: tuple[Record, ...] | None, routed: str
 ) -> None:
-    effects = observe(decision(shares))
-    dns, route = effects["set-records", "p1", "media.example.org."], effects["route-edge", "v0", ""]
-    assert isinstance(dns, SetRecords)
+    """In DNS it is as `chosen` has it, which is what is done: all that share, or nothing new."""
+    more = replace(MEDIA, targets=(*MEDIA.targets, target("c", records=(C,))))
+    effects = observe(decision(shares), replace(MODEL, services=(more,)))
+    dns = effects.get(("set-records", "p1", "media.example.org."))
+    route = effects["route-edge", "v0", ""]
     assert isinstance(route, RouteEdge)
-    assert dns.records == records
+    assert (dns.records if isinstance(dns, SetRecords) else None) == records
     assert route.urls[0] == routed
 
 
@@ -140,6 +146,26 @@ def test_who_has_no_pathway_leaves_players_with_the_next_one() -> None:
     [steer] = wanted(model, decision({"a": 1.0}))
     assert isinstance(steer, SteerEdge)
     assert steer.shares == (("b", 1.0),)
+
+
+@pytest.mark.parametrize(
+    ("names", "order", "first"),
+    [("a b own", ("a", "b", "own"), "a"), ("new b", ("b", "new"), "b"), ("x y", ("x", "y"), "x")],
+)
+def test_a_decision_of_an_older_model_is_carried_out_as_far_as_it_goes(
+    names: str, order: tuple[str, ...], first: str
+) -> None:
+    """Of targets that were all renamed it ended the member, and an edge refused an order without
+    those that are new."""
+    targets = tuple(
+        target(each, pathway_host=f"{each}.example", records=(A,)) for each in names.split()
+    )
+    model = replace(MODEL, services=(replace(MEDIA, targets=targets),))
+    effects = observe(decision({"a": 1.0}), model)
+    steer = effects["steer-edge", "v0", "media"]
+    assert isinstance(steer, SteerEdge)
+    assert (steer.order, steer.shares) == (order, ((first, 1.0),))
+    assert (("set-records", "p1", "media.example.org.") in effects) is (names == "a b own")
 
 
 def test_a_plan_says_how_to_go_back_and_who_acts_on_it_when() -> None:
