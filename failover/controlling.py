@@ -23,6 +23,7 @@ from failover.holding import RENEW_S, Holding
 from failover.keeping import read, written
 from failover.lease import Held, LeaseStore, LeaseStoreError
 from failover.memory import Memory
+from failover.messages import message, of_store
 from failover.notifying import Notifier
 from failover.orders import Answer, Order, Ordered
 from failover.peers import Peer, learn, loss_is_for, poll, tell_all
@@ -190,7 +191,7 @@ class Controller:
         text = f"DRILL {drill.service}/{drill.target}: {said}"
         entry = {"happening": "drill", "text": text, "service": drill.service, "who": who}
         self._teller.append(entry | {"target": drill.target, "runbook": "drill"})
-        self._teller.warn(text, text)
+        self._teller.warn(message(text, runbook="drill", is_urgent=False))
 
     def api_is_drilled(self, service: str) -> bool:
         """Say whether a drill has it that the first DNS provider's API does not answer."""
@@ -226,12 +227,7 @@ class Controller:
         text = f"the lease's store does not answer {self.name}: {why}"
         log.error("%s", text)
         self._teller.note("store", text)
-        body = (
-            f"{text}. Without it nobody leads: edges keep what they do, members decide for their "
-            "own, and DNS stays as it is.\nCheck: that store; amaro failover switch --force "
-            "works without it."
-        )
-        self._teller.warn(text, body, is_urgent=True)
+        self._teller.warn(of_store(text))
         return True
 
     async def _lead(self, epoch: int) -> None:
@@ -324,7 +320,8 @@ class Controller:
             self.dns.follow(step.decision)
         for each, answer in zip(orders, step.answers, strict=True):
             _answer(each, answer)
-        return step.memory, step.decision
+        # a freeze changes no decision, but who decides alone must know of it, too
+        return step.memory, step.decision or (step.memory.decision if orders else None)
 
     def _lost(self, memory: Memory, orders: list[Asked]) -> tuple[Memory, None]:
         for each in orders:

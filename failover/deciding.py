@@ -248,7 +248,7 @@ class Decider:
                 courses[place] = move(service, here, course, now_mono, is_ordered=True)
             elif is_same and course.is_settled:
                 continue
-            elif held.is_frozen(place):
+            elif held.is_frozen(place) and (course.shares or memory.decision is None):
                 courses[place] = replace(course, is_settled=False) if course.is_settled else course
             elif course.shares or _may_begin(service, here, course, now_mono):
                 courses[place] = move(service, here, course, now_mono)
@@ -257,14 +257,20 @@ class Decider:
     def _decided(
         self, before: Memory, after: Memory, epoch: int, version: tuple[int, int]
     ) -> Decision | None:
-        """Return the decision that holds now: the last one itself, if that says it already."""
-        last = before.decision
+        """Return the decision that holds now: the last one itself, if that says it already.
+
+        Where all is frozen nothing changes but by order, no TTL either, nor what would be next.
+        """
+        held, last = Held(after.courses, after.standstills), before.decision
         known = {(each.service, each.region): each for each in last.choices} if last else {}
         choices = []
         for place in self.places:
             course, here, old = after.courses[place], after.standings[place], known.get(place)
             is_same = course is before.courses[place] and _are_alike(before.standings[place], here)
-            if old and is_same:
+            is_kept = is_same or (
+                held.is_frozen(place) and course.shares == before.courses[place].shares
+            )
+            if old and is_kept and here.keys() == set(old.order):
                 choices.append(old)
             elif course.shares:
                 new = choice(self._of(place), place[1], here, course)

@@ -118,15 +118,17 @@ class DnsFollower:
         may_act: Callable[[tuple[int, int]], bool],
         told: Callable[[Progress], None],
         is_drilled: Callable[[str], bool] = lambda _: False,
+        is_frozen: Callable[[str], bool] = lambda _: False,
     ) -> None:
         """`adapters` and the servers to read back from, by provider.
 
         `may_act` says whether a decision of that version is still ours to carry out.
 
         `told` hears when a name is in force, or a change has failed for a new reason. While a
-        service `is_drilled`, the first of its providers is taken not to answer.
+        service `is_drilled`, the first of its providers is taken not to answer. While it
+        `is_frozen`, what was brought about is not looked after: somebody may change it by hand.
         """
-        self._is_drilled = is_drilled
+        self._is_drilled, self._is_frozen = is_drilled, is_frozen
         self._watcher, self._may_act, self._told = watcher, may_act, told
         self.apis = {name: ApiState(name) for name in adapters}
         self._names = [
@@ -192,7 +194,8 @@ class DnsFollower:
         while True:
             name.changed.clear()
             pause_s = LOOK_AGAIN_S
-            if name.wanted is not None and self._may_act(name.version):
+            is_left = name.progress.state == "in force" and self._is_frozen(name.service.name)
+            if name.wanted is not None and self._may_act(name.version) and not is_left:
                 pause_s = await self._bring(name, name.wanted, tasks)
             await name.pause(pause_s)
 

@@ -25,6 +25,7 @@ class Happening(Enum):
     PIN_ENDED = "pin-ended"
     WITHDRAWN = "withdrawn"
     COUNTED = "counted"
+    BLIND = "blind"
 
 
 WAKES: Final = frozenset(
@@ -36,12 +37,17 @@ WAKES: Final = frozenset(
         Happening.OVERLOADED,
         Happening.ORDERED,
         Happening.PIN_ENDED,
+        Happening.BLIND,
     }
 )
 """What people are told of; the rest is for the log."""
 
 CHECKS: Final = {  # what to look at
     Happening.FELL: "is it the provider's fault, or that of what is behind it? See its status page",
+    Happening.MOVED: "that players follow, in what is left and in `amaro failover status`",
+    Happening.RETURNED: "that it carries its part again: it gets its traffic back in steps",
+    Happening.ORDERED: "that it does what was meant; `revert` and `unfreeze` take orders back",
+    Happening.BLIND: "members and their networks: `amaro failover status` says who has no vote",
     Happening.FAILS_OPEN: "what all targets have in common: the origin, the probes, the network",
     Happening.OVERLOADED: "capacity of what is left; load can be shed, or more targets be added",
     Happening.PIN_ENDED: "whether the target may be pinned again once it works",
@@ -53,6 +59,9 @@ RUNBOOKS: Final = {  # docs/runbooks/NAME.md
     Happening.SUSPECTED: "flapping",
     Happening.FELL: "provider-down",
     Happening.WORKS: "flapping",
+    Happening.MOVED: "provider-down",
+    Happening.RETURNED: "flapping",
+    Happening.BLIND: "vantage-without-vote",
     Happening.FAILS_OPEN: "fails-open",
     Happening.OVERLOADED: "overloaded",
     Happening.ORDERED: "switch-by-hand",

@@ -231,8 +231,10 @@ class Member:
         step = decider.step(known, Heard(orders=[order]), now_mono, epoch)
         (answer,) = step.answers
         decision = step.decision or step.memory.decision
-        if not answer.is_carried_out or decision is None:
+        if not answer.is_carried_out:
             return answer
+        if decision is None:
+            return Answer(False, "nothing was ever decided: there is nothing to do that to")
         ordered = step.memory.ordered
         told = await tell_all(self.peers, decision, ordered)
         missing = [f"{name} ({why})" for name, why in told.items() if why != decision.version]

@@ -9,8 +9,11 @@ from failover.choosing import Course
 from failover.events import Event, Happening
 from failover.memory import Memory
 from failover.orders import Place
+from failover.quorum import Verdict
 from failover.target_state import Standing, State
 from failover.votes import NOBODY
+
+BLIND_S: Final = 15.0  # for which nothing is known of any target, until people are told
 
 HAPPENINGS: Final = {  # what becoming a state is, by the state
     State.SUSPECT: (Happening.SUSPECTED, "too few vantages agree on {}"),
@@ -58,6 +61,16 @@ def _standings(
             target=name,
             regions=(place[1],),
         )
+    if _blind_s(before) < BLIND_S <= _blind_s(after):
+        text = f"too few vantages agree on any target of {place[0]}: nothing moves by itself"
+        yield Event(happening=Happening.BLIND, text=text, service=place[0], regions=(place[1],))
+
+
+def _blind_s(standings: Mapping[str, Standing]) -> float:
+    """Return for how long nothing has been known of any target; negative: something is."""
+    if any(each.verdict is not Verdict.UNKNOWN for each in standings.values()):
+        return -1.0
+    return min(each.since_s for each in standings.values())
 
 
 def _course(place: Place, before: Course, after: Course, memory: Memory) -> Iterator[Event]:

@@ -10,6 +10,8 @@ from typing import Final
 
 import apprise
 
+from failover.messages import Message
+
 QUEUED_MAX: Final = 100  # messages that wait; the oldest go first
 SEND_S: Final = 20.0
 ATTEMPTS: Final = 3
@@ -20,15 +22,6 @@ log = logging.getLogger("failover.notifying")
 
 class ChannelError(Exception):
     """A channel's URL is none that can be sent to; the URL is not repeated."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """What happened, what was done, what to check."""
-
-    title: str
-    body: str
-    is_urgent: bool = False
 
 
 @dataclass(slots=True)

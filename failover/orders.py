@@ -60,6 +60,11 @@ class Standstill:
     who: str
     why: str
 
+    def covers(self, place: Place) -> bool:
+        """Say whether it is meant for a place."""
+        service, scope = place
+        return self.service in {"", service} and self.region in {"", scope}
+
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
@@ -67,6 +72,10 @@ class Ordered:
 
     pins: Mapping[Place, Pin] = field(default_factory=dict)
     standstills: tuple[Standstill, ...] = ()
+
+    def is_frozen(self, place: Place) -> bool:
+        """Say whether nothing may change in a place by itself."""
+        return any(each.covers(place) for each in self.standstills)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +87,7 @@ class Held:
 
     def is_frozen(self, place: Place) -> bool:
         """Say whether nothing may move in a place by itself."""
-        service, scope = place
-        return any(
-            each.service in {"", service} and each.region in {"", scope}
-            for each in self.standstills
-        )
+        return any(each.covers(place) for each in self.standstills)
 
 
 def carry_out(

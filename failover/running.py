@@ -31,8 +31,9 @@ from failover.in_force import InForce
 from failover.journal import Journal
 from failover.leases import open_lease
 from failover.member import Member
-from failover.model import Model, Vantage
-from failover.notifying import Message, Notifier
+from failover.messages import Message, of_dns
+from failover.model import EVERYWHERE, Model, Vantage
+from failover.notifying import Notifier
 from failover.own_dns import OwnDnsSettings, own_dns
 from failover.peers import Peer, client
 from failover.vantage import Watch
@@ -122,6 +123,7 @@ async def run_member(model: Model, settings: Settings, stop: asyncio.Event) -> N
             is_drilled=lambda service: (
                 member.controller is not None and member.controller.api_is_drilled(service)
             ),
+            is_frozen=lambda service: member.ordered.is_frozen((service, EVERYWHERE)),
         )
         controller = Controller(
             settings.name,
@@ -176,14 +178,9 @@ def dns_message(progress: Progress) -> Message | None:
     why = progress.why or progress.resolvers
     if not why:
         return None
-    check = {
-        "failed": "what its servers answer (dig), and change the name by hand if it stays so",
-        "API failed": "the credential and the provider's status page, before it is needed",
-    }.get(progress.state, "whether these resolvers matter; nothing can hurry them")
-    title = f"{progress.service}: {progress.name} at {progress.provider} {progress.state}"
-    wanted = f"\nWanted: {progress.wanted}" if progress.wanted else ""
-    body = f"{why}{wanted}\nCheck: {check}."
-    return Message(title=title[:200], body=body, is_urgent=progress.state != "in force")
+    name = f"{progress.service}: {progress.name} at {progress.provider}"
+    is_in_force = progress.state == "in force"
+    return of_dns(name, progress.state, why, progress.wanted, is_in_force=is_in_force)
 
 
 def _member(

@@ -15,7 +15,8 @@ from typing import Any
 from failover.audit_file import AuditFile
 from failover.events import WAKES, Event
 from failover.memory import Memory
-from failover.notifying import Message, Notifier
+from failover.messages import Message, of_event
+from failover.notifying import Notifier
 
 log = logging.getLogger("failover.controller")
 
@@ -37,7 +38,7 @@ class Teller:
         log.info("%s", event.text)
         told = partial(self._told.add, event.name)
         if event.happening in WAKES:
-            self._notifier.tell(_message(event), told)
+            self._notifier.tell(of_event(event), told)
         else:
             told()
 
@@ -54,18 +55,10 @@ class Teller:
         """Write down what is nobody's business to be woken for."""
         self._audit.record({"happening": what, "text": text, "who": "amaro", **more})
 
-    def warn(self, title: str, body: str, *, is_urgent: bool = False) -> None:
+    def warn(self, message: Message) -> None:
         """Tell people of what is no event of deciding."""
-        self._notifier.tell(Message(title=title[:200], body=body, is_urgent=is_urgent))
+        self._notifier.tell(message)
 
     def append(self, entry: Mapping[str, Any]) -> None:
         """Write an entry down. Raises AuditError."""
         self._audit.append(entry)
-
-
-def _message(event: Event) -> Message:
-    where = f" ({', '.join(event.regions)})" if event.regions else ""
-    check = f"\nCheck: {event.check}." if event.check else ""
-    book = f"\nRunbook: docs/runbooks/{event.runbook}.md" if event.runbook else ""
-    title = f"{event.service or 'failover'}: {event.text}"
-    return Message(title=title[:200], body=f"{event.text}{where}{check}{book}", is_urgent=True)

@@ -123,6 +123,32 @@ def test_a_member_that_is_cut_off_decides_for_its_own_edge_and_is_taken_over_aga
     assert again.decision.choices == last.choices
 
 
+def test_a_freeze_keeps_ttls_and_what_would_be_next(lab: Lab) -> None:
+    """They changed with every doubt, in DNS, too, where somebody may be at work by hand."""
+    frozen = Order(kind=Kind.FREEZE, who="ada", why="a release", service="media")
+    lab.second((), frozen)
+    before = lab.memory.decision
+    lab.seconds(20, bad=("a", "b"))
+    assert lab.states()["a"] == "down"
+    assert lab.memory.decision is before
+    lab.second(("a", "b"), replace(frozen, kind=Kind.UNFREEZE))
+    choice = lab.memory.decision.choice("media", "*")
+    assert (choice.shares, choice.suspect) == ((("own", 1.0),), True)
+    assert choice.order == ("own", "a", "b")
+    lab.second(("a", "b"), frozen)
+    lab.second(("a", "b"), replace(frozen, kind=Kind.SWITCH, target="b", force=True))
+    assert lab.memory.decision.choice("media", "*").first == "b"
+
+
+def test_a_freeze_outlives_no_target_that_is_gone(lab: Lab) -> None:
+    """Whoever carries it out knows nothing of it, and met a KeyError."""
+    lab.second((), Order(kind=Kind.FREEZE, who="ada", why="a release"))
+    without = Decider(model("b own", regions="north north north south south south"))
+    step = without.step(without.fitted(lab.memory), Heard(), lab.now + 1.0, 2)
+    assert step.decision is not None
+    assert {each.order for each in step.decision.choices} == {("b", "own")}
+
+
 def test_what_happened_during_a_freeze_is_made_up_for_after_it(lab: Lab) -> None:
     frozen = Order(kind=Kind.FREEZE, who="ada", why="a release")
     lab.seconds(10, bad=("a",))

@@ -6,14 +6,16 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
+from failover import dns_following
 from failover.decision import Choice, Decision
 from failover.dns_asking import Asker
 from failover.dns_contract import ApiHealth, DnsAdapter
 from failover.dns_errors import WrongZoneError
 from failover.dns_following import DnsFollower
+from failover.dns_seen import Seen, Subject
 from failover.dns_watching import Watcher
 from failover.model import EVERYWHERE, DnsSettings, Record, Service
-from failover.rrsets import RRsets
+from failover.rrsets import RRsets, rrset
 from tests.support.failover import target
 
 NAME = "media.example.org."
@@ -72,7 +74,14 @@ class NeverRead:
             self.ended += 1
 
 
-def follower_of(provider: Any, watcher: Any) -> DnsFollower:
+class AllAgree:
+    """Servers that answer as is wanted."""
+
+    async def read_back(self, about: Subject, *_: Any, **__: Any) -> list[Seen]:
+        return [Seen(server="ns", after_s=0.0, found=about.wanted, agrees=True)]
+
+
+def follower_of(provider: Any, watcher: Any, **more: Any) -> DnsFollower:
     dns = DnsSettings(name=NAME, zone=ZONE, providers=("one",))
     targets = tuple(
         target(name, records=(Record(type="A", values=(f"192.0.2.{number}",)),))
@@ -82,8 +91,7 @@ def follower_of(provider: Any, watcher: Any) -> DnsFollower:
         [Service(name="media", targets=targets, dns=dns)],
         {"one": (provider, ())},
         watcher,
-        may_act=lambda _: True,
-        told=lambda _: None,
+        **{"may_act": lambda _: True, "told": lambda _: None, **more},
     )
 
 
@@ -122,6 +130,32 @@ async def test_who_leads_again_looks_at_what_it_has_done_before() -> None:
     follower.forget()
     follower.follow(decided(1, "a"))
     await until(lambda: provider.values == ["192.0.2.1", "192.0.2.1"])
+    running.cancel()
+
+
+async def test_what_somebody_changes_by_hand_while_all_is_frozen_stays(monkeypatch: Any) -> None:
+    """It was changed back within a minute."""
+    monkeypatch.setattr(dns_following, "LOOK_AGAIN_S", 0.01)
+    provider, frozen, in_force = Changing(), False, 0
+
+    def told(progress: Any) -> None:
+        nonlocal in_force
+        in_force += progress.state == "in force"
+
+    follower = follower_of(provider, AllAgree(), told=told, is_frozen=lambda _: frozen)
+    running = asyncio.create_task(follower.run())
+    follower.follow(decided(1, "a"))
+    await until(lambda: in_force == 1)
+    frozen = True
+    await asyncio.sleep(0)
+    provider.found = by_hand = (rrset("A", 60, ["192.0.2.99"]),)
+    for _ in range(20):
+        await asyncio.sleep(0.01)
+    assert provider.found is by_hand
+    follower.follow(decided(2, "b"))  # an order moves it all the same
+    await until(lambda: in_force == 2)
+    provider.found, frozen = by_hand, False
+    await until(lambda: provider.found[0].values == ("192.0.2.2",))
     running.cancel()
 
 

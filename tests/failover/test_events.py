@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from failover.events import RUNBOOKS, WAKES, Event, Happening
+from failover.messages import of_event
 
 ROOT = Path(__file__).parents[2]
 BOOKS = ROOT / "docs" / "runbooks"
@@ -16,9 +17,12 @@ PARTS = ("What you see", "What the system has done", "What to check", "Commands"
 
 @pytest.mark.parametrize("happening", Happening)
 def test_what_wakes_somebody_leads_to_a_runbook(happening: Happening) -> None:
-    found = Event(happening=happening, text="a is down").runbook
-    if happening in WAKES - {Happening.MOVED, Happening.RETURNED}:
-        assert found
+    event = Event(happening=happening, text="a is down", regions=("north", "*"))
+    found = event.runbook
+    if happening in WAKES:
+        said = of_event(event).body
+        assert said.startswith("a is down (north, DNS)\nCheck: ")
+        assert said.endswith(f".\nRunbook: docs/runbooks/{found}.md")
     assert not found or (BOOKS / f"{found}.md").is_file()
 
 

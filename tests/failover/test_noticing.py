@@ -56,6 +56,18 @@ def test_all_that_fails_and_too_little_that_is_left_are_told() -> None:
     assert happened(lab.seconds(2, bad="ab"))[-1] == "fails-open"
 
 
+def test_people_are_told_once_when_too_few_see_anything() -> None:
+    """They heard nothing, and nothing would have moved."""
+    lab = Lab(model(**QUICK))
+    lab.seconds(8)
+    steps = [lab.second(silent=("v1", "v2")) for _ in range(60)]
+    told = [each for step in steps for each in step.events if each.happening is Happening.BLIND]
+    [event] = told
+    assert (event.regions, event.runbook) == (("north", "*"), "vantage-without-vote")
+    lab.seconds(60)
+    assert "blind" not in {each.partition(" ")[0] for each in happened(lab.seconds(60))}
+
+
 def test_a_vantage_without_a_vote_and_a_pin_that_ends_are_told() -> None:
     lab = Lab(model(**QUICK))
     lab.seconds(8)

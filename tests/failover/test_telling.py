@@ -5,7 +5,8 @@ from collections.abc import Callable
 from failover.audit_file import AuditFile
 from failover.events import Event, Happening
 from failover.memory import Memory
-from failover.notifying import Message, Notifier
+from failover.messages import Message
+from failover.notifying import Notifier
 from failover.telling import Teller
 
 

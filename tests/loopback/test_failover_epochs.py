@@ -20,8 +20,9 @@ from failover.journal import Journal
 from failover.keeping import read, written
 from failover.lease_sql import SqlLease
 from failover.member import Member
+from failover.messages import Message
 from failover.model import Dependency, Model, Service, Target, Vantage
-from failover.notifying import Message, Notifier
+from failover.notifying import Notifier
 from failover.orders import Kind, Order
 from failover.peers import Peer
 

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from failover import notifying
-from failover.notifying import ChannelError, Message, Notifier
+from failover.messages import Message
+from failover.notifying import ChannelError, Notifier
 
 
 @asynccontextmanager

@@ -25,8 +25,9 @@ from failover.journal import PART_ROUNDS_MAX, Journal
 from failover.keeping import written
 from failover.lease_sql import SqlLease
 from failover.member import Member, known_to
+from failover.messages import Message
 from failover.model import Dependency, Model, Service, Target, Vantage
-from failover.notifying import Message, Notifier
+from failover.notifying import Notifier
 from failover.orders import Kind, Order, Ordered
 from failover.peers import ANSWER_BYTES_MAX, Peer
 from failover.probe_errors import WHY_CHARACTERS_MAX
@@ -124,6 +125,32 @@ async def test_orders_given_without_a_controller_add_up_and_outlive_a_restart(tm
     alone = known_to(Decider(MODEL, ("north",)), again, 0.0)  # as it decides for its edge
     assert alone.courses["media", "north"].pin is not None
     assert alone.standstills
+
+
+async def test_where_nothing_was_ever_decided_nothing_is_said_to_be_done(tmp_path):
+    member = member_in(tmp_path / "m1", f"sqlite:///{tmp_path / 'lease.sqlite'}")
+    freeze = Order(kind=Kind.FREEZE, who="on-call", why="a test", force=True)
+    answer = await member.order(freeze, "")
+    assert (answer.is_carried_out, answer.text[:26]) == (False, "nothing was ever decided: ")
+
+
+async def test_a_freeze_is_told_at_once_though_it_changes_no_decision(tmp_path):
+    """Whoever decides alone must know of it; it was told within two seconds."""
+    member = member_in(tmp_path / "m1", f"sqlite:///{tmp_path / 'lease.sqlite'}")
+    task = asyncio.create_task(member.controller.run())
+    freeze = Order(kind=Kind.FREEZE, who="on-call", why="a test")
+    async with asyncio.timeout(30):
+        while not (epoch := member.controller.epoch()):  # noqa: ASYNC110 it tells nobody
+            await asyncio.sleep(0.01)
+    task.cancel()
+    member.controller._until_mono = float("inf")  # however long this takes
+    memory = kept(epoch)
+    asked = asyncio.create_task(member.controller.order(freeze))
+    await asyncio.sleep(0)
+    after, told = await member.controller._step(memory, epoch)
+    assert (await asked).is_carried_out
+    assert told == after.decision is not None
+    assert [each.who for each in after.ordered.standstills] == ["on-call"]
 
 
 async def test_what_was_decided_alone_under_the_same_number_gives_way(tmp_path):
