@@ -11,7 +11,8 @@ from failover.decision import Decision
 from failover.events import Event
 from failover.model import Model, Service
 from failover.orders import Ordered, Place, Standstill
-from failover.target_state import UNSEEN, Standing
+from failover.quorum import Verdict
+from failover.target_state import UNSEEN, Standing, State
 from failover.votes import Attendance
 
 NEVER: Final = float("-inf")
@@ -60,15 +61,37 @@ def fitted(memory: Memory, model: Model, places: Sequence[Place]) -> Memory:
         memory,
         attendances={name: known for name, known in memory.attendances.items() if name in vantages},
         standings={
-            place: {
-                target.name: memory.standings.get(place, {}).get(target.name, UNSEEN)
-                for target in services[place[0]].targets
+            place: _unseen(memory, place, services[place[0]])
+            | {
+                name: standing
+                for name, standing in memory.standings.get(place, {}).items()
+                if name in {target.name for target in services[place[0]].targets}
             }
             for place in places
         },
         courses={place: _course(memory, place, services[place[0]]) for place in places},
         judged_mono=NEVER,
     )
+
+
+def _unseen(memory: Memory, place: Place, service: Service) -> dict[str, Standing]:
+    """Return how targets stand of which nothing is known but what was published.
+
+    One that is better than what is in use was left for a reason: it is held off, whoever asks.
+    """
+    published = memory.decision.choice(*place) if memory.decision else None
+    course = memory.courses.get(place, Course())
+    unseen = {target.name: UNSEEN for target in service.targets}
+    if published is None or published.fails_open or course.pin:
+        return unseen
+    held = Standing(State.HELD, Verdict.UNKNOWN, hold_off_s=service.detection.hold_off_s)
+    used = {name for name, share in published.shares if share}
+    for number, target in enumerate(service.targets):
+        worse = {each.name for each in service.targets[number + 1 :]}
+        is_left = target.name in published.order and target.name not in used
+        if is_left and (target.weight or used & worse):
+            unseen[target.name] = held
+    return unseen
 
 
 def _course(memory: Memory, place: Place, service: Service) -> Course:

@@ -68,6 +68,24 @@ def test_a_member_whose_own_network_fails_moves_nothing_alone(lab: Lab) -> None:
         assert dict(memory.courses["media", "north"].shares) == {"a": 1.0}
 
 
+def test_a_member_alone_goes_on_holding_off_what_was_left_before(lab: Lab) -> None:
+    """Good phases of the night, seen by one that hears of no controller: as good as none."""
+    lab.seconds(10, ("a",))
+    assert used(lab) == [{"b": 1.0}] * len(PLACES)
+    own = lab.model.vantages[0]
+    decider = Decider(alone(lab.model, own), (own.region,))
+    memory = decider.fitted(decider.start(0.0, lab.memory.decision))
+    now, hold_off_s = 0.0, lab.model.services[0].detection.hold_off_s
+    while now < hold_off_s - 10.0:
+        now += 1.0
+        memory = decider.step(memory, Heard(reports=[lab.report(own.name)]), now, 1).memory
+        assert dict(memory.courses["media", "north"].shares) == {"b": 1.0}
+    for _ in range(30):
+        now += 1.0
+        memory = decider.step(memory, Heard(reports=[lab.report(own.name)]), now, 1).memory
+    assert "a" in dict(memory.courses["media", "north"].shares)
+
+
 @pytest.mark.parametrize("ahead_s", [-1e6, -3_600.0, 3_600.0, 1e6])
 def test_controllers_whose_clocks_differ_take_turns_and_move_nothing(
     lab: Lab, ahead_s: float
