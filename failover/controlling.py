@@ -26,7 +26,7 @@ from failover.memory import Memory
 from failover.messages import message, of_store
 from failover.notifying import Notifier
 from failover.orders import Answer, Order, Ordered
-from failover.peers import Peer, learn, loss_is_for, poll, tell_all
+from failover.peers import POLL_S, Peer, learn, loss_is_for, poll, tell_all
 from failover.telling import Teller
 from failover.wire import mark_of
 
@@ -247,8 +247,9 @@ class Controller:
             self._teller.tell(event)  # who had it to tell may have been killed before
         try:
             async with asyncio.TaskGroup() as tasks:
+                every_s = min(POLL_S, self.decider.fresh_min_s / 5)
                 running = [
-                    tasks.create_task(poll(peer, self.epoch, self._hear))
+                    tasks.create_task(poll(peer, self.epoch, self._hear, every_s=every_s))
                     for peer in self.peers.values()
                 ]
                 running.append(tasks.create_task(self._tell_again(epoch)))

@@ -58,6 +58,7 @@ class Decider:
             for target in service.targets
         }
         self._fresh_s = {each.fresh_s for each in self._detections.values()}
+        self.fresh_min_s = min(self._fresh_s, default=float("inf"))
         self._vantages = frozenset(vantage.name for vantage in model.vantages)
         self._electorates: dict[str, dict[Electorate, list[Place]]] = {}
         for place in self.places:

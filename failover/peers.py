@@ -24,7 +24,7 @@ from failover.wire import (
     report_in,
 )
 
-POLL_S: Final = 0.5  # a member answers after that, and at once when it has something urgent
+POLL_S: Final = 1.0  # a member answers after that, and at once when it has something urgent
 HURRY_S: Final = 0.1  # between two answers to what is urgent, however much of it there is
 ANSWER_S: Final = 1.0
 ORDER_S: Final = 4.5  # an order is answered after the step that carries it out, and keeps it
@@ -178,19 +178,25 @@ def client(token: str, ca_file: str = "") -> httpx.AsyncClient:
     )
 
 
-async def poll(peer: Peer, epoch: Callable[[], int], heard: Callable[[Report], None]) -> None:
+async def poll(
+    peer: Peer,
+    epoch: Callable[[], int],
+    heard: Callable[[Report], None],
+    *,
+    every_s: float = POLL_S,
+) -> None:
     """Fetch a member's reports again and again while `epoch()`, the lease's, is not 0."""
     while epoch():
-        asked_mono, every_s = time.monotonic(), POLL_S
+        asked_mono, pause_s = time.monotonic(), every_s
         try:
-            report = await peer.report(epoch(), POLL_S)
+            report = await peer.report(epoch(), every_s)
             heard(report)
-            every_s = HURRY_S if report.is_urgent else POLL_S
+            pause_s = HURRY_S if report.is_urgent else every_s
         except PeerError as error:
             if not peer.known.why_not:
                 log.warning("member %s: %s", peer.vantage.name, error)
             peer.known.why_not = str(error)
-        await asyncio.sleep(max(0.0, asked_mono + every_s - time.monotonic()))
+        await asyncio.sleep(max(0.0, asked_mono + pause_s - time.monotonic()))
 
 
 async def tell_all(

@@ -77,9 +77,11 @@ async def test_what_is_urgent_is_asked_on_from_and_the_rest_is_not_hurried(membe
         return httpx.Response(200, content=report_out(report), headers={"Amaro-Decision": "0,0,"})
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
-        polling = asyncio.create_task(poll(Peer(PEER, client), lambda: 1, heard.append))
+        polling = asyncio.create_task(
+            poll(Peer(PEER, client), lambda: 1, heard.append, every_s=0.25)
+        )
         async with asyncio.timeout(30):
             await enough.wait()
         polling.cancel()
     assert [each.is_urgent for each in heard[:3]] == [True, True, False]
-    assert set(asked) == {"0.5"}
+    assert set(asked) == {"0.25"}

@@ -11,7 +11,7 @@ from tests.support.failover_faults import FAULTS, fails
 from tests.support.failover_member import Member
 
 TICK_S = 0.05
-PULLED_EVERY_TICKS = 10
+PULLED_EVERY_TICKS = 20
 ROUND_EVERY_TICKS = 20
 WARM_TICKS = 200
 GIVES_UP_S = 30.0
@@ -21,7 +21,7 @@ def detected_after_s(fault: str, seed: int) -> float:
     """Return the seconds from a fault of the first target to the decision that leaves it.
 
     Three vantages probe every second, each at its own time, and sooner after a failure; reports
-    come every 0.5 s, and at once when they turn a vantage's vote down.
+    come every second, and at once when they turn a vantage's vote down.
     """
     draw = random.Random(f"{fault} {seed}")
     watched = model()
