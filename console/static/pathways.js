@@ -37,6 +37,10 @@ function isElsewhere(hls, { frag, context, url }) {
   return Boolean(asked && level) && new URL(asked).hostname !== new URL(level.uri).hostname;
 }
 
+function leavesPathway({ errorAction }) {
+  return errorAction?.action === PENALISE && Boolean(errorAction.flags & WHOLE_PATHWAY);
+}
+
 /** hls.js's own judgement of errors, but where there are pathways the whole one is left. */
 export class PathwayErrors extends Hls.DefaultConfig.errorController {
   onError(event, data) {
@@ -66,12 +70,20 @@ export class CalmSteering extends Hls.DefaultConfig.contentSteeringController {
   onError(event, data) {
     if (data.errorAction?.resolved) return;
     const [left] = this.hls.levels;
+    const hostname = left && new URL(left.uri).hostname;
+    if (left && leavesPathway(data)) this.#penalise(hostname);
     this.#isLeaving = true;
     super.onError(event, data);
     this.#isLeaving = false;
     if (!data.errorAction?.resolved || !left) return;
-    const { hostname } = new URL(left.uri);
     for (const each of this.hls.config.inFlight) each.hurry(hostname);
+  }
+
+  /** A host that fails does so by each of its names: `here` may be one of the others. */
+  #penalise(hostname) {
+    for (const { pathwayId, uri } of this.levels ?? []) {
+      if (new URL(uri).hostname === hostname) this.penalizedPathways[pathwayId] ??= performance.now();
+    }
   }
 
   updatePathwayPriority(priority) {

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.packaged_clip import package
-from tests.support.steered_page import EVERY_FAULT, Stage, Viewer, stage
+from tests.support.steered_page import CUT, EVERY_FAULT, HOSTS, Stage, Viewer, plays, stage
 
 pytestmark = [
     pytest.mark.timeout(480),
@@ -19,7 +19,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("clip")
-    package(folder)
+    package(folder, CUT)
     with stage(folder, tmp_path_factory.mktemp("cdns")) as there:
         yield there
         if there.replays:  # told of a run that went well, too
@@ -45,10 +45,17 @@ def test_nobody_sees_it(running: Stage, fault: str) -> None:
 @pytest.mark.parametrize("fault", ["refused", "black-hole"])
 def test_nor_who_comes_while_it_lasts(running: Stage, fault: str) -> None:
     def scene(viewer: Viewer) -> None:
-        running.strike(fault)
-        viewer.watched.page.reload()
-        viewer.until(lambda now: now["size"] > 0 and now["at"] > 0.2, what="the first frame")
+        viewer.until(plays, what="the first frame")
         viewer.until(lambda now: now["on"] == "two" and now["end"] > 8.0, what="playing from two")
         viewer.left_calmly()  # with enough to find out that the next host is silent
 
-    running.shows(scene)
+    running.shows(scene, struck=fault)
+
+
+@pytest.mark.parametrize("fault", ["black-hole", "stalled-answers"])
+def test_nor_who_comes_through_it(running: Stage, fault: str) -> None:
+    def scene(viewer: Viewer) -> None:
+        viewer.until(plays, what="the first frame")
+        viewer.asked_once(HOSTS["one"])
+
+    running.shows(scene, struck=fault, pages=running.pages_behind(fault))

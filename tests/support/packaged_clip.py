@@ -28,47 +28,49 @@ DURATION_S = 40
 LADDER = {"360p": (640, 360, 700), "540p": (960, 540, 1600), "720p": (1280, 720, 2600)}  # kbit/s
 
 
-def package(folder: Path) -> Path:
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """How a clip is made."""
+
+    duration_s: int = DURATION_S
+    segment_s: int = 4
+    names: tuple[str, ...] = tuple(LADDER)
+    picture: str = "testsrc2=s=1280x720:r=25"  # a source of FFmpeg's
+
+
+def package(folder: Path, cut: Cut = Cut()) -> Path:
     """Encode and package the clip below `folder/v/ASSET`; returns that directory."""
     target = folder / "v" / ASSET
     target.mkdir(parents=True)
     common = ["-hide_banner", "-loglevel", "error", "-y"]
-    hls = [
-        *("-f", "hls", "-hls_time", "4", "-hls_playlist_type", "vod", "-hls_segment_type", "fmp4"),
-        *("-hls_flags", "independent_segments"),
-    ]
+    hls = ["-f", "hls", "-hls_time", str(cut.segment_s), "-hls_playlist_type", "vod"]
+    hls += ["-hls_segment_type", "fmp4", "-hls_flags", "independent_segments"]
+    every = str(25 * cut.segment_s)
+    video = ["-c:v", "libx264", "-preset", "ultrafast", "-profile:v", "main"]
+    video += ["-g", every, "-keyint_min", every, "-sc_threshold", "0", "-pix_fmt", "yuv420p"]
     argv = [imageio_ffmpeg.get_ffmpeg_exe(), *common]
-    argv += ["-f", "lavfi", "-i", f"testsrc2=s=1280x720:r=25:d={DURATION_S}"]
-    argv += ["-f", "lavfi", "-i", f"sine=frequency=330:duration={DURATION_S}"]
-    for name, (width, height, kbps) in LADDER.items():
-        argv += [
-            "-map",
-            "0:v",
-            "-s",
-            f"{width}x{height}",
-            "-c:v",
-            "libx264",
-            "-preset",
-            "ultrafast",
-        ]
-        argv += ["-profile:v", "main", "-b:v", f"{kbps}k", "-g", "100", "-keyint_min", "100"]
-        argv += ["-sc_threshold", "0", "-pix_fmt", "yuv420p", *hls]
+    argv += ["-f", "lavfi", "-i", f"{cut.picture}:d={cut.duration_s}"]
+    argv += ["-f", "lavfi", "-i", f"sine=frequency=330:duration={cut.duration_s}"]
+    for name in cut.names:
+        width, height, kbps = LADDER[name]
+        argv += ["-map", "0:v", "-s", f"{width}x{height}", *video, "-b:v", f"{kbps}k", *hls]
         argv += ["-hls_fmp4_init_filename", f"{name}-init.mp4"]
         argv += ["-hls_segment_filename", f"{target}/{name}-%02d.m4s", f"{target}/{name}.m3u8"]
     argv += ["-map", "1:a", "-c:a", "aac", "-b:a", "96k", *hls]
     argv += ["-hls_fmp4_init_filename", "audio-init.mp4"]
     argv += ["-hls_segment_filename", f"{target}/audio-%02d.m4s", f"{target}/audio.m3u8"]
     subprocess.run(argv, check=True, cwd=target)
-    picture = ["-ss", "5", "-i", f"{target}/720p.m3u8", "-frames:v", "1", f"{target}/poster.jpg"]
+    best = f"{target}/{cut.names[-1]}.m3u8"
+    picture = ["-ss", "5", "-i", best, "-frames:v", "1", f"{target}/poster.jpg"]
     subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), *common, *picture], check=True)
-    write_thumbnails(target)
+    write_thumbnails(target, cut.duration_s)
     return target
 
 
-def write_thumbnails(target: Path) -> None:
+def write_thumbnails(target: Path, duration_s: int) -> None:
     """A sprite of the poster, once for every four seconds, and the track that points into it."""
     tile = Image.open(target / "poster.jpg").resize((160, 90))
-    count = DURATION_S // 4
+    count = duration_s // 4
     sprite = Image.new("RGB", (160 * count, 90))
     lines = ["WEBVTT", ""]
     for number in range(count):

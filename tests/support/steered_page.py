@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.support.browser import Watched, chromium, watched_page
 from tests.support.cdn import FAULTS, Cdn, cdn, key_hash
 from tests.support.console import console
 from tests.support.edge_node import RunningNode, edge_node
-from tests.support.packaged_clip import ASSET, ClipServer, serving
+from tests.support.packaged_clip import ASSET, ClipServer, Cut, serving
 from tests.support.steering import order, steered
 from tests.support.tls import EDGE
 
@@ -24,6 +24,11 @@ HOSTS: Final = {"one": "127.0.0.2", "two": "127.0.0.3"}
 GONE: Final = "gone.invalid"  # is in no DNS (RFC 6761 §6.4)
 DNS_GONE: Final = "its-dns-gone"
 EVERY_FAULT: Final = (*FAULTS, DNS_GONE)
+NAMES: Final = ("360p", "540p")
+PICTURE: Final = "testsrc2=s=640x360:r=25"
+CUT: Final = Cut(
+    names=NAMES, segment_s=2, picture=PICTURE
+)  # one is asked for soon after each fault
 BUFFER_S: Final = 12
 TTL_S: Final = 1
 ATTEMPTS_MAX: Final = 4
@@ -64,12 +69,18 @@ FORGIVE = """(() => {
 })()"""
 
 
+def plays(now: dict[str, Any]) -> bool:
+    """Whether there was a first frame."""
+    return bool(now["size"] > 0 and now["at"] > 0.2)
+
+
 @dataclass(kw_only=True)
 class Stage:
     """Everything that runs, and the controller's place: `steer` says where players are to go."""
 
     browser: Browser
-    pages: str
+    pages: str  # that begin at an edge
+    behind: dict[str, str]  # that begin at a host of `HOSTS`, or at one that is in no DNS
     edge: RunningNode
     cdns: dict[str, Cdn]
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
@@ -103,13 +114,18 @@ class Stage:
         viewer.watched.page.evaluate(FORGIVE)
         self.steer("one", "two")
 
-    def shows(self, scene: Callable[[Viewer], None]) -> None:
-        """Play a scene to its end; anew, a few times, where the machine had no time for it."""
+    def shows(self, scene: Callable[[Viewer], None], *, struck: str = "", pages: str = "") -> None:
+        """Play a scene to its end; anew, a few times, where the machine had no time for it.
+
+        The viewer comes after what has `struck`.
+        """
         self.scenes += 1
         for attempt in range(ATTEMPTS_MAX):
             self.cdns["one"].recover()
             self.steer("one", "two")
-            with self.viewer() as viewer:
+            if struck:
+                self.strike(struck)
+            with self.viewer(pages=pages) as viewer:
                 try:
                     scene(viewer)
                 except AssertionError as failed:
@@ -123,15 +139,20 @@ class Stage:
     def url(self) -> str:
         return f"https://{self.edge.settings.listen}"
 
+    def pages_behind(self, fault: str) -> str:
+        """Pages that ask first whom this befalls."""
+        return self.behind["gone" if fault == DNS_GONE else "one"]
+
     @contextmanager
-    def viewer(self) -> Iterator[Viewer]:
-        """A page that plays."""
+    def viewer(self, *, pages: str = "", script: str = "") -> Iterator[Viewer]:
+        """A page that plays; a script of its own runs first."""
         with watched_page(
             self.browser, tolerated=lambda _: True, ignore_https_errors=False
         ) as watched:
-            watched.page.add_init_script(SMALL_BUFFER)
+            watched.page.add_init_script(SMALL_BUFFER + script)
             viewer = Viewer(watched)
-            watched.page.goto(f"{self.pages}/watch/{ASSET}")
+            watched.page.on("request", lambda each: viewer.asked.append(each.url))
+            watched.page.goto(f"{pages or self.pages}/watch/{ASSET}")
             yield viewer
 
 
@@ -141,6 +162,7 @@ class Viewer:
 
     watched: Watched
     samples: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)  # URLs
     began_mono: float = field(default_factory=time.monotonic)
 
     def state(self) -> dict[str, Any]:
@@ -178,6 +200,12 @@ class Viewer:
         late = [each[4] or "" for each in errors if each[0].endswith("TimeOut")]
         return [url for url in late if HOSTS["one"] not in url and GONE not in url]
 
+    def asked_once(self, host: str) -> None:
+        """It left this host at its first silence, for another."""
+        assert sum(f"//{host}:" in url and "/main.m3u8?CMCD=" in url for url in self.asked) == 1
+        moves = self.watched.page.evaluate("self.moves.map(([to]) => to)")
+        assert moves[:1] in ([], ["two"])
+
     def left_calmly(self) -> None:
         """It left the host of the playlist with enough in its buffer, or after a long wait."""
         to, ahead_s, at_ms = self.watched.page.evaluate("self.moves")[0]
@@ -194,18 +222,28 @@ class Viewer:
 def stage(folder: Path, work: Path) -> Iterator[Stage]:
     """An edge with a packaged clip behind it, two CDNs before it, the pages and a browser."""
     clip = ClipServer(folder)
-    clip.publish("360p", "540p", complete=True)
+    clip.publish(*NAMES, complete=True)
     trusted = f"--ignore-certificate-errors-spki-list={key_hash(EDGE)}"
     tls = ("--tls-cert", EDGE.certificate, "--tls-key", EDGE.key)
-    with serving(clip), edge_node(clip.url, *tls) as edge:
+    with serving(clip), edge_node(clip.url, *tls) as edge, ExitStack() as running:
         port, own = edge.settings.listen.port, f"https://{edge.settings.listen}"
-        with (
-            cdn(HOSTS["one"], port, own, work / "one") as one,
-            cdn(HOSTS["two"], port, own, work / "two") as two,
-            console(
-                {"north": own}, clip.url,
-                providers=[f"https://{host}:{port}" for host in (*HOSTS.values(), GONE)],
-            ) as pages,
-            chromium(trusted) as browser,
-        ):  # fmt: skip
-            yield Stage(browser=browser, pages=pages, edge=edge, cdns={"one": one, "two": two})
+        urls = {name: f"https://{host}:{port}" for name, host in HOSTS.items()}
+        urls["gone"] = f"https://{GONE}:{port}"
+        cdns = {
+            name: running.enter_context(cdn(host, port, own, work / name))
+            for name, host in HOSTS.items()
+        }
+
+        def pages(edges: dict[str, str]) -> str:
+            to = console(edges, clip.url, providers=[*urls.values(), own])
+            return running.enter_context(to)
+
+        yield Stage(
+            browser=running.enter_context(chromium(trusted)),
+            pages=pages({"north": own}),
+            behind={
+                name: pages({name: urls[name], "two": urls["two"]}) for name in ("one", "gone")
+            },
+            edge=edge,
+            cdns=cdns,
+        )
