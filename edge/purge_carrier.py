@@ -14,16 +14,15 @@ from typing import Any, Final
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
-from cache_policies.valkey_address import parse_address
-from cache_policies.valkey_buckets import BUCKETS, PREFIX
+from cache_policies.valkey_address import Server, parse_address
+from cache_policies.valkey_buckets import BUCKETS, HOME, PREFIX
 from cache_policies.valkey_connection import Bounds
-from cache_policies.valkey_topology import known_servers
 from edge.log_page import Carried, FeedError, parse_carried
 from edge.receipts import Receipt
 from edge.settings import EdgeSettings
 from edge.tasks import Tasks
 from edge.valkey_link import LinkError, ValkeyLink
-from edge.valkey_servers import client_of, find_servers
+from edge.valkey_servers import client_of
 
 CHANNEL: Final = f"{PREFIX}:purges"
 ACK_S: Final = 60  # for which a list of those that have carried out an order is kept
@@ -33,7 +32,7 @@ _PINGS: Final = 3
 _CONNECT_S: Final = 1.0
 _ACK_NAME: Final = re.compile(rf"{PREFIX}:\{{b(\d\d)\}}:acks:[\w-]{{1,64}}", re.ASCII)
 _SAID: Final = frozenset({"workers", "error"})  # of a receipt
-_NOTE: Final = """#!lua
+_NOTE: Final = """#!lua flags=allow-oom
 redis.call('RPUSH', KEYS[1], ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 """
@@ -54,7 +53,6 @@ class PurgeCarrier:
         """`hear` carries out what is told, or raises FeedError."""
         assert settings.redis is not None
         self._address = parse_address(settings.redis)
-        self._servers = known_servers(self._address)
         self._tasks = Tasks()
         self._link = ValkeyLink(self._address, limits=settings.limits, tasks=self._tasks)
         self._hear = hear
@@ -79,9 +77,13 @@ class PurgeCarrier:
         await self._link.close()
 
     async def _listen(self, missed: Callable[[], None]) -> None:
-        """Hear one server until it is gone. Raises RedisError, OSError, TimeoutError."""
-        self._servers = await find_servers(self._address, self._servers) or self._servers
-        server = next(filter(None, self._servers), None)
+        """Hear the server where acknowledgements go, until it is gone, or these go elsewhere.
+
+        Where it has moved the first of them is told; until then others bring what is said there.
+        Raises RedisError, OSError, TimeoutError.
+        """
+        await self._link.look()
+        server = self._link.server_of(HOME)
         if server is None:
             return
         bounds = Bounds(_CONNECT_S, _CONNECT_S, connections=1)
@@ -89,14 +91,14 @@ class PurgeCarrier:
         try:
             async with client.pubsub() as channel:
                 await channel.subscribe(CHANNEL)
-                await self._hear_all(channel, missed)
+                await self._hear_all(server, channel, missed)
         finally:
             with suppress(RedisError, OSError):
                 await client.aclose()
 
-    async def _hear_all(self, channel: PubSub, missed: Callable[[], None]) -> None:
+    async def _hear_all(self, server: Server, channel: PubSub, missed: Callable[[], None]) -> None:
         silent = 0
-        while True:
+        while self._link.server_of(HOME) == server:
             said = await channel.get_message(timeout=PING_EVERY_S)
             if said is None:
                 silent += 1

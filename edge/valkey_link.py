@@ -90,6 +90,14 @@ class ValkeyLink:
         """Remove a value. Raises LinkError."""
         await self._aside(name.bucket, "UNLINK", name.text)
 
+    async def look(self) -> None:
+        """Find out where buckets are, if somebody can say."""
+        await self._find_servers()
+
+    def server_of(self, bucket: int) -> Server | None:
+        """Who has a bucket, as far as is known."""
+        return self._servers[bucket]
+
     def told(self) -> Iterator[tuple[str, float]]:
         """The values of the gauge `valkey_up`, by server."""
         for server, way in self._ways.items():

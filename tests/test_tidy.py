@@ -148,6 +148,7 @@ RIM = {
         "chores.py",
         "feed.py",
         "playback.py",
+        "progress.py",
         "provider.py",
         "service.py",
         "serving.py",
@@ -157,6 +158,7 @@ RIM = {
         "purge_carrier.py",
         "purge_ordering.py",
         "purges_api.py",
+        "valkey_way.py",
     },
     "segmenter": {
         "child.py",

@@ -51,11 +51,11 @@ async def at_once(_behind: object) -> None:
 
 
 @asynccontextmanager
-async def listening(log: ServedLog, valkey_server: RunningValkey) -> AsyncIterator[Listening]:
+async def listening(log: ServedLog, url: str) -> AsyncIterator[Listening]:
     page = PurgePage.create(workers=1)
     settings = settings_for(
         purge_log=log.url,
-        redis=valkey_server.url,
+        redis=url,
         region="north",
         limits=Limits(**LIMITS, purge_log_every_s=3_600.0),
     )
@@ -86,7 +86,7 @@ def acks(valkey_server: RunningValkey) -> list[dict[str, Any]]:
 
 async def test_what_is_said_is_carried_out_and_acknowledged(valkey_server: RunningValkey) -> None:
     with served_log() as log:
-        async with listening(log, valkey_server) as node:
+        async with listening(log, valkey_server.url) as node:
             asked = log.asked
             log.tag("a", "b")
             say(valkey_server, log.message(0, ack=ACK))
@@ -111,7 +111,7 @@ async def test_what_is_said_is_carried_out_and_acknowledged(valkey_server: Runni
 
 async def test_a_gap_is_read_in_the_log(valkey_server: RunningValkey) -> None:
     with served_log() as log:
-        async with listening(log, valkey_server) as node:
+        async with listening(log, valkey_server.url) as node:
             log.tag("a", "b", "c")
             say(valkey_server, log.message(2))
             await until(lambda: node.number == 3)
@@ -125,7 +125,7 @@ async def test_what_cannot_be_carried_out_is_not_acknowledged_as_done(
     valkey_server: RunningValkey,
 ) -> None:
     with served_log() as log:
-        async with listening(log, valkey_server) as node:
+        async with listening(log, valkey_server.url) as node:
             log.status = 503
             log.tag("a", "b")
             say(valkey_server, log.message(1, ack=ACK))
@@ -139,7 +139,7 @@ async def test_what_cannot_be_carried_out_is_not_acknowledged_as_done(
 @pytest.mark.parametrize("message", ["", "{", "[]", '{"log": 7}', '{"log": "x", "purges": []}'])
 async def test_nonsense_changes_nothing(valkey_server: RunningValkey, message: str) -> None:
     with served_log() as log:
-        async with listening(log, valkey_server) as node:
+        async with listening(log, valkey_server.url) as node:
             say(valkey_server, message)
             log.tag("a")
             say(valkey_server, log.message(0, ack="amaro:1:{b99}:acks:x"))
@@ -150,7 +150,7 @@ async def test_nonsense_changes_nothing(valkey_server: RunningValkey, message: s
 
 async def test_what_is_said_while_nobody_listens_is_read_later() -> None:
     with served_log() as log, valkey() as valkey_server:
-        async with listening(log, valkey_server) as node:
+        async with listening(log, valkey_server.url) as node:
             valkey_server.kill()
             await until(lambda: not (node.region.status() or {})["carrier"])
             log.tag("a")

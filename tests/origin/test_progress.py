@@ -8,7 +8,6 @@ from origin.progress import ProgressReader, ProgressWriter, parse_progress
 @pytest.mark.parametrize(
     ("text", "progress"),
     [
-        (None, None),
         (b'["encoding", 0.25]', ("encoding", 0.25)),
         (b'["encoding", 7]', ("encoding", 1.0)),
         (b'["encoding", -7]', ("encoding", 0.0)),
@@ -20,7 +19,7 @@ from origin.progress import ProgressReader, ProgressWriter, parse_progress
         (b"3", None),
     ],
 )
-def test_parse(text: bytes | None, progress: tuple[str, float] | None) -> None:
+def test_parse(text: bytes, progress: tuple[str, float] | None) -> None:
     assert parse_progress(text) == progress
 
 

@@ -12,7 +12,7 @@ from redis.crc import key_slot
 
 from cache_policies.valkey_buckets import BUCKETS, hash_tag
 from tests.rig.region import ORIGIN, Region
-from tests.support.valkeys import RunningValkey
+from tests.support.valkeys import RunningValkey, move_slot
 
 SLOW_BITS_PER_S = 256_000
 FILLING_BITS_PER_S, FILLING_S = 4_000_000, 1.0  # so that an edge dies in mid-fill
@@ -98,7 +98,7 @@ async def slots_moved(region: Region) -> AsyncIterator[None]:
 
     async def move_all(source: RunningValkey, to: RunningValkey) -> None:
         for slot in slots:
-            await asyncio.to_thread(move, slot, source, to)
+            await asyncio.to_thread(move_slot, slot, source, to)
 
     slots = [slot for slot in map(slot_of, range(BUCKETS)) if slot < 16_384 // 3]
     moving = asyncio.create_task(move_all(owner, target))
@@ -109,18 +109,6 @@ async def slots_moved(region: Region) -> AsyncIterator[None]:
 
 def slot_of(bucket: int) -> int:
     return key_slot(hash_tag(bucket).encode())
-
-
-def move(slot: int, source: RunningValkey, to: RunningValkey) -> None:
-    """Hand a slot over as `valkey-cli --cluster reshard` does."""
-    to_id, source_id = to.ask("CLUSTER", "MYID"), source.ask("CLUSTER", "MYID")
-    to.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", source_id)
-    source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", to_id)
-    while found := source.ask("CLUSTER", "GETKEYSINSLOT", slot, 50):
-        address, port = to.site.address, to.site.port
-        source.ask("MIGRATE", address, port, "", 0, 5_000, "REPLACE", "KEYS", *found)
-    for node in (to, source):
-        node.ask("CLUSTER", "SETSLOT", slot, "NODE", to_id)
 
 
 @asynccontextmanager

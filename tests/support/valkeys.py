@@ -152,6 +152,18 @@ def valkey_cluster(
         yield nodes
 
 
+def move_slot(slot: int, source: RunningValkey, to: RunningValkey) -> None:
+    """Hand a slot over as `valkey-cli --cluster reshard` does."""
+    to_id, source_id = to.ask("CLUSTER", "MYID"), source.ask("CLUSTER", "MYID")
+    to.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", source_id)
+    source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", to_id)
+    while found := source.ask("CLUSTER", "GETKEYSINSLOT", slot, 50):
+        address, port = to.site.address, to.site.port
+        source.ask("MIGRATE", address, port, "", 0, 5_000, "REPLACE", "KEYS", *found)
+    for node in (to, source):
+        node.ask("CLUSTER", "SETSLOT", slot, "NODE", to_id)
+
+
 @contextmanager
 def valkey_with_sentinels(
     sites: Sequence[Site] | None = None,
