@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -69,16 +68,6 @@ def read_url(text: str) -> str:
     """An http or https URL."""
     if urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).netloc:
         raise ValueError(f"{text!r} is not a URL, as http://127.0.0.1:8084/purges")
-    return text
-
-
-def read_valkey(text: str) -> str:
-    """A Valkey or Redis URL."""
-    from cache_policies.valkey_address import parse_address as parse_valkey  # noqa: PLC0415
-
-    ca_file = parse_valkey(text).ca_file
-    if ca_file is not None and not Path(ca_file).is_file():
-        raise ValueError(f"ca={ca_file}: no such file")
     return text
 
 

@@ -18,9 +18,9 @@ from amaro.edge_options import (
     read_page_origins,
     read_path,
     read_url,
-    read_valkey,
 )
 from amaro.quantities import parse_address, parse_size
+from amaro.redis_option import read_valkey
 from amaro.region_options import RegionOptions
 from amaro.services import KEYS_VARIABLE, REDIS_VARIABLE
 from amaro.stack import StackError

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from amaro.quantities import parse_address
-from amaro.services import CATALOG_VARIABLE, JOBS_VARIABLE, KEYS_VARIABLE, REDIS_VARIABLE
+from amaro.redis_option import RedisOption, given_valkey
+from amaro.services import CATALOG_VARIABLE, JOBS_VARIABLE, KEYS_VARIABLE
 from amaro.stack import StackError
 from amaro.target import TokenFileOption, admin_urls, given_token
 from amaro.terminal import give_up
@@ -54,10 +55,7 @@ def serve(
             metavar="URL", envvar=JOBS_VARIABLE, help="Where accepted uploads go as durable jobs."
         ),
     ] = None,
-    redis: Annotated[
-        str | None,
-        typer.Option(metavar="URL", envvar=REDIS_VARIABLE, help="Valkey for live progress."),
-    ] = None,
+    redis: RedisOption = None,
     edge_admin: Annotated[
         list[str] | None,
         typer.Option(metavar="URL", help="Admin listener of an edge to purge; may be repeated."),
@@ -106,6 +104,7 @@ def serve(
         host, port = parse_listen(listen)
         admins = admin_urls("--edge-admin", edge_admin or ())
         token = given_token(token_file)
+        redis_url = given_valkey(redis)
         if not REGION.fullmatch(region):
             raise StackError(f"--region {region}: 1 to 32 characters of a-z, 0-9 and '-'.")
     except StackError as error:
@@ -116,7 +115,7 @@ def serve(
         catalog_url=catalog,
         store_url=store,
         jobs_url=jobs,
-        redis_url=redis,
+        redis_url=redis_url,
         edge_admin_urls=admins,
         token=token,
         access_keys=access_keys,

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from amaro.commands.origin import parse_listen
-from amaro.services import CATALOG_VARIABLE, JOBS_VARIABLE, REDIS_VARIABLE
+from amaro.redis_option import RedisOption, given_valkey
+from amaro.services import CATALOG_VARIABLE, JOBS_VARIABLE
 from amaro.stack import StackError
 from amaro.target import TokenFileOption, admin_urls, given_token
 from amaro.terminal import give_up
@@ -42,10 +43,7 @@ def work(
     store: Annotated[
         str | None, typer.Option(metavar="URL", help="s3://bucket/prefix instead of DIR/objects.")
     ] = None,
-    redis: Annotated[
-        str | None,
-        typer.Option(metavar="URL", envvar=REDIS_VARIABLE, help="Valkey for live progress."),
-    ] = None,
+    redis: RedisOption = None,
     edge_admin: Annotated[
         list[str] | None,
         typer.Option(metavar="URL", help="Admin listener of an edge to purge; may be repeated."),
@@ -75,6 +73,7 @@ def work(
         address = parse_listen(listen) if listen else None
         admins = admin_urls("--edge-admin", edge_admin or ())
         token = given_token(token_file)
+        redis_url = given_valkey(redis)
     except StackError as error:
         give_up(str(error), status=2)
     origin = OriginSettings(
@@ -82,7 +81,7 @@ def work(
         catalog_url=catalog,
         store_url=store,
         jobs_url=jobs,
-        redis_url=redis,
+        redis_url=redis_url,
         edge_admin_urls=admins,
         token=token,
     )

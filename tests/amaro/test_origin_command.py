@@ -75,9 +75,21 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
         (["--listen", "8084"], "--listen: '8084'"),
         (["--region", "North!"], "--region North!"),
         (["--edge-admin", "here"], "--edge-admin: 'here'"),
+        (["--redis", "http://:secret@h"], "--redis: http is no scheme of Valkey's"),
+        (["--redis", "rediss://:secret@h?ca=/nowhere"], "--redis: ca=/nowhere: no such file"),
+        (["--redis", "redis+cluster://:secret@a,b?db=1"], "--redis: '1' is no database here"),
     ],
 )
 def test_what_was_asked_wrongly_ends_with_2(tmp_path: Path, options: list[str], named: str) -> None:
     result = CliRunner().invoke(app, ["origin", "serve", "--data", str(tmp_path), *options])
     assert result.exit_code == 2
     assert named in result.output
+    assert "secret" not in result.output
+
+
+def test_a_worker_is_told_of_valkey_as_an_origin_is(tmp_path: Path) -> None:
+    argv = ["segmenter", "work", "--data", str(tmp_path), "--jobs", f"sqlite:///{tmp_path}/j"]
+    result = CliRunner(env={"AMARO_REDIS_URL": "redis://:secret@a,b"}).invoke(app, argv)
+    assert result.exit_code == 2
+    assert "--redis: several servers are a cluster" in result.output
+    assert "secret" not in result.output

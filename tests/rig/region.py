@@ -170,8 +170,7 @@ async def region(
             folder = root / "log"
             folder.mkdir()
             told = [net[name] for name in edges]
-            carrier = redis if servers == "one" else []  # what the log's carrier understands
-            stage.log = LogHost(net[LOG], net[PLAYERS], told, folder, carrier)
+            stage.log = LogHost(net[LOG], net[PLAYERS], told, folder, redis)
             opened.callback(stage.log.destroy)
             options += ["--purge-log", stage.log.url]
             await stage.log.start()
