@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cache_policies.valkey_buckets import HOME, home_key
 from edge.members import JOINING_S, Board, Members, announcement, configured, owners
 from edge.settings import EdgeSettings
-from edge.tasks import Tasks
+from edge.tasks import Tasks, is_cancelled
 
 if TYPE_CHECKING:
     from edge.keeper import Keeper
@@ -116,7 +116,7 @@ class Membership:
             await asyncio.sleep(TELL_EVERY_S)
 
     async def _follow(self, link: ValkeyLink) -> None:
-        while True:
+        while not is_cancelled():
             read = await self._say(link, 1)
             if read is not None and self._settings.advertise and not self._word:
                 self._word = announcement(self._settings.advertise, read[1] + JOINING_S)

@@ -20,7 +20,7 @@ from cache_policies.valkey_connection import Bounds
 from edge.log_page import Carried, FeedError, parse_carried
 from edge.receipts import Receipt
 from edge.settings import EdgeSettings
-from edge.tasks import Tasks
+from edge.tasks import Tasks, is_cancelled
 from edge.valkey_link import LinkError, ValkeyLink
 from edge.valkey_servers import client_of
 
@@ -60,8 +60,8 @@ class PurgeCarrier:
         self.is_listening = False
 
     async def run(self, missed: Callable[[], None]) -> None:
-        """Listen, for ever; say each time when something may have been `missed`."""
-        while True:
+        """Listen until cancelled; say each time when something may have been `missed`."""
+        while not is_cancelled():
             try:
                 await self._listen(missed)
             except (RedisError, OSError, TimeoutError) as error:
@@ -98,7 +98,7 @@ class PurgeCarrier:
 
     async def _hear_all(self, server: Server, channel: PubSub, missed: Callable[[], None]) -> None:
         silent = 0
-        while self._link.server_of(HOME) == server:
+        while self._link.server_of(HOME) == server and not is_cancelled():
             said = await channel.get_message(timeout=PING_EVERY_S)
             if said is None:
                 silent += 1

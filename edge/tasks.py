@@ -34,3 +34,9 @@ class Tasks:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a background task broke", exc_info=error)
+
+
+def is_cancelled() -> bool:
+    """Whether this task was cancelled, also where a library took that for a time-out."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -25,6 +25,7 @@ from edge.realtime.abroad import Here, Said, read_abroad, written_abroad
 from edge.realtime.hub import Hub
 from edge.realtime.marks import ZERO, Mark
 from edge.realtime.messages import Lasting, parse_lasting
+from edge.tasks import is_cancelled
 from edge.valkey_servers import client_of, execute, find_servers
 
 STREAM: Final = home_key("signals")
@@ -151,7 +152,7 @@ class Valkey:
             await self._leave(self._way)
 
     async def _again_and_again(self, carry: Callable[[], Awaitable[None]]) -> None:
-        while not _is_cancelled():
+        while not is_cancelled():
             try:
                 await self._find()
                 await carry()
@@ -192,7 +193,7 @@ class Valkey:
                 self._heard = _mark(found[-1][0])
                 self._hub.history.begin(self._heard.before())
                 self._take(reversed(found))
-        while not _is_cancelled():
+        while not is_cancelled():
             if is_quiet and self._heard != ZERO:
                 await execute(self._there().client, "EVAL", AHEAD, 1, STREAM, *self._heard)
             waiting = self._there().waiting
@@ -217,7 +218,7 @@ class Valkey:
     async def _listen(self) -> None:
         async with self._there().waiting.pubsub() as channel:
             await channel.subscribe(CHANNEL)
-            while not _is_cancelled():
+            while not is_cancelled():
                 said = await channel.get_message(ignore_subscribe_messages=True, timeout=HUSH_S)
                 if said is not None:
                     self._hear(said["data"])
@@ -234,7 +235,7 @@ class Valkey:
             self._stir()
 
     async def _speak(self) -> None:
-        while not _is_cancelled():
+        while not is_cancelled():
             await self._speaking.wait()
             self._speaking.clear()
             said, self._to_say = self._to_say, []
@@ -249,12 +250,6 @@ class Valkey:
         if not self._is_well:
             log.info("Valkey carries signals again")
         self._is_well = True
-
-
-def _is_cancelled() -> bool:
-    """Whether this task was cancelled, also where the library took that for a time-out."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def _mark(number: bytes) -> Mark:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from unittest.mock import ANY
 
 import pytest
 
+from edge.log_page import FeedError
 from edge.publishing import Publishing
-from edge.purge_carrier import CHANNEL
+from edge.purge_carrier import CHANNEL, PurgeCarrier
 from edge.purges import PurgePage
+from edge.receipts import Receipt
 from edge.region import Region
 from edge.settings import Limits
 from tests.support.edge_node import settings_for
-from tests.support.edges import until
+from tests.support.edges import PATIENCE_S, until
 from tests.support.purge_log import LOG, ServedLog, served_log
 from tests.support.valkeys import LIMITS, RunningValkey, valkey
 
@@ -162,3 +164,23 @@ async def test_what_is_said_while_nobody_listens_is_read_later() -> None:
             say(valkey_server, log.message(1))
             await until(lambda: node.number == 2)
             assert node.values() == [b"a", b"b"]
+
+
+async def test_a_cancel_that_somebody_swallows_ends_it(valkey_server: RunningValkey) -> None:
+    began = asyncio.Event()
+
+    async def hear(_carried: object) -> tuple[Receipt, dict[str, Any]]:
+        began.set()
+        with suppress(asyncio.CancelledError):  # as the library does now and then
+            await asyncio.Event().wait()
+        raise FeedError("not now")
+
+    carrier = PurgeCarrier(settings_for(redis=valkey_server.url), hear=hear, name=dict)
+    running = asyncio.create_task(carrier.run(lambda: None))
+    await until(lambda: carrier.is_listening)
+    say(valkey_server, ServedLog(purges=[("tag", "a", False)]).message(0))
+    await began.wait()
+    running.cancel()
+    async with asyncio.timeout(PATIENCE_S):
+        await asyncio.wait([running])
+    await carrier.close()
