@@ -9,7 +9,14 @@ from typing import Any
 
 import httpx
 
-from failover.dns_errors import BrokenAnswerError, DnsError, RateLimitedError, UnreachableError
+from failover.dns_errors import (
+    BrokenAnswerError,
+    ConflictError,
+    DnsError,
+    RateLimitedError,
+    UnreachableError,
+)
+from failover.rrsets import RRsets, said, same_values
 
 BODY_MAX_BYTES = 4 * 1024 * 1024
 RETRY_AFTER_MAX_S = 600.0
@@ -26,6 +33,11 @@ class Subject:
     def failed(self, kind: type[DnsError], met: str) -> DnsError:
         """An error about it."""
         return kind(self.provider, self.zone, self.name, met)
+
+    def compare(self, found: RRsets, expected: RRsets) -> None:
+        """Raise ConflictError where somebody else has changed it since it was read."""
+        if not same_values(found, expected):
+            raise self.failed(ConflictError, f"expected {said(expected)}, found {said(found)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

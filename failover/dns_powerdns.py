@@ -12,13 +12,12 @@ import httpx
 from failover.dns_contract import ApiHealth
 from failover.dns_errors import (
     BrokenAnswerError,
-    ConflictError,
     RefusedError,
     WrongKeyError,
     WrongZoneError,
 )
 from failover.dns_http import HttpApi, Subject, json_object
-from failover.rrsets import TYPES, RRset, RRsets, absolute, rrset, said, same_values
+from failover.rrsets import TYPES, RRset, RRsets, absolute, rrset
 
 SERVER: Final = "/api/v1/servers/localhost"
 REFUSALS: Final = {
@@ -55,9 +54,7 @@ class PowerDnsAdapter:
         if found == wanted:
             return False
         about = Subject(provider=self.provider, zone=zone, name=name)
-        if not same_values(found, expected):
-            met = f"expected {said(expected)}, found {said(found)}"
-            raise about.failed(ConflictError, met)
+        about.compare(found, expected)
         body = json.dumps({"rrsets": changes(name, found, wanted)}).encode()
         _judge(about, await self.api.send(about, "PATCH", _path(zone), content=body))
         return True

@@ -20,7 +20,7 @@ from failover.dns_errors import (
     WrongZoneError,
 )
 from failover.dns_http import HttpApi, Subject, limited
-from failover.rrsets import TYPES, RRset, RRsets, absolute, rrset, said, same_values
+from failover.rrsets import TYPES, RRset, RRsets, absolute, rrset
 
 BASE: Final = "https://route53.amazonaws.com"
 REGION: Final = "us-east-1"  # where Route 53 is, wherever one asks from
@@ -75,8 +75,7 @@ class Route53Adapter:
         if found == wanted:
             return False
         about = Subject(provider=self.provider, zone=zone, name=name)
-        if not same_values(found, expected):
-            raise about.failed(ConflictError, f"expected {said(expected)}, found {said(found)}")
+        about.compare(found, expected)
         await self._ask(about, "POST", "/rrset", content=change_batch(name, found, wanted))
         return True
 
