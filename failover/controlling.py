@@ -20,13 +20,14 @@ from failover.dns_following import DnsFollower
 from failover.drilling import Drill, begun, end_of, restored, said_of
 from failover.evidence import Report
 from failover.holding import RENEW_S, Holding
-from failover.keeping import read, written
+from failover.keeping import written
 from failover.lease import Held, LeaseStore, LeaseStoreError
 from failover.memory import Memory
 from failover.messages import message, of_store
 from failover.notifying import Notifier
 from failover.orders import Answer, Order, Ordered
 from failover.peers import POLL_S, Peer, learn, loss_is_for, poll, tell_all
+from failover.remembering import remembered
 from failover.telling import Teller
 from failover.wire import mark_of
 
@@ -272,25 +273,11 @@ class Controller:
             log.warning("this member is not the controller any more")
 
     async def _remembered(self) -> Memory:
-        """What the last controller kept, else what is in force, here or at another member.
-
-        An order that a member carried out while nobody held the lease is newer than that.
-        """
+        """What the last controller kept, and what is in force, here or at another member."""
         known = await learn(self.peers)
         if self._own.decision is not None:
             known.append((self._own.decision, self._own.ordered))
-        now_mono = time.monotonic()
-        memory = Memory(at_mono=now_mono)
-        try:
-            kept = await self._store.kept()
-            memory = read(kept.text, now_mono) if kept else memory
-        except LeaseStoreError as error:
-            log.error("what the last controller kept is not known: %s", error)
-        except ValueError as error:
-            log.error("%s", error)
-        for newest in sorted(known, key=lambda each: each[0].version)[-1:]:
-            if memory.decision is None or newest[0].epoch > memory.decision.epoch:
-                memory = memory.after(*newest)
+        memory = await remembered(self._store, known, time.monotonic())
         return self.decider.fitted(memory)
 
     async def _step(self, memory: Memory, epoch: int) -> tuple[Memory, Decision | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -47,6 +47,42 @@ class Memory:
         """Return a memory in which others have decided and been ordered since."""
         courses = {place: Course(pin=pin) for place, pin in ordered.pins.items()}
         return replace(self, courses=courses, standstills=ordered.standstills, decision=published)
+
+    def met(self, others: Iterable[Decision]) -> Memory:
+        """Return a memory that knows where traffic was moved to under its epoch since it was kept.
+
+        Why it was is not known: how targets stand in such a place is forgotten.
+        """
+        last = self.decision
+        if last is None:
+            return self
+        known = {(each.service, each.region): each for each in last.choices}
+        moved = {
+            (each.service, each.region): each
+            for later in sorted(others, key=lambda each: each.version)
+            if later.epoch == last.epoch and later.number > last.number
+            for each in later.choices
+            if (old := known.get((each.service, each.region))) is None or each.shares != old.shares
+        }
+        if not moved:
+            return self
+        return replace(
+            self,
+            decision=replace(last, choices=tuple({**known, **moved}.values())),
+            standings={at: each for at, each in self.standings.items() if at not in moved},
+            courses={
+                at: _gone(each, dict(moved[at].shares)) if at in moved else each
+                for at, each in self.courses.items()
+            },
+        )
+
+
+def _gone(course: Course, shares: Mapping[str, float]) -> Course:
+    """Return a course of which the traffic went elsewhere: a pin that has fallen is over."""
+    pin = course.pin
+    if pin and not pin.is_forced and pin.target not in shares:
+        pin = None
+    return replace(course, shares=(), pin=pin)
 
 
 def fitted(memory: Memory, model: Model, places: Sequence[Place]) -> Memory:

@@ -25,6 +25,7 @@ from failover.model import Dependency, Model, Service, Target, Vantage
 from failover.notifying import Notifier
 from failover.orders import Kind, Order
 from failover.peers import Peer
+from failover.target_state import State
 
 OWN = Dependency(provider="own")
 NAMES = ("m1", "m2", "m3")
@@ -42,6 +43,7 @@ MODEL = Model(
 SWITCH = Order(
     kind=Kind.SWITCH, who="on-call", why="a is wrong", service="media", target="b", force=True
 )
+REVERT = Order(kind=Kind.REVERT, who="on-call", why="a works")
 FREEZE = Order(kind=Kind.FREEZE, who="on-call", why="a test", force=True)
 
 
@@ -150,6 +152,40 @@ async def test_a_store_and_a_disk_that_lost_all_are_not_believed(members):
     assert [each.who for each in first.ordered.standstills] == ["on-call"]
     assert {pin.target for pin in first.ordered.pins.values()} == {"b"}
     task.cancel()
+
+
+async def test_a_move_that_the_store_never_heard_of_stands(members):
+    """The next controller took what was kept for what is in force: back to what had failed."""
+    there = decided(1, REVERT)
+    choices = [
+        replace(each, order=("b", "a"), shares=(("b", 1.0),)) for each in there.decision.choices
+    ]
+    store = SqlLease(members.lease_url)
+    assert await store.keep(await store.hold("m0", 0.0, epoch=0, epoch_min=0), written(there, 9.0))
+    await store.close()
+    for name in NAMES:
+        assert members.all[name].take(there.decision, there.ordered)
+    number = there.decision.number + 1
+    moved = replace(there.decision, number=number, choices=tuple(choices))
+    assert members.all["m2"].take(moved, there.ordered)
+    assert members.firsts() == ["a", "b", "a"]
+    first = members.all["m1"]
+    task = asyncio.create_task(first.controller.run())
+    await until(lambda: all(each.version[0] == 2 for each in members.all.values()))
+    assert members.firsts() == ["b", "b", "b"]
+    assert {each["a"].state for each in first.controller.memory.standings.values()} == {State.HELD}
+    task.cancel()
+
+
+@pytest.mark.parametrize(("force", "is_left"), [(True, True), (False, False)])
+def test_a_pin_whose_target_was_left_is_over_unless_it_was_forced(force, is_left):
+    memory = decided(1, replace(SWITCH, target="a", force=force))
+    choices = [replace(each, shares=(("b", 1.0),)) for each in memory.decision.choices]
+    moved = replace(memory.decision, number=9, choices=tuple(choices))
+    met = memory.met([moved, replace(memory.decision, number=8)])
+    assert {each.shares for each in met.decision.choices} == {(("b", 1.0),)}
+    assert bool(met.ordered.pins) is is_left
+    assert memory.met([replace(moved, epoch=0), memory.decision]) is memory
 
 
 async def test_an_edge_that_has_a_later_order_is_gone_above(members):
