@@ -40,6 +40,9 @@ LOST: Final = Answer(False, "the lease was lost; ask again")
 UNKNOWN: Final = Answer(
     False, "the lease's store is slow: whether it is carried out, history and status will say"
 )
+NOT_KEPT: Final = Answer(
+    False, "the lease's store did not say that it kept the order: look at status, and ask again"
+)
 
 log = logging.getLogger("failover.controller")
 
@@ -298,9 +301,17 @@ class Controller:
             step = said_of(drill, step)
         is_due = now_mono - self._kept_mono >= KEEP_S
         if step.matters or left is not memory or is_due:
-            await self._keep(step.memory, now_mono)
+            is_kept = await self._keep(step.memory, now_mono)
             if self.epoch() != epoch:
-                return self._lost(memory, orders)
+                return self._lost(memory, orders, LOST if is_kept is False else UNKNOWN)
+            if orders and not is_kept:  # the next controller may never know of them
+                for each in orders:
+                    _answer(each, NOT_KEPT)
+                orders, met = [], step.memory.decision
+                version = max(version, met.version) if met else version  # should it have kept that
+                heard = Heard(reports=reports, version=version)
+                step = self.decider.step(left, heard, now_mono, epoch)
+                step = said_of(drill, step) if drill is not None else step
         for event in step.events:
             self._teller.tell(event)
         if step.decision is not None:
@@ -311,9 +322,9 @@ class Controller:
         # a freeze changes no decision, but who decides alone must know of it, too
         return step.memory, step.decision or (step.memory.decision if orders else None)
 
-    def _lost(self, memory: Memory, orders: list[Asked]) -> tuple[Memory, None]:
+    def _lost(self, memory: Memory, orders: list[Asked], why: Answer = LOST) -> tuple[Memory, None]:
         for each in orders:
-            _answer(each, LOST)
+            _answer(each, why)
         return memory, None
 
     def _own_report(self) -> Report:
@@ -321,18 +332,21 @@ class Controller:
         self._own_known = report.boot, report.number
         return report
 
-    async def _keep(self, memory: Memory, now_mono: float) -> None:
+    async def _keep(self, memory: Memory, now_mono: float) -> bool | None:
+        """Return whether it was kept; None: it may have been, or not."""
         held = self.lease.mine
         if held is None:
-            return
+            return False
         try:
-            if await self._store.keep(held, written(memory, now_mono)):
-                self._kept_mono = now_mono
-            else:
+            if not await self._store.keep(held, written(memory, now_mono)):
                 self.lease.lapse()
+                return False
         except LeaseStoreError as error:  # until the lease is over it is still ours to decide
             self.lease.why_not = str(error)
             self._kept_mono = now_mono + RENEW_S - KEEP_S  # as soon as it may answer again
+            return None
+        self._kept_mono = now_mono
+        return True
 
     async def _tell_everybody(self, decision: Decision, memory: Memory) -> None:
         for name, version in (await tell_all(self.peers, decision, memory.ordered)).items():

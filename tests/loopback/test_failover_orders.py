@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import httpx
+import pytest
 
 from failover import controlling, holding
 from failover import member as member_module
@@ -22,7 +23,8 @@ from failover.dns_watching import Watcher
 from failover.evidence import Outcome, Round
 from failover.in_force import InForce
 from failover.journal import PART_ROUNDS_MAX, Journal
-from failover.keeping import written
+from failover.keeping import read, written
+from failover.lease import LeaseStoreError
 from failover.lease_sql import SqlLease
 from failover.member import Member, known_to
 from failover.messages import Message
@@ -151,6 +153,67 @@ async def test_a_freeze_is_told_at_once_though_it_changes_no_decision(tmp_path):
     assert (await asked).is_carried_out
     assert told == after.decision is not None
     assert [each.who for each in after.ordered.standstills] == ["on-call"]
+
+
+async def leading(controller: Controller) -> int:
+    """Return the epoch of its lease, which does not end by itself; nothing of it runs."""
+    task = asyncio.create_task(controller.lease.run(controller._tell_of_store))
+    async with asyncio.timeout(30):
+        while not (epoch := controller.epoch()):  # noqa: ASYNC110 it tells nobody
+            await asyncio.sleep(0.01)
+    task.cancel()
+    controller.lease._until_mono = float("inf")
+    return epoch
+
+
+@pytest.mark.parametrize("kind", [Kind.FREEZE, Kind.SWITCH])
+async def test_an_order_that_is_not_kept_is_not_said_to_be_done(tmp_path, monkeypatch, kind):
+    """It was, and was lost with the controller: the next one reads what was kept before."""
+    controller = member_in(tmp_path / "m1", f"sqlite:///{tmp_path / 'lease.sqlite'}").controller
+    memory = kept(epoch := await leading(controller))
+
+    async def silent(*_) -> bool:
+        raise LeaseStoreError("no answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(controller._store, "keep", silent)
+        asked = asyncio.create_task(controller.order(replace(SWITCH, kind=kind)))
+        await asyncio.sleep(0)
+        after, told = await controller._step(memory, epoch)
+    answer = await asked
+    assert (answer.is_carried_out, answer.text[-9:]) == (False, "ask again")
+    assert after.ordered == memory.ordered
+    assert told is None or (told.version > memory.decision.version and first_of(told) == {"a"})
+    asked = asyncio.create_task(controller.order(replace(SWITCH, kind=kind)))
+    await asyncio.sleep(0)
+    after, _ = await controller._step(after, epoch)
+    assert (await asked).is_carried_out
+    text = (await controller._store.kept()).text
+    assert read(text, 0.0).ordered == after.ordered != memory.ordered
+
+
+@pytest.mark.parametrize(
+    ("is_kept", "said"),
+    [(True, controlling.UNKNOWN), (False, controlling.LOST), (None, controlling.UNKNOWN)],
+)
+async def test_who_is_told_to_ask_again_has_surely_not_been_obeyed(
+    tmp_path, monkeypatch, is_kept, said
+):
+    """What was kept as the lease ended is carried out by the next controller."""
+    controller = member_in(tmp_path / "m1", f"sqlite:///{tmp_path / 'lease.sqlite'}").controller
+    memory = kept(epoch := await leading(controller))
+
+    async def late(*_) -> bool:
+        controller.lease.lapse()
+        if is_kept is None:
+            raise LeaseStoreError("no answer")
+        return is_kept
+
+    monkeypatch.setattr(controller._store, "keep", late)
+    asked = asyncio.create_task(controller.order(SWITCH))
+    await asyncio.sleep(0)
+    assert await controller._step(memory, epoch) == (memory, None)
+    assert await asked is said
 
 
 async def test_what_was_decided_alone_under_the_same_number_gives_way(tmp_path):
