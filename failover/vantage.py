@@ -89,10 +89,11 @@ class Watch:
             await asyncio.sleep(CONTROLS_S)
 
     async def _controls_known(self, age_s: float) -> None:
-        """Return when the controls were asked at most so long ago."""
+        """Return when the controls were asked at most so long before this was called."""
         loop = asyncio.get_running_loop()
+        since_mono = loop.time() - age_s
         async with self._looking:
-            if loop.time() - self._looked_mono >= age_s:
+            if self._looked_mono <= since_mono:
                 began_mono = loop.time()
                 answer = await ask_all(self._vantage.controls, 0)
                 has_lacked = loop.time() - self._lacked_mono < LACK_S
