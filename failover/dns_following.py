@@ -20,7 +20,7 @@ from failover.model import EVERYWHERE, Service
 from failover.rrsets import RRsets, chosen, said, same_values, ttl_max_s
 
 READ_BACK_S: Final = 10.0
-AGAIN_S: Final = 5.0  # before a change that failed is tried again
+AGAIN_S: Final = 5.0  # before a change that failed, or may not be made yet, is tried again
 API_LOOK_S: Final = 86_400.0  # between two looks whether the interface takes our credential
 API_AGAIN_S: Final = 600.0  # while it does not
 DRILLED_S: Final = 1.0
@@ -193,9 +193,10 @@ class DnsFollower:
     async def _keep(self, name: _Name, tasks: asyncio.TaskGroup) -> None:
         while True:
             name.changed.clear()
-            pause_s = LOOK_AGAIN_S
+            may_act = name.wanted is not None and self._may_act(name.version)
+            pause_s = LOOK_AGAIN_S if may_act or name.wanted is None else AGAIN_S
             is_left = name.progress.state == "in force" and self._is_frozen(name.service.name)
-            if name.wanted is not None and self._may_act(name.version) and not is_left:
+            if name.wanted is not None and may_act and not is_left:
                 pause_s = await self._bring(name, name.wanted, tasks)
             await name.pause(pause_s)
 

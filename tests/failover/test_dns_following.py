@@ -159,6 +159,27 @@ async def test_what_somebody_changes_by_hand_while_all_is_frozen_stays(monkeypat
     running.cancel()
 
 
+async def test_who_may_act_only_in_a_while_does_so_soon(monkeypatch: Any) -> None:
+    """An order without a controller, given a moment after one was heard, took a minute more."""
+    monkeypatch.setattr(dns_following, "AGAIN_S", 0.01)
+    provider, may_act, refused = Changing(), False, 0
+
+    def asked(_: tuple[int, int]) -> bool:
+        nonlocal refused
+        refused += not may_act
+        return may_act
+
+    follower = follower_of(provider, AllAgree(), may_act=asked)
+    running = asyncio.create_task(follower.run())
+    follower.follow(decided(1, "a"))
+    await until(lambda: refused > 0)
+    assert not provider.values
+    may_act = True
+    follower.follow(decided(1, "a"))  # it is no news
+    await until(lambda: provider.values == ["192.0.2.1"])
+    running.cancel()
+
+
 async def test_a_drilled_api_is_not_asked() -> None:
     providers = {name: Refusing(name) for name in ("one", "two")}
     dns = DnsSettings(name=NAME, zone=ZONE, providers=tuple(providers))
