@@ -150,7 +150,7 @@ def _attendance_in(kept: Mapping[str, Any]) -> Attendance:
 def _standing_out(standing: Standing) -> list[Any]:
     verdict = standing.verdict and standing.verdict.value
     times = (standing.good_s, standing.since_s, standing.hold_off_s)
-    return [standing.state.value, verdict, *times, standing.why]
+    return [standing.state.value, verdict, *times, standing.why, standing.unknown_s]
 
 
 def _standing_in(state: str, verdict: str | None, *rest: Any) -> Standing:

@@ -70,7 +70,7 @@ def _blind_s(standings: Mapping[str, Standing]) -> float:
     """Return for how long nothing has been known of any target; negative: something is."""
     if any(each.verdict is not Verdict.UNKNOWN for each in standings.values()):
         return -1.0
-    return min(each.since_s for each in standings.values())
+    return min(each.unknown_s for each in standings.values())
 
 
 def _course(place: Place, before: Course, after: Course, memory: Memory) -> Iterator[Event]:

@@ -57,6 +57,7 @@ class Standing:
     since_s: float = 0.0  # for so long it has been in this state, as far as it was looked at
     hold_off_s: float = 0.0  # the last one; 0: none, or forgotten
     why: str = ""  # it fell
+    unknown_s: float = 0.0  # for so long the verdict has been UNKNOWN, as far as it was looked at
 
 
 UNSEEN: Final = Standing()
@@ -83,13 +84,15 @@ def step(
         good_s += passed_s
     elif clock is Clock.ANEW:
         good_s = 0.0
+    is_unknown = verdict is standing.verdict is Verdict.UNKNOWN
+    unknown_s = standing.unknown_s + passed_s if is_unknown else 0.0
     is_over = good_s >= waits_s(standing, detection)
     state = then if is_over else meanwhile
     if state is standing.state:
         forgotten = state is UP and is_over
         hold_off_s = 0.0 if forgotten else standing.hold_off_s
         since_s = standing.since_s + passed_s
-        return Standing(state, verdict, good_s, since_s, hold_off_s, standing.why)
+        return Standing(state, verdict, good_s, since_s, hold_off_s, standing.why, unknown_s)
     if state is not DOWN:
         return Standing(state, verdict, 0.0, 0.0, standing.hold_off_s, standing.why)
     return Standing(DOWN, verdict, 0.0, 0.0, _next_hold_off_s(standing, detection), why)

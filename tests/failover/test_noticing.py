@@ -68,6 +68,22 @@ def test_people_are_told_once_when_too_few_see_anything() -> None:
     assert "blind" not in {each.partition(" ")[0] for each in happened(lab.seconds(60))}
 
 
+def test_nobody_is_woken_by_a_moment_of_doubt_about_what_has_long_been_down() -> None:
+    """All had been down for minutes; one second in which too few saw that was a call, each time."""
+    lab = Lab(model(**QUICK))
+    lab.seconds(8)
+    names = ("a", "b", "own")
+    lab.seconds(60, bad=names)
+    steps = []
+    for _ in range(3):
+        steps += [lab.second(names, silent=("v1", "v2")) for _ in range(12)]
+        steps += lab.seconds(12, bad=names)
+    assert set(lab.states("north").values()) == {"down"}
+    assert "blind" not in happened(steps)
+    unsure = [lab.second(names, silent=("v1", "v2")) for _ in range(60)]
+    assert happened(unsure).count("blind") == 1
+
+
 def test_a_vantage_without_a_vote_and_a_pin_that_ends_are_told() -> None:
     lab = Lab(model(**QUICK))
     lab.seconds(8)
