@@ -135,6 +135,7 @@ class SqlLease:
             self._engine.dispose(close=False)  # who hangs keeps its connection; others get new ones
             raise LeaseStoreError(f"{self._shown}: no answer within {ANSWER_S:g} s") from None
         except SQLAlchemyError as error:
+            self._is_prepared = False  # its table may be gone
             said = getattr(error, "orig", None) or error
             raise LeaseStoreError(f"{self._shown}: {str(said).strip()}") from None
         self._is_prepared = True

@@ -213,3 +213,22 @@ async def test_a_row_that_another_has_locked_is_not_waited_for_in_vain(postgres_
             await store.hold("a", LONG_S, epoch=0, epoch_min=0)
     await store.release(await taken(store, "a"))
     await store.close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+async def test_a_table_that_is_gone_is_made_again(kind, request, tmp_path):
+    """Its database was restored from before it was there."""
+    sqlite_url = f"sqlite:///{tmp_path / 'lease'}"
+    url = sqlite_url if kind == "sqlite" else request.getfixturevalue("postgres_url")
+    store = open_lease(url)
+    held = await taken(store, "a")
+    engine = sa.create_engine(url)
+    with engine.begin() as other:
+        other.execute(sa.text("DROP TABLE failover_lease"))
+    engine.dispose()
+    with pytest.raises(LeaseStoreError, match="failover_lease"):
+        await store.hold("a", LONG_S, epoch=held.epoch, epoch_min=held.epoch)
+    again = await store.hold("a", LONG_S, epoch=held.epoch, epoch_min=held.epoch)
+    assert again == Held("a", held.epoch + 1)
+    await store.release(again)
+    await store.close()
