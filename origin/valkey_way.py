@@ -38,7 +38,7 @@ WAIT_S: Final = 0.025  # for a connection, and for an answer
 LONG_S: Final = 1.0  # for an answer that may take its time
 WAITS_MAX: Final = 64  # questions under way; one more is not asked
 LONG_WAITS_MAX: Final = 4  # of those that may take their time
-_ASIDE: Final = 2  # threads: one that probes, one that looks for the server
+_ASIDE: Final = 2  # threads: one that probes, one that looks for the server; no more is due
 _PROBED: Final = home_key("probe")  # nothing has this key
 _KINDS: Final = Connections(Connection, SSLConnection, UnixDomainSocketConnection)
 _TRIES: Final = 2  # the bucket may have moved
@@ -75,6 +75,8 @@ class ValkeyWay:
         self._servers = known_servers(self._address)
         self._way: _Way | None = None
         self._find_after_mono = 0.0
+        self._is_finding = False
+        self._is_probing = False
         self._is_closed = False
         self._go_to(self._servers[HOME])
         if self._way is None:
@@ -143,11 +145,18 @@ class ValkeyWay:
                 raise AwayError("nobody has said yet where it is")
             way.breaker, verdict = ask(way.breaker, time.monotonic(), self._policy)
             if verdict is Verdict.PROBE:
-                self._aside.submit(self._probe, way)
+                self._have_probed(way)
                 self._find()
         if verdict is not Verdict.ASK:
             raise AwayError("it has failed too often a moment ago")
         return way
+
+    def _have_probed(self, way: _Way) -> None:
+        """Have a probe sent, unless one is under way: name servers may hold it for long."""
+        with self._lock:
+            if not self._is_probing:
+                self._is_probing = True
+                self._aside.submit(self._probe, way)
 
     def _probe(self, way: _Way) -> None:
         """See whether a server would do what it is asked for: a replica answers PING, too."""
@@ -155,10 +164,16 @@ class ValkeyWay:
             _execute(way.quick, "EXISTS", _PROBED)
         except MovedError as moved:
             self._moved(way, moved)
+        except MOVING:
+            self._find()  # it answers well, as in _ask
+            self._note(way, Signal.PROBE_OK)
         except (RedisError, OSError):
             self._note(way, Signal.PROBE_FAIL)
         else:
             self._note(way, Signal.PROBE_OK)
+        finally:
+            with self._lock:
+                self._is_probing = False
 
     def _note(self, way: _Way, signal: Signal, why: str = "") -> None:
         with self._lock:
@@ -192,14 +207,23 @@ class ValkeyWay:
             before.long.connection_pool.disconnect(inuse_connections=False)
 
     def _find(self) -> None:
-        """Have it found out where the bucket is, if that was not done a moment ago."""
+        """Have it found out where the bucket is, if that is not under way or was a moment ago."""
         now_mono = time.monotonic()
         with self._lock:
-            if now_mono >= self._find_after_mono and not self._is_closed:
-                self._find_after_mono = now_mono + FIND_EVERY_S
-                self._aside.submit(self._find_server)
+            if now_mono < self._find_after_mono or self._is_finding or self._is_closed:
+                return
+            self._find_after_mono = now_mono + FIND_EVERY_S
+            self._is_finding = True
+            self._aside.submit(self._find_server)
 
     def _find_server(self) -> None:
+        try:
+            self._ask_who_may_know()
+        finally:
+            with self._lock:
+                self._is_finding = False
+
+    def _ask_who_may_know(self) -> None:
         for server in who_may_know(self._address, self._servers):
             if self._is_closed:
                 return
