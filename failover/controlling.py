@@ -357,7 +357,8 @@ class Controller:
         """Give the decision to who has not got it, and follow it in DNS after a new start."""
         while self.epoch() == epoch:
             memory = self.memory
-            if memory is not None and (decision := memory.decision) is not None:
+            decision = memory.decision if memory is not None else None
+            if memory is not None and decision is not None and decision.epoch == epoch:
                 ordered = memory.ordered
                 self._own.take(decision, ordered)
                 self.dns.follow(decision)

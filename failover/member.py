@@ -74,13 +74,13 @@ class Member:
         self.in_force.follow(edge.act_on)
 
     def may_act(self, version: tuple[int, int]) -> bool:
-        """Say whether it may bring DNS to a decision: it leads, or was told to while nobody did.
+        """Say whether it may bring DNS to a decision: its own, or one it was told while nobody led.
 
         What is of an earlier epoch than the decision in force is over, whoever leads now.
         """
         if version[0] < self.version[0]:
             return False
-        leads = self.controller is not None and bool(self.controller.epoch())
+        leads = self.controller is not None and 0 < self.controller.epoch() == version[0]
         return leads or (self.ordered_epoch == version[0] and not self.hears_a_controller)
 
     @property

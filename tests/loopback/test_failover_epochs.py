@@ -6,7 +6,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from failover import holding
+from failover import controlling, holding
 from failover import member as member_module
 from failover.api import Api
 from failover.audit_file import AuditFile
@@ -210,6 +210,33 @@ async def test_a_controller_that_is_overruled_leaves_and_obeys(members):
         members.all[name].take(ordered.decision, ordered.ordered)
     await until(lambda: all(each.version[0] > 1000 for each in members.all.values()))
     assert members.firsts() == ["b", "b", "b"]
+    task.cancel()
+
+
+async def test_who_leads_again_does_nothing_by_what_it_decided_before(members, monkeypatch):
+    """Somebody may have led between, whom it did not hear: DNS was set back until the next step."""
+    member = members.all["m1"]
+    memory = decided(5)
+    assert member.take(memory.decision, memory.ordered)
+    for epoch, may in ((0, False), (5, True), (7, False)):
+        monkeypatch.setattr(member.controller, "epoch", lambda epoch=epoch: epoch)
+        assert member.may_act(member.version) is may
+    assert not member.may_act((0, 0))
+
+
+async def test_what_another_one_decided_is_not_told_again(members, monkeypatch):
+    """A name that is not ours to change yet would be left as it is for a minute."""
+    monkeypatch.setattr(controlling, "TELL_S", 0.01)
+    controller = members.all["m1"].controller
+    followed: list[int] = []
+    monkeypatch.setattr(controller, "epoch", lambda: 7)
+    monkeypatch.setattr(controller.dns, "follow", lambda each: followed.append(each.epoch))
+    controller.memory = decided(5)
+    task = asyncio.create_task(controller._tell_again(7))
+    await asyncio.sleep(0)
+    controller.memory = decided(7)
+    await until(lambda: followed)
+    assert set(followed) == {7}
     task.cancel()
 
 
