@@ -178,8 +178,9 @@ class Member:
                 memory, known = known_to(self._decider, self.in_force, now_mono), ("", 0)
             report = self._journal.report(known[1], known[0])
             known = report.boot, report.number
-            heard = Heard(reports=[report], version=self.version)
-            step = self._decider.step(memory, heard, now_mono, self.version[0])
+            above = self.above
+            heard = Heard(reports=[report], version=above)
+            step = self._decider.step(memory, heard, now_mono, above[0])
             memory = step.memory
             for event in step.events:
                 self._note(f"alone: {event.text}", event.as_json())

@@ -335,6 +335,31 @@ async def test_what_a_member_does_alone_is_in_its_audit_log(tmp_path, monkeypatc
     task.cancel()
 
 
+async def test_who_decides_alone_goes_above_what_its_edge_refuses_to_leave(tmp_path, monkeypatch):
+    """The edge had a later one than its member, refused what came, and kept a dead target."""
+    monkeypatch.setattr(member_module, "ALONE_AFTER_S", 0.0)
+    member = member_in(tmp_path / "m1", f"sqlite:///{tmp_path}/none/lease.sqlite")
+    theirs = kept(5)
+    member.take(replace(theirs.decision, number=8), theirs.ordered)
+    member.edge = Edge(MODEL, MODEL.vantages[0], httpx.AsyncClient())
+    member.edge._above["routes"] = 5, 10
+    member._journal.controls(Answer())
+    fails = [Round("media", "a", number, Outcome.FAIL, "refused", 1.0) for number in range(1, 9)]
+    works = [Round("media", "b", number, Outcome.OK) for number in range(1, 9)]
+    member._journal.add([*fails, *works])
+    task = asyncio.create_task(member._decide_alone())
+    async with asyncio.timeout(30):
+        while member.decision.choice("media", "north").first != "b":  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert (5, 10) < member.version < (6, 0)
+    member.edge._above["routes"] = 57, 3
+    async with asyncio.timeout(30):
+        while member.version <= (57, 3):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert member.decision.choice("media", "north").first == "b"
+    task.cancel()
+
+
 async def test_a_decision_is_on_the_disk_before_it_is_said_to_be_taken(tmp_path, monkeypatch):
     steps: list[str] = []
     sync, replace_ = os.fsync, Path.replace
