@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from failover.audit import LINE_BYTES_MAX, Break, Link, broken, entry, read_line
 
-TORN: Final = {"event": "log", "text": "a line before this one was not written to its end"}
+TORN: Final = {"happening": "log", "text": "a line before this one was not written to its end"}
 
 
 log = logging.getLogger("failover.audit")

@@ -34,6 +34,7 @@ FAULT_S: Final = 15.0  # longer than a member waits for a controller before it d
 BACK_MAX_S: Final = 4 * 3_600.0  # after the last error, in seconds of the night
 HEEDING, STAYING = 3, 3
 LOOK_S: Final = 0.05
+NEVER: Final = "never"
 BUFFER_S: Final = 0.5  # and what is left of a segment
 
 
@@ -150,9 +151,9 @@ async def live_through(it: Night, told: Told) -> None:
         await asyncio.sleep(LOOK_S)
     changes = [[each for each in it.sights.changes[o] if each[0] > began] for o in it.observers]
     at = [[clock((mono - began) * told.pace) for mono, _ in each] for each in changes]
-    told.left_at = max(each[0] for each in at)
-    told.began_back_at = min(each[1] for each in at if len(each) > 1)
-    told.back_at = max(each[-1] for each in at)
+    told.left_at = max((each[0] for each in at if each), default=NEVER)
+    told.began_back_at = min((each[1] for each in at if len(each) > 1), default=NEVER)
+    told.back_at = max((each[-1] for each in at if each), default=NEVER)
 
 
 def summed(viewers: list[HlsViewer]) -> dict[str, float]:
@@ -180,7 +181,9 @@ async def whole(pace: float) -> Told:
         await live_through(it, told)
         for task in watching:
             task.cancel()
-        await asyncio.gather(*watching, return_exceptions=True)
+        for ended in await asyncio.gather(*watching, return_exceptions=True):
+            if isinstance(ended, Exception):  # else it is not known what that viewer lost
+                raise ended
         told.moves = it.sights.all_moves
         told.heeding, told.staying = summed(heeding), summed(staying)
         status, said = await it.command("verify")

@@ -85,6 +85,7 @@ def test_a_line_that_a_crash_cut_off_is_set_aside(tmp_path):
     assert again.verify()[1] is None
     told = again.last(1)[0]
     assert told["torn"].startswith('{"number":1')
+    assert "event" not in told  # that names what several may tell of: these are each its own
     again.close()
 
 

@@ -9,9 +9,12 @@ import pytest
 from tests.support.stack import RunningStack, start_stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    """One running stack for every test that leaves it as it found it."""
+    """One running stack for a file's tests, which leave it as they found it.
+
+    It does not outlast them: a stack that nobody asks anything takes a sixth of a core.
+    """
     running = start_stack(tmp_path_factory.mktemp("stack"))
     yield running
     assert running.end() == 0

@@ -58,13 +58,15 @@ def preparing(
         page.get_by_label("Title").fill(TITLE)
         page.get_by_role("button", name="Share it").click()
         better = until(lambda: halted(segmenter, "540p"), max_s=READY_MS / 1000, what="encoders")
-        page.get_by_role("heading", name=TITLE).wait_for()
-        page.get_by_text("In 360p so far").wait_for(timeout=READY_MS)
-        watched.until("video.readyState > 1")  # the preview below the steps
-        link = page.get_by_role("link", name="Watch it").get_attribute("href")
-        assert link
-    yield Preparing(link.split("/")[2].split("?")[0], better)
-    resume(better)
+        try:
+            page.get_by_role("heading", name=TITLE).wait_for()
+            page.get_by_text("In 360p so far").wait_for(timeout=READY_MS)
+            watched.until("video.readyState > 1")  # the preview below the steps
+            link = page.get_by_role("link", name="Watch it").get_attribute("href")
+            assert link
+            yield Preparing(link.split("/")[2].split("?")[0], better)
+        finally:
+            resume(better)
 
 
 @pytest.fixture

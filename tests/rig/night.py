@@ -45,7 +45,7 @@ class Night:
     story: Story = field(default_factory=lambda: Story("", "", ""))
     sights: Sights = field(default_factory=Sights)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    client: httpx.AsyncClient = field(default_factory=httpx.AsyncClient)
+    client: httpx.AsyncClient = field(init=False)
 
     @property
     def observers(self) -> list[str]:

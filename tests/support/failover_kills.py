@@ -21,6 +21,7 @@ import httpx
 
 from failover.endpoint import Endpoint
 from tests.support import knots, valkeys
+from tests.support.edge_node import NO_TLS
 from tests.support.failover_group import TOKEN, FakeTarget
 from tests.support.kill_gate import Gate, Point
 from tests.support.kill_proxies import channel, edge, lease_store, member, name_server
@@ -118,7 +119,13 @@ class Kills:
         headers = {"Authorization": f"Bearer {TOKEN}"}
         with suppress(httpx.HTTPError):
             return httpx.request(
-                method, url + path, headers=headers, timeout=30, trust_env=False, **more
+                method,
+                url + path,
+                headers=headers,
+                timeout=30,
+                trust_env=False,
+                verify=NO_TLS,
+                **more,
             )
         return None
 
