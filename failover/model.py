@@ -99,7 +99,7 @@ class Detection:
     interval_failing_s: float = 0.5  # while failures are too few for a vote
     fall: int = 2  # failed rounds in a row after which a vantage votes down
     window: int = 10  # a vantage votes down, too, if of so many rounds
-    window_failed: int = 4  # so many failed
+    window_failed: int = 3  # so many failed
     rise: int = 5  # good rounds in a row after which a vantage votes up
     fresh_s: float = 5.0  # a vote that is older than this counts no more
     vantages_min: int = 2  # so many must vote down, however few there are

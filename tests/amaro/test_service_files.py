@@ -72,7 +72,7 @@ def test_the_example_means_what_it_says():
             "s:6:13: `fall`: input should be greater than or equal to 1, not 0",
         ),
         (
-            "detection: {window: 3}",
+            "detection: {window: 2}",
             "s:6:1: `detection`: `window_failed` is more than `window`",
         ),
         (

@@ -77,7 +77,9 @@ def test_a_target_that_is_slow_but_good_is_not_asked_more_often() -> None:
 
 
 def test_each_failure_counts_where_more_are_wanted() -> None:
-    _, began, down = lived(lambda number: (number >= 11, 0.05), fall=4, interval_failing_s=0.2)
+    _, began, down = lived(
+        lambda number: (number >= 11, 0.05), fall=4, window_failed=4, interval_failing_s=0.2
+    )
     assert down - WARM_S == pytest.approx(0.65, abs=2 * TICK_S)
     assert len(began) == 33
 

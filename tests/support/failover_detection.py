@@ -7,7 +7,7 @@ import random
 from failover.deciding import Decider, Heard
 from failover.decision import Decision
 from tests.support.failover import model
-from tests.support.failover_faults import FAULTS, fails
+from tests.support.failover_faults import FAULTS, REQUESTS, fails
 from tests.support.failover_member import Member
 
 TICK_S = 0.05
@@ -17,7 +17,7 @@ WARM_TICKS = 200
 GIVES_UP_S = 30.0
 
 
-def detected_after_s(fault: str, seed: int) -> float:
+def detected_after_s(fault: str, seed: int, requests: int = REQUESTS) -> float:
     """Return the seconds from a fault of the first target to the decision that leaves it.
 
     Three vantages probe every second, each at its own time, and sooner after a failure; reports
@@ -34,7 +34,7 @@ def detected_after_s(fault: str, seed: int) -> float:
 
     def look(_: str, target: str, now: float) -> tuple[str, float]:
         met = FAULTS[fault]
-        if target == "a" and now >= begins and fails(met, draw):
+        if target == "a" and now >= begins and fails(met, draw, requests):
             return met.why, met.took_s
         return "", 0.05
 

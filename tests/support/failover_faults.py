@@ -29,8 +29,9 @@ FAULTS: Final = {
     "half the requests": Fault(0.05, 0.5, "503"),
 }
 REQUESTS: Final = 4  # of a round: a known body, two playlists and a segment
+ALONE: Final = 1  # a known body only
 
 
-def fails(fault: Fault, draw: random.Random) -> bool:
-    """Say whether a round of probes meets a fault."""
-    return any(draw.random() < fault.fails for _ in range(REQUESTS))
+def fails(fault: Fault, draw: random.Random, requests: int = REQUESTS) -> bool:
+    """Say whether a round of probes, of so many requests, meets a fault."""
+    return any(draw.random() < fault.fails for _ in range(requests))
