@@ -63,6 +63,8 @@ class Cdn:
         command = [NGINX, "-c", str(self.folder / "conf"), "-p", str(self.folder)]
         self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         until(self._is_open, max_s=30, what=f"a provider at {self.host}")
+        # it listens before it heeds signals, which a fault that follows at once would kill it by
+        until(self._has_workers, max_s=30, what=f"workers of a provider at {self.host}")
 
     def _write(self, fault: str = "", pair: CertificatePair = EDGE) -> None:
         (self.folder / "conf").write_text(
@@ -144,6 +146,9 @@ class Cdn:
             return bool(now) and not now & before
 
         until(is_changed, max_s=30, what=f"another way of {self.host}")
+
+    def _has_workers(self) -> bool:
+        return self.process is not None and len(self._processes(self.process)) > 1
 
     def _is_open(self) -> bool:
         with suppress(OSError), socket.create_connection((self.host, self.port), 1.0):
