@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from failover.audit_file import AuditFile
+from failover.audit_file import AuditError, AuditFile
 from failover.deciding import Decider, Heard
 from failover.decision import Decision
 from failover.dns_following import DnsFollower
@@ -23,7 +23,7 @@ from failover.holding import RENEW_S, Holding
 from failover.keeping import written
 from failover.lease import Held, LeaseStore, LeaseStoreError
 from failover.memory import Memory
-from failover.messages import message, of_store
+from failover.messages import of_store
 from failover.notifying import Notifier
 from failover.orders import Answer, Order, Ordered
 from failover.peers import POLL_S, Peer, learn, loss_is_for, poll, tell_all
@@ -165,8 +165,12 @@ class Controller:
             return Answer(False, "it does not lead, or another drill is on its way")
         if why := begun(drill, self.decider, self.memory):
             return Answer(False, why)
+        said = drill.as_json(time.monotonic())["text"]
+        try:
+            self._teller.tell_of_drill(drill, said, drill.who, must_write=True)
+        except AuditError as error:
+            return Answer(False, str(error))
         self.drill, self.last_drill = drill, ""
-        self._tell_of_drill(drill.as_json(time.monotonic())["text"], drill, drill.who)
         return Answer(True, "every round of it is heard as failed while that night's would")
 
     def end_drill(self, who: str) -> Answer:
@@ -189,13 +193,7 @@ class Controller:
 
     def _drop_drill(self, drill: Drill, why: str) -> None:
         self.drill, self.last_drill = None, why
-        self._tell_of_drill(f"over: {why}", drill, drill.ended_by or "amaro")
-
-    def _tell_of_drill(self, said: str, drill: Drill, who: str) -> None:
-        text = f"DRILL {drill.service}/{drill.target}: {said}"
-        entry = {"happening": "drill", "text": text, "service": drill.service, "who": who}
-        self._teller.append(entry | {"target": drill.target, "runbook": "drill"})
-        self._teller.warn(message(text, runbook="drill", is_urgent=False))
+        self._teller.tell_of_drill(drill, f"over: {why}", drill.ended_by or "amaro")
 
     def api_is_drilled(self, service: str) -> bool:
         """Say whether a drill has it that the first DNS provider's API does not answer."""

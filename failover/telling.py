@@ -7,15 +7,14 @@ reached the audit log and all channels. Whoever comes next tells what is left.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from failover.audit_file import AuditFile
+from failover.drilling import Drill
 from failover.events import WAKES, Event
 from failover.memory import Memory
-from failover.messages import Message, of_event
+from failover.messages import Message, message, of_event
 from failover.notifying import Notifier
 
 log = logging.getLogger("failover.controller")
@@ -59,6 +58,10 @@ class Teller:
         """Tell people of what is no event of deciding."""
         self._notifier.tell(message)
 
-    def append(self, entry: Mapping[str, Any]) -> None:
-        """Write an entry down. Raises AuditError."""
-        self._audit.append(entry)
+    def tell_of_drill(self, drill: Drill, said: str, who: str, *, must_write: bool = False) -> None:
+        """Write down what becomes of a drill, and tell people. Raises AuditError if it `must`."""
+        text = f"DRILL {drill.service}/{drill.target}: {said}"
+        entry = {"happening": "drill", "text": text, "service": drill.service, "who": who}
+        write = self._audit.append if must_write else self._audit.record
+        write(entry | {"target": drill.target, "runbook": "drill"})
+        self.warn(message(text, runbook="drill", is_urgent=False))
