@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import socket
 import threading
 from collections.abc import Callable
-from typing import Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -16,6 +18,7 @@ from failover.lease import STRAY_MAX, Held, Kept, LeaseStoreError
 
 BUSY_MS: Final = 1_000
 ANSWER_S: Final = 2.0
+ASKED_MAX: Final = 8  # questions without an answer, each with a thread of its own
 _PATIENCE: Final = {  # of PostgreSQL's client: a network that swallows all ends the connection
     "connect_timeout": round(ANSWER_S),
     "keepalives_idle": 2,  # s; then two probes, one a second
@@ -74,6 +77,7 @@ class SqlLease:
         self._now_s: sa.ColumnElement[float] = sa.literal_column(_NOW_S[self._engine.dialect.name])
         self._shown = parsed.render_as_string(hide_password=True)
         self._is_prepared = False
+        self._asking: set[object] = set()  # a mark of each question that has not ended
         if is_sqlite:
             event.listen(self._engine, "connect", _prepare_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)
@@ -122,17 +126,30 @@ class SqlLease:
         await _in_thread(self._engine.dispose)
 
     async def _in_transaction(self, work: Callable[[sa.Connection], T]) -> T:
+        if len(self._asking) >= ASKED_MAX:
+            unanswered = f"{ASKED_MAX} earlier questions are not answered yet"
+            raise LeaseStoreError(f"{self._shown}: {unanswered}")
+        lines: list[Any] = []  # the driver's connection, from when there is one
+        self._asking.add(mark := object())
+
         def run() -> T:
-            with self._engine.begin() as asked:
-                if not self._is_prepared:
-                    self._prepare(asked)
-                return work(asked)
+            try:
+                with self._engine.connect() as asked:
+                    lines.append(asked.connection.driver_connection)
+                    with asked.begin():
+                        if not self._is_prepared:
+                            self._prepare(asked)
+                        return work(asked)
+            finally:
+                self._asking.discard(mark)
 
         try:
             async with asyncio.timeout(ANSWER_S):
                 found = await _in_thread(run)
         except TimeoutError:
             self._engine.dispose(close=False)  # who hangs keeps its connection; others get new ones
+            for line in lines:
+                self._hang_up(line)
             raise LeaseStoreError(f"{self._shown}: no answer within {ANSWER_S:g} s") from None
         except SQLAlchemyError as error:
             self._is_prepared = False  # its table may be gone
@@ -140,6 +157,15 @@ class SqlLease:
             raise LeaseStoreError(f"{self._shown}: {str(said).strip()}") from None
         self._is_prepared = True
         return found
+
+    def _hang_up(self, line: Any) -> None:
+        """End a connection to a server on which somebody waits, who then meets an error."""
+        if self._engine.dialect.name == "postgresql":
+            with (
+                contextlib.suppress(self._engine.dialect.loaded_dbapi.Error, OSError),  # it ended
+                socket.socket(fileno=os.dup(line.fileno())) as its,
+            ):
+                its.shutdown(socket.SHUT_RDWR)
 
     def _prepare(self, asked: sa.Connection) -> None:
         """Make the table and its row; two that begin at once make it once."""

@@ -1,6 +1,7 @@
 """One controller at a time, whatever the lease is in; and what it must remember."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 
 from failover import lease_sql
 from failover.lease import Held, Kept, LeaseStore, LeaseStoreError
+from failover.lease_sql import SqlLease
 from failover.leases import open_lease
 from tests.support.postgres import postgres
 
@@ -199,6 +201,43 @@ async def test_a_network_that_swallowed_a_question_is_asked_through_again(
         async with asyncio.timeout(20):
             await store.release(held)
         await store.close()
+
+
+async def test_a_question_that_is_given_up_leaves_nothing_behind(postgres_url, monkeypatch):
+    """Each left a thread and a connection for as long as its server kept silent."""
+    async with network_to(postgres_url) as (between, url):
+        store = open_lease(url)
+        held = await taken(store, "a")
+        monkeypatch.setattr(lease_sql, "ANSWER_S", 0.2)
+        between.swallows = True
+        with pytest.raises(LeaseStoreError, match="no answer within"):
+            await store.hold("a", LONG_S, epoch=0, epoch_min=0)
+        async with asyncio.timeout(30):
+            while store._asking:  # noqa: ASYNC110 it tells nobody
+                await asyncio.sleep(0.01)
+        between.swallows = False
+        monkeypatch.setattr(lease_sql, "ANSWER_S", 20.0)
+        await store.release(held)
+        await store.close()
+
+
+async def test_what_is_not_answered_is_not_asked_without_end(tmp_path, monkeypatch):
+    store = SqlLease(f"sqlite:///{tmp_path / 'lease'}")
+    monkeypatch.setattr(lease_sql, "ANSWER_S", 0.01)
+    goes_on = threading.Event()
+    sa.event.listen(store._engine, "connect", lambda *_: goes_on.wait(60))
+    for _ in range(lease_sql.ASKED_MAX):
+        with pytest.raises(LeaseStoreError, match="no answer within"):
+            await store.kept()
+    with pytest.raises(LeaseStoreError, match="8 earlier questions are not answered yet"):
+        await store.kept()
+    goes_on.set()
+    monkeypatch.undo()
+    async with asyncio.timeout(30):
+        while store._asking:  # noqa: ASYNC110 it tells nobody
+            await asyncio.sleep(0.01)
+    await store.release(await taken(store, "a"))
+    await store.close()
 
 
 async def test_a_row_that_another_has_locked_is_not_waited_for_in_vain(postgres_url):
