@@ -124,7 +124,8 @@ class Api:
 
     async def _decision(self, request: Request) -> Response:
         is_taken = self._member.take(*decision_of_text(await _body(request)))
-        await self._member.in_force.keep()  # who is told that it is taken may count on it
+        # who is told that it is taken may count on it; a full disk is said in the log
+        await self._member.in_force.keep()
         answer: dict[str, Any] = {"version": list(self._member.version)}
         if not is_taken:
             answer["error"] = "a newer decision, or another one of that version, is in force"
