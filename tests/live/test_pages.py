@@ -22,7 +22,7 @@ SLOWLY = 0.0625  # playback that leaves the encoder time, so that the next one j
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(stack: RunningStack) -> Iterator[Browser]:
     with chromium() as running:
         yield running
 
