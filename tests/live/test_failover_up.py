@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from amaro.failover_members import KIND
 from tests.support.browser import chromium, watched_page
 from tests.support.clip import make_clip
-from tests.support.stack import RunningStack, start_stack
+from tests.support.stack import RunningStack, get, start_stack, until
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="one loopback address"),
@@ -53,12 +54,18 @@ def test_a_page_that_plays_is_moved(tmp_path):
         assert stack.stack.of_kind(KIND)
         clip = make_clip(tmp_path / "clip.mp4", seconds=8.0)
         sent = stack.amaro("upload", str(clip), "--wait", "--json")
-        watch = json.loads(sent.stdout)["watch_url"]
+        shown = json.loads(sent.stdout)
+        path = urlsplit(shown["playback_url"]).path
+        until(  # members have just begun, and a page asks once
+            lambda: all("#EXT-X-CONTENT-STEERING" in get(each + path).text for each in edges),
+            max_s=180,
+            what="steered playlists",
+        )
         with (
             chromium() as browser,
             watched_page(browser, tolerated=lambda text: "127.0.0." in text) as watched,
         ):
-            watched.page.goto(watch)
+            watched.page.goto(shown["watch_url"])
             for target in ("edge-south", "edge-north"):
                 done = stack.amaro("failover", "switch", "media", target, "--why", "a test")
                 assert done.returncode == 0, done.stderr
