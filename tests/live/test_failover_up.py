@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
@@ -17,10 +16,7 @@ from tests.support.browser import chromium, watched_page
 from tests.support.clip import make_clip
 from tests.support.stack import RunningStack, get, start_stack, until
 
-pytestmark = [
-    pytest.mark.skipif(sys.platform != "linux", reason="one loopback address"),
-    pytest.mark.timeout(600),
-]
+pytestmark = pytest.mark.timeout(600)
 # Who was too slow once, as on a busy machine, is left alone for five minutes; they are over.
 FORGIVING = """(() => {
   amaroPlayer.video.loop = true;
