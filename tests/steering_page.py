@@ -2,7 +2,7 @@
 
     python -m tests.steering_page [--fault NAME ...] [--out DIR]
 
-The fault strikes with 8 to 16 s in the buffer. The player hears of it from nobody for 10 s, the
+The fault strikes with 8 to 12 s in the buffer. The player hears of it from nobody for 10 s, the
 longest that a controller may take; it ends after 15 s, and after 17 s players are told to come
 back. Two more come while it lasts: one from an edge that is well, one through the provider that
 is not. With --out, `steering.svg` has the curves and `steering.jpg` a strip of frames. The exit
@@ -36,7 +36,8 @@ def table(films: Sequence[Film]) -> Table:
         "fault", "buffer at it, s", "left after, s", "least buffer, s", "stalls",
         "back after, s", "first frame, s", "through it, s",
     ):  # fmt: skip
-        shown.add_column(column, justify="left" if column == "fault" else "right")
+        fault = column == "fault"
+        shown.add_column(column, justify="left" if fault else "right", no_wrap=fault)
     for each in films:
         seconds = (
             each.ahead_s, each.left_s, each.least_s, each.back_s,
@@ -68,7 +69,7 @@ def main() -> int:
     if told.out is not None:
         told.out.mkdir(parents=True, exist_ok=True)
         (told.out / "steering.svg").write_text(plot(films))
-        strip(films).save(told.out / "steering.jpg", quality=70, optimize=True)
+        strip(films).save(told.out / "steering.jpg", quality=45, optimize=True)
     Console(width=110).print(table(films))
     return 0 if all(each.shows_it for each in films) else 1
 

@@ -29,7 +29,7 @@ PICTURE: Final = "testsrc2=s=640x360:r=25"
 CUT: Final = Cut(
     names=NAMES, segment_s=2, picture=PICTURE
 )  # one is asked for soon after each fault
-BUFFER_S: Final = 12
+BUFFER_S: Final = 10  # and up to a segment more, so at most 12
 TTL_S: Final = 1
 ATTEMPTS_MAX: Final = 4
 SLEPT_MAX_MS: Final = 1000  # between two looks of 100 ms
@@ -198,7 +198,7 @@ class Viewer:
         return f"{what}: not in time; {self.samples[-1]}, errors {errors}"
 
     def plays_from(self, name: str) -> dict[str, Any]:
-        """Have it play from a pathway, with 8 to 16 s in its buffer, and look on from here."""
+        """Have it play from a pathway, with 8 to 12 s in its buffer, and look on from here."""
         self.until(plays, what="the first frame")
         self.watched.video("video.pause()")  # a busy machine may be no faster than the video
         state = self.until(

@@ -19,7 +19,7 @@ EVERY_S: Final = 2.0  # a frame
 TITLE, BELOW, GAP = 112, 26, 4
 WIDTH, ROW, LEFT, TOP = 980, 150, 120, 46
 PARTS: Final = (380, 180, 200)  # widths
-AHEAD_MOST_S: Final = 16.0
+AHEAD_MOST_S: Final = 14.0
 
 
 def strip(films: Sequence[Film]) -> Image.Image:
