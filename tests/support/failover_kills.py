@@ -364,7 +364,7 @@ def kills(directory: Path) -> Iterator[Kills]:
         ways = {name: enter(name_server(gate, name, each.server)) for name, each in servers.items()}
         listens = {name: f"127.0.0.1:{next(ports)}" for name in MEMBERS}
         urls = {
-            name: enter(member(gate, name, int(each.rpartition(":")[2])))
+            name: enter(member(gate, name, MEMBERS, int(each.rpartition(":")[2])))
             for name, each in listens.items()
         }
         edges = {name: enter(edge(gate, name, directory / f"e-{name}", TOKEN)) for name in MEMBERS}

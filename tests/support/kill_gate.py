@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +59,11 @@ class Gate:
         """Let everybody pass."""
         with self._lock:
             self._actor = None
+
+    def behind(self, name: str, names: Sequence[str]) -> int:
+        """How many places after the one who is watched somebody comes in a ring; 0: nobody is."""
+        actor = self._actor
+        return (names.index(name) - names.index(actor)) % len(names) if actor else 0
 
     def passes(self, actor: str, what: str, *, is_after: bool = False) -> bool:
         """Say whether it lives on. What it does is not done if it is killed before it."""

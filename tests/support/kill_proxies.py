@@ -7,11 +7,13 @@ import http.client
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from starlette.exceptions import HTTPException
 
 from edge.admin import admin_app
 from edge.route_orders import parse_routes
@@ -37,7 +39,7 @@ class GatedOrder(StandingOrder):
     async def put(self, body: bytes) -> Standing:
         what = f"put {self._question} to the edge"
         if not self.gate.passes(self.actor, what):
-            raise ConnectionError
+            raise HTTPException(503)  # nobody is left to hear it
         standing = await super().put(body)
         self.gate.passes(self.actor, what, is_after=True)
         return standing
@@ -91,8 +93,8 @@ def _threads(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
 
 
 @contextmanager
-def member(gate: Gate, name: str, port: int) -> Iterator[str]:
-    """The way to a member: who gives it a decision passes the gate."""
+def member(gate: Gate, name: str, names: Sequence[str], port: int) -> Iterator[str]:
+    """The way to one of the members: who gives it a decision passes the gate."""
 
     class Way(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -100,11 +102,12 @@ def member(gate: Gate, name: str, port: int) -> Iterator[str]:
         def _carry(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             tells = self.command == "PUT" and self.path == "/decision"
-            if tells and not gate.passes(ANYBODY, f"tell {name}"):
+            what = f"tell member +{gate.behind(name, names)}"  # whoever leads
+            if tells and not gate.passes(ANYBODY, what):
                 self.close_connection = True
                 return
             answer = self._answered(body)
-            if tells and not gate.passes(ANYBODY, f"tell {name}", is_after=True):
+            if tells and not gate.passes(ANYBODY, what, is_after=True):
                 answer = None
             if answer is None:
                 self.close_connection = True
