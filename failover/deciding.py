@@ -260,16 +260,21 @@ class Decider:
     ) -> Decision | None:
         """Return the decision that holds now: the last one itself, if that says it already.
 
-        Where all is frozen nothing changes but by order, no TTL either, nor what would be next.
+        Where all is frozen nothing changes but by order, no TTL either, nor what would be next;
+        it does when that is over, whatever has been ordered meanwhile.
         """
         held, last = Held(after.courses, after.standstills), before.decision
+        past = Held(before.courses, before.standstills)
         known = {(each.service, each.region): each for each in last.choices} if last else {}
         choices = []
         for place in self.places:
             course, here, old = after.courses[place], after.standings[place], known.get(place)
+            is_frozen = held.is_frozen(place)
             is_same = course is before.courses[place] and _are_alike(before.standings[place], here)
-            is_kept = is_same or (
-                held.is_frozen(place) and course.shares == before.courses[place].shares
+            is_kept = (
+                course.shares == before.courses[place].shares
+                if is_frozen
+                else is_same and not past.is_frozen(place)
             )
             if old and is_kept and here.keys() == set(old.order):
                 choices.append(old)

@@ -140,6 +140,19 @@ def test_a_freeze_keeps_ttls_and_what_would_be_next(lab: Lab) -> None:
     assert lab.memory.decision.choice("media", "*").first == "b"
 
 
+def test_no_doubt_outlives_a_freeze_with_a_switch_in_it(lab: Lab) -> None:
+    """The switch left nothing to be made up for, and the doubt stood for ever."""
+    frozen = Order(kind=Kind.FREEZE, who="ada", why="a release", service="media")
+    lab.second(("own",))
+    assert lab.memory.decision.choice("media", "*").suspect
+    lab.second((), frozen)
+    lab.seconds(30)
+    lab.second((), replace(frozen, kind=Kind.SWITCH, target="a"))
+    assert lab.memory.decision.choice("media", "*").suspect
+    lab.second((), replace(frozen, kind=Kind.UNFREEZE))
+    assert not lab.memory.decision.choice("media", "*").suspect
+
+
 def test_a_freeze_outlives_no_target_that_is_gone(lab: Lab) -> None:
     """Whoever carries it out knows nothing of it, and met a KeyError."""
     lab.second((), Order(kind=Kind.FREEZE, who="ada", why="a release"))

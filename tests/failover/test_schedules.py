@@ -12,6 +12,7 @@ FOUND = {  # seeds that once ended badly, and why
     3257: "failed open, and stayed where it was when another target worked again",
     4116: "failed open in a region, likewise",
     4838: "as 784, in one region",
+    6164: "a doubt outlived a freeze in which somebody had ordered a switch to what was in use",
     9021: "the judge took what a killed controller had heard for what the next one knows",
     9406: "as 784",
 }
