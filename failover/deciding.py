@@ -142,9 +142,11 @@ class Decider:
         attendances = dict(known)
         for report in reports:
             if report.vantage in self._vantages:
-                attendances[report.vantage] = attend(
-                    attendances.get(report.vantage, NOBODY), report, self._detections, now_mono
-                )
+                past = attendances.get(report.vantage, NOBODY)
+                new = attend(past, report, self._detections, now_mono)
+                if past is not known.get(report.vantage, NOBODY) and new is not past:
+                    new = replace(new, news=new.news | past.news)  # both came since the last step
+                attendances[report.vantage] = new
         return attendances
 
     def _judged(
@@ -231,7 +233,7 @@ class Decider:
             answers.append(answer)
             if order.kind is Kind.SWITCH and answer.is_carried_out:
                 at_once |= {place for place in self.places if order.covers(place)}
-        return held, tuple(answers), at_once
+        return held, tuple(answers), {each for each in at_once if held.courses[each].pin}
 
     def _moved(
         self,

@@ -153,6 +153,30 @@ def test_no_doubt_outlives_a_freeze_with_a_switch_in_it(lab: Lab) -> None:
     assert not lab.memory.decision.choice("media", "*").suspect
 
 
+def test_a_switch_that_is_taken_back_in_the_same_step_moves_nothing_at_once(lab: Lab) -> None:
+    switch = Order(kind=Kind.SWITCH, who="ada", why="a test", service="media", target="b")
+    lab.second((), switch)
+    lab.seconds(400)
+    revert = replace(switch, kind=Kind.REVERT, target="")
+    lab.second((), replace(switch, target="own"), revert)
+    assert lab.shares() == {"b": 0.75, "a": 0.25}
+
+
+def test_what_two_reports_say_counts_though_one_step_hears_both(lab: Lab) -> None:
+    """Steps wait for a slow store. The second report had no news, and nobody ever looked."""
+    reports = [lab.report(each.name, "a") for _ in range(4) for each in lab.model.vantages]
+    lab.second(reports=reports)
+    assert lab.shares() == {"b": 1.0}
+
+
+def test_a_freeze_of_what_is_gone_is_gone(lab: Lab) -> None:
+    """Nobody could end it by its name, and no drill began."""
+    lab.second((), Order(kind=Kind.FREEZE, who="ada", why="a release", service="media"))
+    lab.second((), Order(kind=Kind.FREEZE, who="ada", why="a release", region="south"))
+    north = Decider(model(regions="north north north"))
+    assert [each.service for each in north.fitted(lab.memory).standstills] == ["media"]
+
+
 def test_a_freeze_outlives_no_target_that_is_gone(lab: Lab) -> None:
     """Whoever carries it out knows nothing of it, and met a KeyError."""
     lab.second((), Order(kind=Kind.FREEZE, who="ada", why="a release"))
