@@ -20,7 +20,7 @@ class Journal:
 
     def __init__(self, vantage: str, boot: str, *, rounds_max: int = ROUNDS_MAX) -> None:
         """`boot` is another one each time the process begins."""
-        self._vantage, self._boot = vantage, boot
+        self._vantage, self._boot, self._begun, self._cuts = vantage, boot, boot, 0
         self._seen: deque[tuple[int, Round | PlayerEvidence]] = deque(maxlen=rounds_max)
         self._number = 0
         self.urgent_number = 0  # of the last entry that a controller is to hear at once
@@ -28,7 +28,12 @@ class Journal:
         self._followers: list[Callable[[], object]] = []
 
     def add(self, seen: Iterable[Round | PlayerEvidence], *, is_urgent: bool = False) -> None:
-        """Keep what was seen just now; tell whoever follows if that is urgent."""
+        """Keep what was seen just now; tell whoever follows if that is urgent.
+
+        Nothing is kept while the controls fail: who cannot see has nothing to say, later neither.
+        """
+        if not self._controls.is_good:
+            return
         for each in seen:
             self._number += 1
             self._seen.append((self._number, each))
@@ -46,16 +51,24 @@ class Journal:
         return boot != self._boot or self.urgent_number > after
 
     def controls(self, answer: Answer) -> None:
-        """Keep whether what must work for this vantage to be believed does."""
+        """Keep whether what must work for this vantage to be believed does.
+
+        When it fails, this is another start: who could not ask meanwhile must not take what was
+        seen before for what is so afterwards.
+        """
         if answer.is_good is not self._controls.is_good:
             self._number += 1
+            if not answer.is_good:
+                self._seen.clear()
+                self._cuts += 1
+                self._boot = f"{self._begun}.{self._cuts}"
         self._controls = answer
 
     def report(self, after: int, boot: str, rounds_max: int = REPORT_ROUNDS_MAX) -> Report:
         """What was seen after number `after` of this start; all that is kept for another start.
 
         What is more than `rounds_max` is left for a next part, which is asked for with this one's
-        number. What was seen while the controls failed is told, too: it is theirs to leave it out.
+        number.
         """
         if boot != self._boot:
             after = 0

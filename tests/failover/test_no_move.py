@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 
 from failover.alone import alone
+from failover.answer import Answer
 from failover.deciding import Decider, Heard
 from failover.evidence import PlayerEvidence
+from failover.journal import Journal
 from failover.keeping import read, written
 from tests.support.failover import Lab, model
 
@@ -55,6 +57,33 @@ def test_a_partitioned_controller_moves_nothing(lab: Lab, near: tuple[str, ...])
         assert used(lab) == STILL
     for _ in range(MINUTES):
         lab.second()
+        assert used(lab) == STILL
+
+
+@pytest.mark.parametrize("asked_late", [False, True])
+def test_a_region_that_was_cut_off_moves_nothing_when_it_is_back(
+    lab: Lab, *, asked_late: bool
+) -> None:
+    """Nobody could ask it; what it had seen meanwhile was told, and counted, afterwards."""
+    journals = {each.name: Journal(each.name, "boot") for each in lab.model.vantages}
+    for journal in journals.values():
+        journal.controls(Answer())
+    known: dict[str, tuple[str, int]] = {}
+    for second in range(MINUTES):
+        is_cut = 60 <= second < 90
+        reports = []
+        for number, (name, journal) in enumerate(journals.items()):
+            is_blind = is_cut and number < 3  # the north
+            journal.add(lab.report(name, ("a", "b") if is_blind else ()).rounds)
+            if is_blind:
+                journal.controls(Answer("no control answers"))
+            elif second != 90 or not asked_late:
+                journal.controls(Answer())
+            if not is_blind:
+                boot, after = known.get(name, ("", 0))
+                reports.append(report := journal.report(after, boot))
+                known[name] = report.boot, report.number
+        lab.second(reports=reports)
         assert used(lab) == STILL
 
 
