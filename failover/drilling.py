@@ -13,7 +13,7 @@ from zlib import crc32
 
 from failover.deciding import Decider, Step
 from failover.evidence import Outcome, Report, Round
-from failover.memory import Memory
+from failover.memory import NEVER, Memory
 from failover.target_state import Standing, State
 from failover.votes import Name
 
@@ -182,4 +182,6 @@ def restored(drill: Drill, memory: Memory) -> Memory:
         place: replace(course, is_settled=False) if place[0] == drill.service else course
         for place, course in memory.courses.items()
     }
-    return replace(memory, standings=standings, attendances=attendances, courses=courses)
+    return replace(
+        memory, standings=standings, attendances=attendances, courses=courses, judged_mono=NEVER
+    )

@@ -112,6 +112,19 @@ def test_what_fails_in_truth_ends_it(bad):
     assert bad not in drilled.lab.shares()
 
 
+def test_a_target_that_failed_in_truth_gets_nothing_back_before_its_vantages_vote():
+    """A quarter went there in the step that ended the drill, if nobody reported in that."""
+    drilled = Drilled()
+    for _ in range(5):
+        drilled.second()
+    assert drilled.lab.shares() == {"b": 1.0}
+    lab = drilled.lab
+    lab.memory = restored(drilled.drill, lab.memory)
+    lab.second(reports=())
+    assert lab.shares() == {"b": 1.0}
+    assert lab.memory.decision.choice("media", "*").suspect
+
+
 def test_when_it_may_not_begin():
     def why(drilled: Drilled, target: str = "a") -> str:
         assert drilled.drill is not None
