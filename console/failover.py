@@ -169,7 +169,8 @@ def _in_time(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     found: dict[Any, dict[str, Any]] = {}
     in_time = sorted(entries, key=lambda entry: float(entry["at"]))
     for number, entry in enumerate(in_time):
-        found.setdefault(entry.get("event", number), entry)
+        name = (entry["event"], entry["text"]) if "event" in entry else number
+        found.setdefault(name, entry)
     return list(found.values())
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from failover.choosing import Course
 from failover.decision import Decision
 from failover.events import Event
-from failover.model import Model, Service
+from failover.model import EVERYWHERE, Model, Service
 from failover.orders import Ordered, Place, Standstill
 from failover.quorum import Verdict
 from failover.target_state import UNSEEN, Standing, State
@@ -93,8 +93,14 @@ def fitted(memory: Memory, model: Model, places: Sequence[Place]) -> Memory:
     """
     services = {service.name: service for service in model.services}
     vantages = {vantage.name for vantage in model.vantages}
+    scopes = {"", EVERYWHERE, *model.regions}
     return replace(
         memory,
+        standstills=tuple(
+            each
+            for each in memory.standstills
+            if each.service in {"", *services} and each.region in scopes
+        ),
         attendances={name: known for name, known in memory.attendances.items() if name in vantages},
         standings={
             place: _unseen(memory, place, services[place[0]])

@@ -68,7 +68,7 @@ def _standings(
 
 def _blind_s(standings: Mapping[str, Standing]) -> float:
     """Return for how long nothing has been known of any target; negative: something is."""
-    if any(each.verdict is not Verdict.UNKNOWN for each in standings.values()):
+    if any(each.verdict not in {Verdict.UNKNOWN, None} for each in standings.values()):
         return -1.0
     return min(each.unknown_s for each in standings.values())
 
@@ -88,9 +88,9 @@ def _course(place: Place, before: Course, after: Course, memory: Memory) -> Iter
     if after.is_overloaded and not before.is_overloaded:
         yield event(Happening.OVERLOADED, f"too little is left for {place[0]}: {shown(after)}")
     if before.pin and after.pin is None:
-        fallen = memory.standings[place][before.pin.target].state is State.DOWN
+        is_down = memory.standings[place][before.pin.target].state is State.DOWN
         text = f"{before.pin.target} is no longer pinned: " + (
-            "it fails" if fallen else "the switch was taken back"
+            "it fails" if is_down and not before.pin.is_forced else "the switch was taken back"
         )
         yield event(Happening.PIN_ENDED, text, before.pin.target)
 

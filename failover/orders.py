@@ -168,7 +168,13 @@ def _unfreeze(order: Order, held: Held) -> tuple[Held, Answer]:
         frozen = [_where(each.service, each.region) for each in held.standstills]
         text = f"frozen is {', '.join(frozen)}: name just that" if frozen else "nothing is frozen"
         return held, Answer(False, text)
-    return replace(held, standstills=kept), Answer(True, "what fails is left again by itself")
+    left = replace(held, standstills=kept)
+    places = [place for place in held.courses if order.covers(place)]
+    still = [each for each in kept if any(each.covers(place) for place in places)]
+    if not still:
+        return left, Answer(True, "what fails is left again by itself")
+    frozen = [f"{_where(each.service, each.region)} (by {each.who}: {each.why})" for each in still]
+    return left, Answer(True, f"taken back, but still frozen is {', '.join(frozen)}")
 
 
 def _others(order: Order, held: Held) -> tuple[Standstill, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, unique
 from typing import Final
 
@@ -73,7 +73,8 @@ def step(
     """
     if standing.verdict is None:
         if verdict is Verdict.UNKNOWN:
-            return standing
+            unknown_s = standing.unknown_s + min(passed_s, detection.fresh_s)
+            return replace(standing, unknown_s=unknown_s)
         standing = Standing(UP, Verdict.UP)
     if verdict is Verdict.UP and is_settled(standing):
         return standing

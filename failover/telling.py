@@ -25,17 +25,17 @@ class Teller:
 
     def __init__(self, audit: AuditFile, notifier: Notifier) -> None:
         self._audit, self._notifier = audit, notifier
-        self._begun: set[str] = set()  # names of events; some are still on their way to people
-        self._told: set[str] = set()
+        self._begun: set[Event] = set()  # some are still on their way to people
+        self._told: set[Event] = set()
 
     def tell(self, event: Event) -> None:
         """Write an event down and tell people of it; nothing if this process has begun that."""
-        if event.name in self._begun:
+        if event in self._begun:  # another of this name, if what had that one was not kept
             return
-        self._begun.add(event.name)
+        self._begun.add(event)
         self._audit.record(event.as_json())
         log.info("%s", event.text)
-        told = partial(self._told.add, event.name)
+        told = partial(self._told.add, event)
         if event.happening in WAKES:
             self._notifier.tell(of_event(event), told)
         else:
@@ -43,10 +43,10 @@ class Teller:
 
     def less_told(self, memory: Memory) -> Memory:
         """Return a memory without what is told; itself if there is nothing of that in it."""
-        left = tuple(each for each in memory.untold if each.name not in self._told)
+        left = tuple(each for each in memory.untold if each not in self._told)
         if len(left) == len(memory.untold):
             return memory
-        self._begun &= {each.name for each in left}
+        self._begun &= set(left)
         self._told.clear()  # not a new one: what is on its way to people comes here, too
         return replace(memory, untold=left)
 

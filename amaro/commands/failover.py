@@ -312,11 +312,12 @@ def history(
         print_json({"entries": entries, "silent": [each.url for each in asked if each.why_not]})
         raise typer.Exit(1 if nobody else 0)
     _complain_of_silent(asked)
-    shown: set[str] = set()
+    shown: set[tuple[str, str]] = set()
     for entry in entries:
-        if entry.get("event") in shown:
-            continue  # its first teller was killed, perhaps before people knew: told by another
-        shown |= {entry["event"]} if "event" in entry else set()
+        if "event" in entry:
+            if (name := (entry["event"], entry["text"])) in shown:
+                continue  # its first teller was killed, perhaps before people knew
+            shown.add(name)
         at = datetime.fromtimestamp(entry["at"], UTC).strftime("%Y-%m-%d %H:%M:%SZ")
         service, text = entry.get("service", ""), entry["text"]
         what = text if service in text else f"{service} {text}"

@@ -1,6 +1,7 @@
 """Which events tell of what happened, once for all places, and in which words."""
 
 import json
+from dataclasses import replace
 
 from failover.events import CHECKS, WAKES, Event, Happening, merged
 from failover.evidence import PlayerEvidence
@@ -68,6 +69,12 @@ def test_people_are_told_once_when_too_few_see_anything() -> None:
     assert "blind" not in {each.partition(" ")[0] for each in happened(lab.seconds(60))}
 
 
+def test_people_are_told_when_nothing_has_been_seen_from_the_start() -> None:
+    lab = Lab(model(**QUICK))
+    steps = [lab.second(silent=("v0", "v1", "v2")) for _ in range(60)]
+    assert happened(steps) == ["blind"]
+
+
 def test_nobody_is_woken_by_a_moment_of_doubt_about_what_has_long_been_down() -> None:
     """All had been down for minutes; one second in which too few saw that was a call, each time."""
     lab = Lab(model(**QUICK))
@@ -105,6 +112,10 @@ def test_a_vantage_without_a_vote_and_a_pin_that_ends_are_told() -> None:
     lab.second((), order(Kind.SWITCH, "b"))
     taken_back = lab.second((), order(Kind.REVERT)).events[-1]
     assert taken_back.text == "b is no longer pinned: the switch was taken back"
+    lab.seconds(8, bad=("own",))
+    lab.second(("own",), replace(order(Kind.SWITCH, "own"), force=True))
+    taken_back = lab.second(("own",), order(Kind.REVERT)).events[-1]
+    assert taken_back.text == "own is no longer pinned: the switch was taken back"
 
 
 def test_players_are_one_vote_more_and_none_on_their_own() -> None:

@@ -59,6 +59,8 @@ STANDINGS = {
         unfreeze media * -     -       media/north  no    frozen is media in north:   f - -
         unfreeze media north -  -      /*        no       frozen is everything in DNS:   - f f
         unfreeze media - -     -       -         no       nothing is frozen              - - -
+        unfreeze media - -     -       / media/  yes      taken back, but still frozen   f f f
+        unfreeze media north -  -      media/north media/*  yes  what fails is left      - f -
     """),
     ids=str,
 )

@@ -92,7 +92,7 @@ def test_what_nothing_is_known_of_begins_with_its_first_verdict(
 ) -> None:
     after = step(UNSEEN, verdict, 1.0, DETECTION, "why")
     assert after.state is becomes
-    assert (after == UNSEEN) is (verdict is Verdict.UNKNOWN)
+    assert (after == replace(UNSEEN, unknown_s=1.0)) is (verdict is Verdict.UNKNOWN)
     assert after.why == ("why" if becomes is State.DOWN else "")
 
 

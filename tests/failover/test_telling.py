@@ -1,6 +1,7 @@
 """What is told stays in the memory until it has arrived, and no longer."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from failover.audit_file import AuditFile
 from failover.events import Event, Happening
@@ -51,6 +52,18 @@ def test_what_is_on_its_way_is_not_told_twice_by_the_same_process(tmp_path):
             teller.tell(event(1))
         assert len(notifier.sending) == told
     assert [each["event"] for each in audit.last(9)] == ["1.1", "1.1"]
+
+
+def test_another_event_of_a_name_is_told(tmp_path):
+    """What had the first was not kept: whoever leads again counts from before it."""
+    audit, notifier = AuditFile(tmp_path / "log"), Slow()
+    teller = Teller(audit, notifier)
+    teller.tell(event(1))
+    other = replace(event(1), text="another event 1")
+    teller.tell(other)
+    assert [each["text"] for each in audit.last(9)] == ["event 1", "another event 1"]
+    notifier.sending[0]()
+    assert teller.less_told(Memory(untold=(other,))).untold == (other,)
 
 
 async def test_a_message_has_ended_when_each_channel_is_through_with_it():
