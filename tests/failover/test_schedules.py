@@ -7,6 +7,7 @@ from tests.support.failover_world import run
 FOUND = {  # seeds that once ended badly, and why
     44: "what changed while all was frozen was not made up for afterwards",
     459: "the judge counted time for which no controller looked",
+    587: "what the second of two reports in a step did not say again was never looked at",
     784: "the judge's clock and the controller's agreed on what is fresh to the millisecond only",
     1477: "the judge took what had been dark for good",
     3257: "failed open, and stayed where it was when another target worked again",

@@ -61,6 +61,8 @@ class Controller:
     draw: random.Random
     judge: Judge
     crashes: float = 0.0  # how likely it is killed at each of its steps
+    waits: float = 0.0  # how likely a step waits for the store: the next one hears twice as much
+    waiting: random.Random = field(default_factory=random.Random)
     down_until: float = 0.0
     sees_store: bool = True
     unseen: set[str] = field(default_factory=set)  # members it cannot reach
@@ -69,6 +71,7 @@ class Controller:
     orders: list[Order] = field(default_factory=list)
     _epoch: int = 0
     _kept_at: float = 0.0
+    _heard: list[Report] = field(default_factory=list)
     _late: tuple[float, Decision] | None = None  # kept, and published after a pause
 
     def __post_init__(self) -> None:
@@ -105,11 +108,15 @@ class Controller:
             self.memory = None
             return
         before = self._remembered(epoch, mono, members)
+        self._heard += [self._report(before, each, now) for each in members]
+        if self.waiting.random() < self.waits:
+            return
         heard = Heard(
-            reports=[self._report(before, each, now) for each in members],
+            reports=self._heard,
             orders=tuple(self.orders),
             version=max((each.version for each in members), default=(0, 0)),
         )
+        self._heard = []
         step = self._decider.step(before, heard, mono, epoch)
         self.judge(self, before, heard, step, now)
         self._may_be_killed()
@@ -133,7 +140,7 @@ class Controller:
 
     def _remembered(self, epoch: int, mono: float, members: Sequence[Member]) -> Memory:
         if self.memory is None or self._epoch != epoch:
-            self._epoch, self.turns = epoch, self.turns + 1
+            self._epoch, self.turns, self._heard = epoch, self.turns + 1, []
             if self.store.text:
                 self.memory = self._decider.fitted(read(self.store.text, mono))
             else:
@@ -142,8 +149,9 @@ class Controller:
                 self.memory = self._decider.start(mono, newest)
         return self.memory
 
-    @staticmethod
-    def _report(memory: Memory, member: Member, now: float) -> Report:
-        known = memory.attendances.get(member.vantage.name)
+    def _report(self, memory: Memory, member: Member, now: float) -> Report:
+        name = member.vantage.name
+        heard = [each for each in self._heard if each.vantage == name]
+        known = heard[-1] if heard else memory.attendances.get(name)
         member.heard_at = now
         return member.report(known.boot if known else "", known.number if known else 0, now)

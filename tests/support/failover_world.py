@@ -67,6 +67,7 @@ class World:
             for number, vantage in enumerate(self.model.vantages)
         ]
         crashes = self.draw.choice((0.0, 0.0, 0.01, 0.05))
+        waits = random.Random(f"{seed} waits").choice((0.0, 0.0, 0.1, 0.3))
         self.controllers = [
             Controller(
                 name=f"c{number}",
@@ -75,6 +76,8 @@ class World:
                 draw=random.Random(f"{seed} {number}"),
                 judge=self.judge,
                 crashes=crashes,
+                waits=waits,
+                waiting=random.Random(f"{seed} {number} waits"),
             )
             for number in range(self.draw.choice((1, 2, 3)))
         ]
@@ -119,6 +122,11 @@ class World:
             for each in self.troubles
             if (each.kind, each.whom) == (kind, whom) and each.is_on(now)
         ]
+
+    def _is_cut(self, region: str, now: float) -> bool:
+        """Say whether a region that has no network cannot be asked either."""
+        regions = frozenset(self.model.regions)
+        return any(each.regions != regions for each in self._on("network", region, now))
 
     def look(self, vantage: str, target: str, now: float) -> tuple[str, float]:
         """Return what a vantage meets at a target (empty: nothing wrong), and after how long."""
@@ -176,6 +184,7 @@ class World:
                 member.vantage.name
                 for member in self.members
                 if self._on("cut off", controller.name, now)
+                or self._is_cut(member.vantage.region, now)
                 or self._on("silent", member.vantage.name, now)
             }
             controller.sees_store = not self._on("no store", controller.name, now)
