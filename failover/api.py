@@ -212,7 +212,8 @@ class Api:
             except PeerError as error:
                 holder = f"{holder}, which does not answer: {error}"
         if not controller.epoch():
-            self._audit.record(_noted(order, "is ordered without a controller"))
+            said_of = "is ordered without a controller" if order.force else "waits for a controller"
+            self._audit.record(_noted(order, said_of))
         answered = await member.order(order, holder)
         if not controller.epoch():
             self._audit.record(_noted(order, answered.text))

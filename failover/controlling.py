@@ -161,8 +161,11 @@ class Controller:
 
     def begin_drill(self, drill: Drill) -> Answer:
         """Take a target to fail, from the next step on; only for who leads."""
-        if self.drill is not None or self.memory is None:
-            return Answer(False, "it does not lead, or another drill is on its way")
+        if self.memory is None:
+            return Answer(False, "this member does not lead")
+        if (other := self.drill) is not None:
+            text = f"{other.who} drills {other.service}/{other.target}: --stop ends that"
+            return Answer(False, text)
         if why := begun(drill, self.decider, self.memory):
             return Answer(False, why)
         said = drill.as_json(time.monotonic())["text"]

@@ -325,6 +325,8 @@ def _reason(name: Name, who: Electorate, attendances: Mapping[str, Attendance]) 
 
 def _told(order: Order, answer: Answer) -> Event:
     what = " ".join(filter(None, (order.kind.value, order.service, order.target)))
+    if not answer.is_carried_out:
+        what = f"refused: {what}"
     return Event(
         happening=Happening.ORDERED if answer.is_carried_out else Happening.REFUSED,
         text=f"{what}: {answer.text} (because: {order.why})",

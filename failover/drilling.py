@@ -14,6 +14,7 @@ from zlib import crc32
 from failover.deciding import Decider, Step
 from failover.evidence import Outcome, Report, Round
 from failover.memory import NEVER, Memory
+from failover.model import EVERYWHERE
 from failover.target_state import Standing, State
 from failover.votes import Name
 
@@ -120,11 +121,16 @@ def begun(drill: Drill, decider: Decider, memory: Memory) -> str:
         if memory.courses[name, scope].pin:
             return f"{name} is switched by order: revert that first"
         if standings[drill.target].state is not State.UP:
-            return f"{drill.target} does not stand in {scope}: this is no time for a drill"
+            state = standings[drill.target].state.value
+            return f"{drill.target} is {state} in {_scope(scope)}: this is no time for a drill"
         if not any(s.state is State.UP for n, s in standings.items() if n != drill.target):
-            return f"no other target stands in {scope}: there is nowhere to go"
+            return f"no other target is up in {_scope(scope)}: traffic would have nowhere to go"
     drill.fallen_before = fallen(memory)
     return ""
+
+
+def _scope(scope: str) -> str:
+    return "DNS" if scope == EVERYWHERE else scope
 
 
 def fallen(memory: Memory) -> frozenset[tuple[str, str, str]]:

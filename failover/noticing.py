@@ -79,7 +79,7 @@ def _course(place: Place, before: Course, after: Course, memory: Memory) -> Iter
             happening=happening, text=text, service=place[0], target=target, regions=(place[1],)
         )
 
-    if before.shares and after.shares != before.shares:
+    if before.shares and dict(after.shares) != dict(before.shares):
         text = f"{place[0]} moves from {shown(before)} to {shown(after)}"
         yield event(Happening.MOVED, text, after.shares[0][0])
     if after.fails_open and not before.fails_open:

@@ -101,13 +101,9 @@ def carry_out(
         case Kind.SWITCH:
             return _switch(order, places, held, standings)
         case Kind.REVERT:
-            return _revert(places, held)
+            return _revert(order, places, held)
         case Kind.FREEZE:
-            still = Standstill(order.service, order.region, order.who, order.why)
-            kept = _others(order, held)
-            return replace(held, standstills=(*kept, still)), Answer(
-                True, "nothing moves by itself"
-            )
+            return _freeze(order, held)
         case _:  # to unfreeze
             return _unfreeze(order, held)
 
@@ -123,10 +119,16 @@ def _unknown(order: Order, held: Held) -> str:
 
 def _where(service: str, region: str) -> str:
     """Return what an order was for, in words."""
-    if not region:
-        return service or "everything"
-    scope = "DNS" if region == EVERYWHERE else region
-    return f"{service} in {scope}" if service else f"everything in {scope}"
+    return (service or "everything") + _in(region)
+
+
+def _in(region: str) -> str:
+    """Return where an order is for, in words; empty: everywhere."""
+    return f" in {_scope(region)}" if region else ""
+
+
+def _scope(region: str) -> str:
+    return "DNS" if region == EVERYWHERE else region
 
 
 def _switch(
@@ -139,27 +141,42 @@ def _switch(
         known = ", ".join(dict.fromkeys(name for place in places for name in standings[place]))
         text = f"{order.service or 'no service'} has no {order.target}; known are {known}"
         return held, Answer(False, text)
-    failing = [
-        f"{scope}: {standing.why or 'it fails'}"
-        for service, scope in places
-        if (standing := standings[service, scope][order.target]).state is State.DOWN
-    ]
+    failing: dict[str, list[str]] = {}
+    for service, scope in places:
+        if (standing := standings[service, scope][order.target]).state is State.DOWN:
+            failing.setdefault(standing.why or "it fails", []).append(_scope(scope))
     if failing and not order.force:
-        text = f"{order.target} fails ({'; '.join(failing)}); with force it is used even so"
+        found = "; ".join(f"{', '.join(scopes)}: {why}" for why, scopes in failing.items())
+        text = f"{order.target} fails ({found}); with force it is used even so"
         return held, Answer(False, text)
     pin = Pin(target=order.target, is_forced=order.force, who=order.who, why=order.why)
     pinned = {place: replace(held.courses[place], pin=pin) for place in places}
     courses = {**held.courses, **pinned}
-    return replace(held, courses=courses), Answer(True, f"{order.target} is used first")
+    past = [held.courses[place].pin for place in places]
+    over = [
+        f"{each.who}'s switch to {each.target}"
+        for each in dict.fromkeys(past)
+        if each and (each.who, each.target) != (pin.who, pin.target)
+    ]
+    text = f"{order.target} is used first{_in(order.region)}"
+    return replace(held, courses=courses), Answer(True, _and(text, "this ends", over))
 
 
-def _revert(places: list[Place], held: Held) -> tuple[Held, Answer]:
+def _revert(order: Order, places: list[Place], held: Held) -> tuple[Held, Answer]:
     pinned = [place for place in places if held.courses[place].pin]
     if not pinned:
         return held, Answer(False, "no switch is in force there, so nothing is to be reverted")
     freed = {place: replace(held.courses[place], pin=None) for place in pinned}
     courses = {**held.courses, **freed}
-    return replace(held, courses=courses), Answer(True, "what is best is used again, in steps")
+    text = f"what is best is used again{_in(order.region)}, in steps"
+    return replace(held, courses=courses), Answer(True, text)
+
+
+def _freeze(order: Order, held: Held) -> tuple[Held, Answer]:
+    still = Standstill(order.service, order.region, order.who, order.why)
+    kept = _others(order, held)
+    left = replace(held, standstills=(*kept, still))
+    return left, Answer(True, _and("nothing moves by itself", "instead of", _gone(order, held)))
 
 
 def _unfreeze(order: Order, held: Held) -> tuple[Held, Answer]:
@@ -171,10 +188,28 @@ def _unfreeze(order: Order, held: Held) -> tuple[Held, Answer]:
     left = replace(held, standstills=kept)
     places = [place for place in held.courses if order.covers(place)]
     still = [each for each in kept if any(each.covers(place) for place in places)]
-    if not still:
-        return left, Answer(True, "what fails is left again by itself")
-    frozen = [f"{_where(each.service, each.region)} (by {each.who}: {each.why})" for each in still]
-    return left, Answer(True, f"taken back, but still frozen is {', '.join(frozen)}")
+    text = _and("what fails is left again by itself", "this also lifts", _gone(order, held))
+    if still:
+        text = f"taken back; still in force: {'; '.join(map(_frozen, still))}"
+    return left, Answer(True, text)
+
+
+def _gone(order: Order, held: Held) -> list[str]:
+    """Return what an order ends that is not just what its giver has frozen, in words."""
+    return [
+        _frozen(each)
+        for each in held.standstills
+        if order.covers((each.service, each.region))
+        and (each.service, each.region, each.who) != (order.service, order.region, order.who)
+    ]
+
+
+def _frozen(still: Standstill) -> str:
+    return f"{_where(still.service, still.region)}, frozen by {still.who}: {still.why}"
+
+
+def _and(text: str, does: str, what: list[str]) -> str:
+    return f"{text}; {does} {'; '.join(what)}" if what else text
 
 
 def _others(order: Order, held: Held) -> tuple[Standstill, ...]:

@@ -87,6 +87,7 @@ def rehearse(model: Model, name: Name, *, speed: float = 1.0, viewers: int = 100
     now_mono = 0.0
     memory = decider.start(now_mono)
     past: dict[str, tuple[tuple[str, float], ...]] = {}
+    back_at_s = NIGHT_S
     for second in range(-WARM_S, int(NIGHT_S / speed) + AFTER_MAX_S):
         now_mono += 1.0
         at_s = second * speed
@@ -100,9 +101,11 @@ def rehearse(model: Model, name: Name, *, speed: float = 1.0, viewers: int = 100
         elif second == -1:
             before = shares
         told.watch(memory.decision, second, fails=is_bad(at_s, 1.0) and at_s >= 0)
+        if second >= 0 and shares == before != past:
+            back_at_s = at_s
         past = shares
         if at_s >= NIGHT_S and shares == before:
-            told.back_at_s = at_s
+            told.back_at_s = back_at_s
             break
     return told
 
@@ -116,7 +119,8 @@ def _note(
     """Keep each change of shares, those of several regions at one time as one."""
     moved: dict[tuple[tuple[str, float], ...], list[str]] = {}
     for region, now in shares.items():
-        if past.get(region) != now:
+        is_shown = region != EVERYWHERE or told.service.dns
+        if is_shown and past.get(region) != now:
             moved.setdefault(now, []).append(region)
     for now, regions in moved.items():
         was = dict(past.get(regions[0], ())).get(told.target, 0.0)

@@ -151,7 +151,8 @@ def test_a_rehearsal_has_one_failover_and_one_failback():
     told = rehearse(model("a b"), ("media", "a"), speed=60.0, viewers=10)
     away = [each for each in told.moves if each["is_away"]]
     assert len(away) == 1
-    assert told.back_at_s is not None
+    assert told.back_at_s == told.moves[-1]["at_s"]
+    assert {region for each in told.moves for region in each["regions"]} == {"north"}  # no DNS
     assert told.moves[-1]["shares"] == [["a", 1.0]]
     assert 0 < told.lost["steering"] < told.unmoved["steering"] < told.seconds["steering"]
     again = rehearse(model("a b"), ("media", "a"), speed=60.0, viewers=10)

@@ -59,7 +59,7 @@ STANDINGS = {
         unfreeze media * -     -       media/north  no    frozen is media in north:   f - -
         unfreeze media north -  -      /*        no       frozen is everything in DNS:   - f f
         unfreeze media - -     -       -         no       nothing is frozen              - - -
-        unfreeze media - -     -       / media/  yes      taken back, but still frozen   f f f
+        unfreeze media - -     -       / media/  yes      taken back; still in force  f f f
         unfreeze media north -  -      media/north media/*  yes  what fails is left      - f -
     """),
     ids=str,
@@ -78,6 +78,25 @@ def test_orders(case: dict[str, str]) -> None:
         assert after is before
 
 
+@pytest.mark.parametrize(
+    "case",
+    table("""
+        order                 pinned   frozen  answer
+        switch media * a      -        -       a is used first in DNS
+        switch media - a      north *  -       a is used first; this ends bob's switch to b
+        revert media north -  north    -       what is best is used again in north, in steps
+        freeze - - -          -        media/  nothing moves by itself; instead of media, frozen by bob:
+        unfreeze media - -    -        media/  what fails is left again by itself; this also lifts media, frozen by bob:
+        unfreeze media - -    -        / media/  taken back; still in force: everything, frozen by bob:
+    """),  # noqa: E501
+    ids=str,
+)
+def test_an_answer_says_what_else_an_order_ends_or_leaves(case: dict[str, str]) -> None:
+    before = held(case["pinned"], case["frozen"])
+    _, answer = carry_out(order(case["order"]), before, STANDINGS)
+    assert answer.text.strip() == case["answer"]
+
+
 def test_force_pins_even_what_fails() -> None:
     after, answer = carry_out(order("switch media - b", force=True), held(), STANDINGS)
     assert answer.is_carried_out
@@ -89,4 +108,4 @@ def test_a_failing_target_without_a_reason_is_refused_with_words() -> None:
     here = {("media", "*"): {"a": Standing(State.DOWN)}}
     only = Held({("media", "*"): Course()}, ())
     _, answer = carry_out(order("switch media * a"), only, here)
-    assert answer.text == "a fails (*: it fails); with force it is used even so"
+    assert answer.text == "a fails (DNS: it fails); with force it is used even so"
