@@ -66,6 +66,7 @@ def member_in(directory, lease_url: str, name: str = "m1") -> Member:
         audit=audit,
         peers={},
     )
+    member._journal.controls(Answer())
     member.controller = Controller(
         name,
         decider=Decider(MODEL),
@@ -251,6 +252,7 @@ def failed_at_length(number: int) -> Round:
 def test_a_part_of_a_report_is_never_more_than_a_controller_takes():
     """A whole one of 20 000 rounds was, and no later one was heard either."""
     journal = Journal("m1", "boot")
+    journal.controls(Answer())
     journal.add(failed_at_length(number) for number in range(PART_ROUNDS_MAX + 1))
     assert len(report_out(journal.report(0, "boot", PART_ROUNDS_MAX))) < ANSWER_BYTES_MAX
 

@@ -19,7 +19,7 @@ import dns.rrset
 import pytest
 
 from failover import vantage
-from failover.answer import LackError
+from failover.answer import Answer, LackError
 from failover.evidence import Outcome, Round
 from failover.journal import Journal
 from failover.model import Dependency, Detection, Model, Probe, ProbeKind, Service, Target, Vantage
@@ -444,25 +444,31 @@ async def test_a_target_of_which_all_rounds_hang_is_not_asked_without_end():
 
 
 async def test_before_a_failure_is_told_the_controls_are_asked():
+    rounds: list[int] = []
+
     async def fails(service, target, probes, number):
+        rounds.append(number)
         return seen(Outcome.FAIL)
 
     async with serving(files) as port:
         gone = http(f"http://127.0.0.1:{port}/500", timeout_s=20.0)
         watch, journal = watch_of(fails, controls=(gone,))
         async with watch.watching():
-            await until(lambda: bool(journal.report(0, "boot").rounds))
-            report = journal.report(0, "boot")
-    assert not report.controls_ok
+            await until(lambda: journal.report(0, "").controls_why != "not asked yet")
+            await until(lambda: len(rounds) > 5)
+            report = journal.report(0, "")
+    assert (report.controls_ok, report.rounds) == (False, ())
     assert report.controls_why == "known: status 500, not 200"
 
 
 async def test_a_journal_tells_what_came_after():
     journal = Journal("v", "boot", rounds_max=3)
     assert not journal.report(0, "boot").controls_ok
+    journal.add([seen(Outcome.OK)] * 2)  # by who cannot see
+    journal.controls(Answer())
     journal.add([seen(Outcome.OK)] * 2)
     first = journal.report(0, "boot")
-    assert (len(first.rounds), first.number) == (2, 2)
+    assert (len(first.rounds), first.number) == (2, 3)
     journal.add([seen(Outcome.FAIL)])
     second = journal.report(first.number, "boot")
     assert [each.outcome for each in second.rounds] == [Outcome.FAIL]
