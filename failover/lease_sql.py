@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import sqlite3
 import threading
 from collections.abc import Callable
 from typing import Any, Final, TypeVar, cast
@@ -213,7 +214,10 @@ def _prepare_sqlite(connection: sa.engine.interfaces.DBAPIConnection, _entry: ob
     connection.isolation_level = None  # the driver begins nothing by itself
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={BUSY_MS}")
-    cursor.execute("PRAGMA synchronous=FULL")
+    with contextlib.suppress(sqlite3.OperationalError):  # another is just at it; then it is so
+        cursor.execute("PRAGMA journal_mode=WAL")
+    # a disk that stalls ends no lease. What a loss of power takes back, members know better.
+    cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.close()
 
 
