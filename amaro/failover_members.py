@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 KIND: Final = "failover"  # of a member, in `run/stack.json`
 UNAUTHORISED: Final = 401
 NOT_FOUND: Final = 404
+GOOD: Final = 200
 PATIENCE_S: Final = 5.0
+NO_MEMBER: Final = "what answers there is no member of failover"
+HAVE: Final = {  # what no answer of a member's is without; others may have an answer there, too
+    "/status": "leads",
+    "/plan": "steps",
+    "/history": "entries",
+    "/verify": "entries",
+    "/orders": "carried_out",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +104,14 @@ async def _one(
     except httpx.TimeoutException:
         return Said(url, why_not=f"no answer within {PATIENCE_S:g} s")
     except ValueError:
-        return Said(url, why_not="what answers there is no member of failover")
+        return Said(url, why_not=NO_MEMBER)
     except (OSError, httpx.HTTPError) as error:
         return Said(url, why_not=_met(error))
     if answer.status_code == UNAUTHORISED:
         return Said(url, UNAUTHORISED, why_not="it has another token")
-    if not isinstance(told, dict) or answer.status_code == NOT_FOUND:
-        return Said(url, why_not="what answers there is no member of failover")
+    is_member = isinstance(told, dict) and answer.status_code != NOT_FOUND
+    if not is_member or (answer.status_code == GOOD and HAVE.get(path, "") not in {"", *told}):
+        return Said(url, why_not=NO_MEMBER)
     return Said(url, answer.status_code, told)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from rich.markup import escape
@@ -18,13 +18,7 @@ def show_status(status: Mapping[str, Any]) -> None:
     """Print what the controller knows."""
     controller = status["controller"]
     out.print(f"Controller: [bold]{controller['name']}[/] (epoch {controller['epoch']})")
-    for frozen in status["frozen"]:
-        where = " ".join(filter(None, (frozen["service"], frozen["region"]))) or "everything"
-        by = f"by {frozen['who']}: {frozen['why']}"
-        out.print(f"[bold yellow]Frozen:[/] {escape(where)}, {escape(by)}")
-    for pin in _once(status["pins"], ("service", "target", "who")):
-        text = f"{pin['service']} to {pin['target']}, by {pin['who']}"
-        out.print(f"[bold yellow]Pinned:[/] {escape(text)}")
+    _show_orders(status)
     choices = (status["decision"] or {}).get("choices", [])
     for service in dict.fromkeys(each["service"] for each in status["targets"]):
         out.print(f"\n[bold]{service}[/]")
@@ -49,10 +43,84 @@ def show_status(status: Mapping[str, Any]) -> None:
             out.print(f"[yellow]Resolvers:[/] {escape(each['resolvers'])}", soft_wrap=True)
     for api in status["dns_apis"]:
         if api["why_not"]:
-            why = escape(api["why_not"])
+            why = escape(api["why_not"].removeprefix(f"{api['provider']}: "))
             out.print(f"[yellow]The API of {api['provider']} fails:[/] {why}", soft_wrap=True)
-    left = status["steps"]
-    out.print(f"\n{left} steps to do (amaro failover plan)." if left else "\nAll is as decided.")
+    out.print()
+    for text in _kept(status.get("kept", ()), regions_of(status["targets"])):
+        out.print(f"[bold yellow]Left so:[/] {escape(text)}", soft_wrap=True)
+    out.print(escape(_left(status, choices)), soft_wrap=True)
+
+
+def _show_orders(status: Mapping[str, Any]) -> None:
+    """Print what is not as it is every day: what people have frozen, drilled and pinned."""
+    for frozen in status["frozen"]:
+        where = frozen["service"] or "everything"
+        where += f" in {place(frozen['region'])}" if frozen["region"] else ""
+        by = f"by {frozen['who']}: {frozen['why']}"
+        out.print(f"[bold yellow]Frozen:[/] {escape(f'{where}, {by}')}", soft_wrap=True)
+    if drill := status.get("drill"):
+        text = f"{drill['service']}/{drill['target']}, by {drill['who']}: {drill['why']}"
+        text += f", {duration(drill['left_s'])} left; --stop ends it"
+        out.print(f"[bold yellow]Drill:[/] {escape(text)}", soft_wrap=True)
+    regions = regions_of(status["targets"])
+    pinned: dict[tuple[str, ...], list[str]] = {}
+    for pin in status["pins"]:
+        how = ", even while it fails" if pin.get("is_forced") else ""
+        name = (pin["service"], pin["target"], f", by {pin['who']}{how}: {pin.get('why', '')}")
+        pinned.setdefault(name, []).append(pin["region"])
+    for (service, target, by), here in pinned.items():
+        text = f"{service} to {target}{_in(here, regions.get(service, ()))}{by}"
+        out.print(f"[bold yellow]Pinned:[/] {escape(text)}", soft_wrap=True)
+
+
+def regions_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return every scope that is known of a service, by service."""
+    found: dict[str, dict[str, None]] = {}
+    for each in rows:
+        found.setdefault(each["service"], {})[each["region"]] = None
+    return {service: list(regions) for service, regions in found.items()}
+
+
+def place(region: str) -> str:
+    """Return a scope as people call it."""
+    return "DNS" if region == EVERYWHERE else region
+
+
+def _in(here: Sequence[str], known: Collection[str]) -> str:
+    """` in north, DNS`; empty where that is all there is."""
+    return "" if set(here) >= set(known) else f" in {', '.join(map(place, here))}"
+
+
+def _kept(rows: Sequence[Mapping[str, Any]], regions: Mapping[str, list[str]]) -> Iterator[str]:
+    """Yield what carries traffic though it is down, and why, the scopes of one reason together."""
+    found: dict[tuple[str, str, float, str], list[str]] = {}
+    for each in rows:
+        name = (each["service"], each["target"], each["share"], each["why"])
+        found.setdefault(name, []).append(each["region"])
+    for (service, target, share, why), here in found.items():
+        where = _in(here, regions.get(service, ()))
+        yield f"{service}/{target} is down, but carries {share:.0%}{where}: {why}"
+
+
+def _left(status: Mapping[str, Any], choices: Sequence[Mapping[str, Any]]) -> str:
+    """What is left to do until all is as decided."""
+    if left := status["steps"]:
+        return f"{counted(left, 'step')} to do (amaro failover plan)."
+    services = dict.fromkeys(each["service"] for each in status["targets"])
+    decided = {each["service"] for each in choices}
+    if unknown := [service for service in services if service not in decided]:
+        return (
+            f"Nothing is decided yet of {', '.join(unknown)}: too little is known of its targets."
+        )
+    waiting = [each["provider"] for each in status["dns"] if each["state"] != "in force"]
+    if waiting:
+        return f"All is as decided, but not yet in DNS at {', '.join(dict.fromkeys(waiting))}."
+    return "All is as decided."
+
+
+def counted(number: int, what: str) -> str:
+    """`1 step` or `2 steps`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def why_unled(status: Mapping[str, Any]) -> str:
@@ -63,11 +131,21 @@ def why_unled(status: Mapping[str, Any]) -> str:
     if holder and not controller["why_not"]:
         begins = holder == status["member"]
         why = "it begins to lead" if begins else f"{holder} has the lease, and did not answer here"
-    first = {
-        f"{each['service']} to {max(each['shares'], key=lambda share: float(share[1]))[0]}": None
-        for each in (status["decision"] or {}).get("choices", ())
-    }
-    return f"{why}; in force: {', '.join(first) or 'no decision'}"
+    return f"{why}; in force: {_in_force((status['decision'] or {}).get('choices', ()))}"
+
+
+def _in_force(choices: Sequence[Mapping[str, Any]]) -> str:
+    """`media north-1 75%, south-1 25%`, by region where regions differ."""
+    regions = regions_of(choices)
+    found: dict[tuple[str, str], list[str]] = {}
+    for each in choices:
+        shares = ", ".join(f"{name} {share:.0%}" for name, share in each["shares"] if share)
+        found.setdefault((each["service"], shares), []).append(each["region"])
+    told = (
+        f"{service}{_in(here, regions[service])} {shares}"
+        for (service, shares), here in found.items()
+    )
+    return "; ".join(told) or "no decision"
 
 
 def _rows_of(
@@ -97,7 +175,7 @@ def _rows_of(
 
 def _regions(here: Sequence[Mapping[str, Any]], state: str) -> str:
     names = [each["region"] for each in here if each["state"] == state]
-    return ", ".join("DNS" if name == EVERYWHERE else name for name in names)
+    return ", ".join(map(place, names))
 
 
 def _carried(service: str, target: str, choices: Sequence[Mapping[str, Any]]) -> str:
@@ -110,11 +188,7 @@ def _carried(service: str, target: str, choices: Sequence[Mapping[str, Any]]) ->
     if len(set(shares.values())) <= 1:
         share = next(iter(shares.values()), 0.0)
         return f"{share:.0%}" if share else "-"
-    return ", ".join(
-        f"{'DNS' if region == EVERYWHERE else region} {share:.0%}"
-        for region, share in shares.items()
-        if share
-    )
+    return ", ".join(f"{place(region)} {share:.0%}" for region, share in shares.items() if share)
 
 
 def _note(row: Mapping[str, Any]) -> str:
@@ -136,31 +210,3 @@ def _dns(each: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
         (each["state"], colour),
         (each["why"] or each["wanted"], "dim"),
     )
-
-
-def show_receipt(told: Mapping[str, Any]) -> None:
-    """Print what a drill came to."""
-    out.print(f"[bold]{told['service']}/{told['target']}[/], {told['night']}, {told['kind']}\n")
-    for move in told["moves"]:
-        words = ", ".join(f"{name} {share:.0%}" for name, share in move["shares"])
-        after = f" ({move['after_s']:g} s)" if "after_s" in move else ""
-        out.print(f"  {move['at']}{after}  {', '.join(move['regions'])}: {words}")
-    away = sum(move["is_away"] for move in told["moves"])
-    home = told.get("back_at") or ("yes" if told.get("is_back") else "not yet")
-    out.print(f"\nMoves away: {away}. All traffic back: {home}.")
-    if over := told.get("over"):
-        out.print(f"It ended since {over}.")
-    for how, lost in told["lost"].items():
-        count, unmoved = told["viewers"][how], told["lost_if_nobody_moved"][how]
-        out.print(
-            f"Viewer-seconds lost by {count} viewers ({how}): [bold]{lost:,.0f}[/]; "
-            f"if nobody had moved: {unmoved:,.0f}."
-        )
-    out.print("\nWhat of it is not real:")
-    for text in told["synthetic"]:
-        out.print(f"  - {text}", soft_wrap=True)
-    out.print(f"\n[dim]sha256 {told['digest']}[/]")
-
-
-def _once(rows: Sequence[Mapping[str, Any]], keys: tuple[str, ...]) -> list[Mapping[str, Any]]:
-    return list({tuple(each[key] for key in keys): each for each in rows}.values())

@@ -20,7 +20,7 @@ from failover.member import Member
 from failover.orders import Answer as OrderAnswer
 from failover.orders import Kind, Order
 from failover.peers import ABOVE, CONTROLLER, VERSION, PeerError
-from failover.status import drill, status, steps
+from failover.status import drill, planned, status
 from failover.wire import (
     WireError,
     decision_of_text,
@@ -143,7 +143,7 @@ class Api:
         failed = (service, target) if service or target else None
         if failed is not None and (why := self._member.model.why_unknown(*failed)):
             raise WireError(why)
-        return JSONResponse({"steps": steps(controller, controller.memory, failed)})
+        return JSONResponse(planned(controller, controller.memory, failed))
 
     async def _history(self, request: Request) -> Response:
         try:

@@ -106,10 +106,7 @@ async def run_member(model: Model, settings: Settings, stop: asyncio.Event) -> N
             member.join(Edge(model, vantage, await stack.enter_async_context(to_edge)))
 
         def told(progress: Progress) -> None:
-            text = f"{progress.provider}: {progress.name} {progress.state} ({progress.wanted})"
-            if met := progress.why or progress.resolvers:
-                text += f": {met}"
-            entry = {"happening": "dns", "text": text, "service": progress.service}
+            entry = {"happening": "dns", "text": dns_text(progress), "service": progress.service}
             audit.record(entry | ({"runbook": "dns-api-down"} if progress.why else {}))
             if (message := dns_message(progress)) is not None:
                 notifier.tell(message)
@@ -171,6 +168,14 @@ async def run_member(model: Model, settings: Settings, stop: asyncio.Event) -> N
             for task in running:
                 task.cancel()
         await controller.release()
+
+
+def dns_text(progress: Progress) -> str:
+    """Return how far a name is, or what a provider's interface said, for the audit log."""
+    name = "" if progress.state == "API failed" else f"{progress.name} "
+    wanted = f" ({progress.wanted})" if progress.wanted else ""
+    met = (progress.why or progress.resolvers).removeprefix(f"{progress.provider}: ")
+    return f"{progress.provider}: {name}{progress.state}{wanted}" + (f": {met}" if met else "")
 
 
 def dns_message(progress: Progress) -> Message | None:

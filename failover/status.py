@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import Any
 
 from failover.controlling import Controller
@@ -10,8 +11,9 @@ from failover.decision import Decision
 from failover.effects import Effect, Key, RouteEdge, SetRecords, SteerEdge
 from failover.member import Member
 from failover.memory import Memory
-from failover.model import ProbeKind, Vantage
+from failover.model import Model, ProbeKind, Vantage
 from failover.plan import plan, wanted
+from failover.staying import scopes, stays, why_no_steps
 from failover.target_state import Standing, State
 from failover.votes import NOBODY, Attendance
 
@@ -33,7 +35,7 @@ def status(member: Member) -> dict[str, Any]:
             "why_not": controller.why_no_lease,
             "loss_is_told": controller.lease.loss_is_told,
         },
-        "decision": _decision(member.decision),
+        "decision": _decision(member.model, member.decision),
         "edge": None
         if member.edge is None
         else {"url": member.vantage.edge_admin, "why_not": member.edge.why_not},
@@ -46,8 +48,12 @@ def status(member: Member) -> dict[str, Any]:
 def _led(controller: Controller, memory: Memory) -> dict[str, Any]:
     now_mono = time.monotonic()
     tallies = controller.decider.tallies(memory, now_mono)
+    model = controller.decider.model
+    shown = {(name, scope) for name, those in scopes(model).items() for scope in those}
     targets = []
     for (service, scope), standings in memory.standings.items():
+        if (service, scope) not in shown:
+            continue
         for name, standing in standings.items():
             count = tallies[(service, scope), name]
             row = {"service": service, "region": scope, "target": name}
@@ -68,9 +74,16 @@ def _led(controller: Controller, memory: Memory) -> dict[str, Any]:
         ],
         "members": {name: each.known.why_not for name, each in controller.peers.items()},
         "pins": [
-            {"service": service, "region": scope, "target": pin.target, "who": pin.who}
+            {
+                "service": service,
+                "region": scope,
+                "target": pin.target,
+                "who": pin.who,
+                "why": pin.why,
+                "is_forced": pin.is_forced,
+            }
             for (service, scope), course in memory.courses.items()
-            if (pin := course.pin) is not None
+            if (pin := course.pin) is not None and (service, scope) in shown
         ],
         "frozen": [
             {"service": each.service, "region": each.region, "who": each.who, "why": each.why}
@@ -79,8 +92,25 @@ def _led(controller: Controller, memory: Memory) -> dict[str, Any]:
         "drill": controller.drill.as_json(now_mono) if controller.drill else None,
         "dns": [each.as_json() for each in controller.dns.progress],
         "dns_apis": [each.as_json() for each in controller.dns.apis.values()],
-        "steps": len(steps(controller, memory)),
+        "steps": len(_steps(controller, memory, memory.decision)),
+        "kept": _kept(model, memory),
     }
+
+
+def _kept(model: Model, memory: Memory) -> list[dict[str, Any]]:
+    """Return what is down and carries traffic all the same, and why."""
+    fallen = dict.fromkeys(
+        (place[0], target)
+        for place, standings in memory.standings.items()
+        for target, standing in standings.items()
+        if standing.state is State.DOWN
+    )
+    return [
+        {"service": service, "target": target} | asdict(each)
+        for service, target in fallen
+        for each in stays(model, memory, memory.decision, (service, target))
+        if memory.standings[service, each.region][target].state is State.DOWN
+    ]
 
 
 def drill(controller: Controller) -> dict[str, Any]:
@@ -116,9 +146,10 @@ def _vantage(vantage: Vantage, known: Attendance, silent: str) -> dict[str, Any]
     }
 
 
-def _decision(decision: Decision | None) -> dict[str, Any] | None:
+def _decision(model: Model, decision: Decision | None) -> dict[str, Any] | None:
     if decision is None:
         return None
+    shown = scopes(model)
     return {
         "version": list(decision.version),
         "choices": [
@@ -132,20 +163,32 @@ def _decision(decision: Decision | None) -> dict[str, Any] | None:
                 "why": each.why,
             }
             for each in decision.choices
+            if each.region in shown.get(each.service, (each.region,))
         ],
     }
 
 
-def steps(
+def planned(
     controller: Controller, memory: Memory, failed: tuple[str, str] | None = None
-) -> list[dict[str, Any]]:
+) -> dict[str, Any]:
     """What is left to do for the decision to be in force; or what would be done if `failed` fell.
 
-    Each step has its effect, its undo and its expected time.
+    `why` says why there is nothing to do, where there is not; `kept` is what `failed` would carry.
     """
     decision = memory.decision
     if decision is not None and failed is not None:
         decision = controller.decider.rehearsed(memory, failed, time.monotonic())
+    told = _steps(controller, memory, decision)
+    model = controller.decider.model
+    why = "" if told else why_no_steps(model, memory, decision, failed)
+    kept = stays(model, memory, decision, failed) if failed else []
+    return {"steps": told, "why": why, "kept": [asdict(each) for each in kept]}
+
+
+def _steps(
+    controller: Controller, memory: Memory, decision: Decision | None
+) -> list[dict[str, Any]]:
+    """Return steps, each with its effect, its undo and its expected time."""
     if decision is None:
         return []
     observed = _observed(controller, memory.decision)

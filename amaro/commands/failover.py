@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -17,13 +16,14 @@ from amaro.commands.failover_check import (
     read_model,
 )
 from amaro.commands.failover_drill import drill
-from amaro.commands.failover_who import WhoOption, members_of, user_name
+from amaro.commands.failover_history import history, verify
+from amaro.commands.failover_who import WhoOption, complain_of_silent, members_of, user_name
 from amaro.stack import DEFAULT_DATA, StackError
 from amaro.target import AdminOption, DataOption, TokenFileOption
 from amaro.terminal import err, give_up, out, print_json
 
 if TYPE_CHECKING:
-    from amaro.failover_members import Members, Said
+    from amaro.failover_members import Members
 
 OWN_DNS = "Our own name server"
 
@@ -48,6 +48,8 @@ def failover() -> None:
 
 app.command()(check)
 app.command()(drill)
+app.command()(history)
+app.command()(verify)
 
 
 @app.command()
@@ -169,13 +171,14 @@ def status(
     if as_json:
         print_json({"led": led, "members": there, "silent": [e.url for e in asked if e.why_not]})
     else:
-        _complain_of_silent(asked)
+        complain_of_silent(asked)
         if led is not None:
             show_status(led)
         for each_status in there if led is None else ():
             why = why_unled(each_status)
             alone = ", decides for its own edge" if each_status["alone"] else ""
-            err.print(f"{escape(each_status['member'])}: no controller ({escape(why)}){alone}")
+            text = f"{each_status['member']}: no controller ({why}){alone}"
+            err.print(escape(text), soft_wrap=True)
     down = led is None or any(each["state"] == "down" for each in led["targets"])
     raise typer.Exit(1 if down else 0)
 
@@ -195,24 +198,27 @@ def plan(
 
     Example: amaro failover plan media/cloudflare
     """
+    from amaro.failover_showing import place  # noqa: PLC0415
+
     service, _, target = (failed or "").partition("/")
     if failed and not (service and target):
         give_up(f"{failed!r} is not SERVICE/TARGET, as media/cloudflare", status=2)
     asked = {"service": service, "target": target} if failed else {}
     try:
-        steps = members_of(data, admin, token_file).led("/plan", **asked)["steps"]
+        told = members_of(data, admin, token_file).led("/plan", **asked)
     except StackError as error:
         give_up(str(error))
     if as_json:
-        print_json({"steps": steps})
-    elif not steps:
-        nothing = "Nothing to do: what is there is what is decided."
-        if failed:
-            nothing = f"Nothing would be done if {failed} failed: it is not what edges or DNS use."
-        out.print(escape(nothing), soft_wrap=True)
-    else:
-        for number, step in enumerate(steps, 1):
-            out.print(f"{number}. {escape(step['text'])}", soft_wrap=True)
+        print_json(told)
+        return
+    if not told["steps"]:
+        nothing = f"Nothing would be done if {failed} failed" if failed else "Nothing to do"
+        out.print(escape(f"{nothing}: {told['why']}."), soft_wrap=True)
+    for number, step in enumerate(told["steps"], 1):
+        out.print(f"{number}. {escape(step['text'])}", soft_wrap=True)
+    for each in told.get("kept", ()) if told["steps"] else ():
+        stays = f"{failed} would keep {each['share']:.0%} in {place(each['region'])}: {each['why']}"
+        out.print(f"[bold yellow]But[/] {escape(stays)}", soft_wrap=True)
 
 
 ServiceOption = Annotated[str, typer.Option("--service", metavar="NAME", help="One service only.")]
@@ -224,6 +230,7 @@ ForceOption = Annotated[
     bool,
     typer.Option("--force", help="Even to a target that fails, and even without a controller."),
 ]
+EvenUnledOption = Annotated[bool, typer.Option("--force", help="Even without a controller.")]
 
 
 @app.command()
@@ -269,7 +276,7 @@ def _standing_order(kind: str) -> None:
         service: ServiceOption = "",
         region: RegionOption = "",
         who: WhoOption = None,
-        force: ForceOption = False,
+        force: EvenUnledOption = False,
         data: DataOption = DEFAULT_DATA,
         admin: AdminOption = None,
         token_file: TokenFileOption = None,
@@ -283,85 +290,6 @@ def _standing_order(kind: str) -> None:
 
 for _kind in STANDING_ORDERS:
     _standing_order(_kind)
-
-
-@app.command()
-def history(
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Entries of each member.")] = 30,
-    data: DataOption = DEFAULT_DATA,
-    admin: AdminOption = None,
-    token_file: TokenFileOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Print what happened, what was done and who ordered it, of all members' audit logs.
-
-    Example: amaro failover history --limit 100
-    """
-    asked = members_of(data, admin, token_file).ask("/history", limit=str(limit))
-    entries = sorted(
-        (
-            {"member": said.answer["member"], **entry}
-            for said in asked
-            if said.answer is not None and said.status == 200
-            for entry in said.answer["entries"]
-        ),
-        key=lambda entry: float(entry["at"]),
-    )
-    nobody = all(each.why_not for each in asked)
-    if as_json:
-        print_json({"entries": entries, "silent": [each.url for each in asked if each.why_not]})
-        raise typer.Exit(1 if nobody else 0)
-    _complain_of_silent(asked)
-    shown: set[tuple[str, str]] = set()
-    for entry in entries:
-        if "event" in entry:
-            if (name := (entry["event"], entry["text"])) in shown:
-                continue  # its first teller was killed, perhaps before people knew
-            shown.add(name)
-        at = datetime.fromtimestamp(entry["at"], UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-        service, text = entry.get("service", ""), entry["text"]
-        what = text if service in text else f"{service} {text}"
-        who = f"{entry['member']}/{entry.get('who', 'amaro')}"
-        out.print(f"[dim]{at}  {escape(who)}[/]  {escape(what)}", soft_wrap=True)
-
-
-@app.command()
-def verify(
-    data: DataOption = DEFAULT_DATA,
-    admin: AdminOption = None,
-    token_file: TokenFileOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Follow the chain of digests in every member's audit log; exit status 1 where it is broken.
-
-    Example: amaro failover verify
-    """
-    asked = members_of(data, admin, token_file).ask("/verify")
-    found = [each.answer for each in asked if each.answer is not None and each.status == 200]
-    if as_json:
-        print_json({"logs": found, "silent": [each.url for each in asked if each.why_not]})
-    else:
-        _complain_of_silent(asked)
-        for log in found:
-            if log["broken"] is None:
-                out.print(f"{log['member']}: {log['entries']} entries, [green]unbroken[/]")
-            else:
-                where, why = log["broken"]["line"], log["broken"]["why"]
-                out.print(f"{log['member']}: [bold red]broken[/] at line {where}, which {why}")
-    broken = not found or any(each["broken"] for each in found)
-    raise typer.Exit(1 if broken else 0)
-
-
-def _complain_of_silent(asked: list[Said]) -> None:
-    """Name those that did not answer, or give up where nobody did."""
-    from amaro.failover_members import unreachable  # noqa: PLC0415
-
-    if all(each.why_not for each in asked):
-        give_up(unreachable(asked))
-    for each in asked:
-        if each.why_not:
-            text = f"[yellow]{escape(each.url)} does not answer:[/] {escape(each.why_not)}"
-            err.print(text, soft_wrap=True)
 
 
 def _order(

@@ -44,6 +44,7 @@ def check(
     """
     from dns.resolver import NoResolverConfiguration  # noqa: PLC0415
 
+    from amaro.failover_showing import counted  # noqa: PLC0415
     from failover.dependencies import findings, unused_acceptances  # noqa: PLC0415
     from failover.resolving import Seen, look  # noqa: PLC0415
 
@@ -73,15 +74,15 @@ def check(
         for text in unused:
             err.print(f"[yellow]accepted, but not so:[/] {escape(text)}", soft_wrap=True)
         if found:
-            err.print(
-                "Move it to another provider, or accept it by name under `accepted:`, with why."
-            )
+            text = "Move it to another provider, or accept it by name under `accepted:`, with why."
+            err.print(text, soft_wrap=True)
         else:
             targets = sum(len(each.targets) for each in model.services)
-            counted = f"{len(model.services)} services, {targets} targets"
-            counted += f", {len(model.vantages)} members"
+            has = [(len(model.services), "service"), (targets, "target")]
+            has += [(len(model.vantages), "member")]
             known = "hangs" if not seen.unresolved else "that is known hangs"
-            out.print(f"{counted}: [green]nothing {known} on what it must survive[/]")
+            text = ", ".join(counted(*each) for each in has)
+            out.print(f"{text}: [green]nothing {known} on what it must survive[/]", soft_wrap=True)
     raise typer.Exit(1 if found else 0)
 
 

@@ -52,7 +52,7 @@ def drill(
     """
     from amaro.failover_drill import LiveDrill  # noqa: PLC0415
     from amaro.failover_drill import dry_run as rehearsed  # noqa: PLC0415
-    from amaro.failover_showing import show_receipt  # noqa: PLC0415
+    from amaro.failover_receipt import show_receipt  # noqa: PLC0415
 
     service, _, target = name.partition("/")
     if stop:

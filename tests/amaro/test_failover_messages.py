@@ -6,10 +6,12 @@ import json
 import shlex
 from pathlib import Path
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
 from amaro.cli import app
+from amaro.failover_members import Members
 
 EXAMPLE = Path(__file__).parents[2] / "configs/services"
 NOBODY = "--admin http://127.0.0.1:1"  # nobody listens there
@@ -73,3 +75,17 @@ def test_a_script_gets_json_and_the_same_status(tmp_path: Path) -> None:
     for command in ("status", "history", "verify"):
         code, output = typed(f"{command} --json {NOBODY}", tmp_path)
         assert (code, json.loads(output)["silent"]) == (1, ["http://127.0.0.1:1"])
+
+
+@pytest.mark.parametrize("path", ["/status", "/plan", "/history", "/verify"])
+def test_what_answers_otherwise_is_no_member(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An edge's admin listener has a `/status`, too: the command ended in a traceback."""
+    client = httpx.AsyncClient
+
+    def edges(**options: object) -> httpx.AsyncClient:
+        answer = httpx.MockTransport(lambda _: httpx.Response(200, json={"instance": "edge"}))
+        return client(transport=answer, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(httpx, "AsyncClient", edges)
+    (said,) = Members(urls=("http://edge",), token="t").ask(path)
+    assert (said.answer, said.why_not) == (None, "what answers there is no member of failover")

@@ -77,13 +77,14 @@ def test_orders(members):
     assert command(members, "freeze", "--why", "a test").returncode == 0
     shown = command(members, "status")
     assert shown.returncode == 1  # b is down
-    assert "Pinned: media to edges, by on-call" in shown.stdout
+    assert "Pinned: media to edges, by on-call: a test\n" in shown.stdout
     assert "Frozen: everything" in shown.stdout
     assert command(members, "unfreeze", "--why", "a test").returncode == 0
     assert command(members, "revert", "--why", "a test").returncode == 0
     members.wait_for("a")
     planned = json.loads(command(members, "plan", "media/a", "--json").stdout)
-    assert planned == {"steps": []}  # nothing is steered, routed or in DNS here
+    why = "no edge is steered or routed by it, and no DNS provider's API changes its name"
+    assert planned == {"steps": [], "why": why, "kept": []}
     wrong = command(members, "plan", "media/none")
     assert (wrong.returncode, "no target media/none" in wrong.stderr) == (1, True)
     nobody = command(members, "switch", "nothing", "a", "--why", "a test")

@@ -33,7 +33,7 @@ from failover.notifying import Notifier
 from failover.orders import Kind, Order, Ordered
 from failover.peers import ANSWER_BYTES_MAX, Peer
 from failover.probe_errors import WHY_CHARACTERS_MAX
-from failover.running import dns_message
+from failover.running import dns_message, dns_text
 from failover.wire import decision_of_text, decision_to_text, mark_of, report_out
 
 OWN = Dependency(provider="own")
@@ -386,6 +386,8 @@ def test_people_are_told_what_to_check_in_dns():
     assert "(dig)" in dns_message(progress).body
     progress.state = "API failed"
     assert "the credential" in dns_message(progress).body
+    progress.why = "route53: zone edge.test.: refused"
+    assert dns_text(progress) == "route53: API failed: zone edge.test.: refused"
     progress.state, progress.why = "in force", ""
     assert dns_message(progress) is None
     progress.resolvers = "192.0.2.53 keeps the old records"
