@@ -1,13 +1,13 @@
 // Failover: what works, what carries what, what was done, what would be done, and one safe button.
 
 import { el } from "./dom.js";
+import { alertsOf } from "./failover_alerts.js";
 import { orderForm } from "./failover_order.js";
+import { WORDS, carrying, known, regionsOf, unique, where } from "./failover_words.js";
 import { keepToken, takeToken } from "./operator.js";
 import { regionTitle } from "./stack.js";
 
 const EVERY_MS = 2000;
-const EVERYWHERE = "*"; // the region of what is decided for all of them
-const WORDS = { unknown: "not known", up: "works", suspect: "in doubt", held: "held off", down: "down" };
 const RANK = ["unknown", "up", "held", "suspect", "down"]; // the worst last
 const byId = (id) => document.getElementById(id);
 
@@ -15,10 +15,6 @@ let token = "";
 let timer = 0;
 let asking = null; // AbortController of the request that is on its way
 let shown = {}; // by list: what it shows, so that only what changed is drawn anew
-
-const where = (name) => (name === EVERYWHERE ? "DNS" : regionTitle(name));
-const percent = (share) => `${Math.round(share * 100)} %`;
-const unique = (values) => [...new Set(values)];
 
 /** Fetch as this operator; throws with what is wrong. */
 async function fetched(path, options = {}) {
@@ -36,21 +32,7 @@ function draw(id, facts, make) {
   byId(id).replaceChildren(...make());
 }
 
-function alerts(said) {
-  const silent = said.members.filter((each) => !each.status);
-  const rows = silent.map((each) => ["warn", `${each.name} does not answer: ${each.why_not}`]);
-  if (!said.led) {
-    const why = said.members.map((each) => each.status?.controller.why_not).find(Boolean);
-    rows.push(["bad", `No member leads${why ? ` (${why})` : ""}. What was decided last stays in force; Force orders without a controller.`]);
-  }
-  for (const each of said.members)
-    if (each.status?.alone) rows.push(["warn", `${each.name} hears no controller and decides for its own edge.`]);
-  for (const each of said.led?.frozen ?? [])
-    rows.push(["hold", `Frozen: ${[each.service || "everything", each.region && where(each.region)].filter(Boolean).join(", ")}, by ${each.who}: ${each.why}`]);
-  for (const text of unique((said.led?.pins ?? []).map((each) => `Switched: ${each.service} to ${each.target}, by ${each.who}`))) rows.push(["hold", text]);
-  if (said.led?.drill) rows.push(["hold", `A drill: ${said.led.drill.service}/${said.led.drill.target} is ${said.led.drill.text}`]);
-  for (const each of said.led?.decision?.choices ?? [])
-    if (each.fails_open) rows.push(["bad", `Every target of ${each.service} fails in ${where(each.region)}: its traffic stays where it is.`]);
+function alerts(rows) {
   draw("alerts", rows, () => rows.map(([kind, text]) => el("li", { class: kind }, text)));
 }
 
@@ -83,18 +65,7 @@ function carried(choice, names) {
     part.style.setProperty("flex-grow", String(share));
     bar.append(part);
   }
-  const words = parts.map(([name, share]) => `${name} ${percent(share)}`).join(", ");
-  return el("li", {}, el("span", { class: "place" }, where(choice.region)), bar, el("span", { class: "words" }, words));
-}
-
-/** What is known: of who leads; else the newest decision that a member acts on, without states. */
-function known(said) {
-  if (said.led) return { targets: said.led.targets, choices: said.led.decision?.choices ?? [] };
-  const decisions = said.members.map((each) => each.status?.decision).filter(Boolean);
-  const [newest] = decisions.sort((one, other) => other.version[0] - one.version[0] || other.version[1] - one.version[1]);
-  const choices = newest?.choices ?? [];
-  const targets = choices.flatMap(({ service, region, order }) => order.map((target) => ({ service, region, target, state: "unknown", why: "" })));
-  return { targets, choices };
+  return el("li", {}, el("span", { class: "place" }, where(choice.region)), bar, el("span", { class: "words" }, carrying(choice)));
 }
 
 function services({ targets: all, choices: chosen }) {
@@ -146,31 +117,56 @@ function dns(led) {
 }
 
 const RUNBOOK = /^[a-z-]+$/;
+const MARKED = /^(?:(DRILL|refused):? )?(.*)$/s; // what a drill has caused begins so, and what was refused
+const MARKS = { DRILL: ["held", "Drill"], refused: ["down", "Refused"] };
 
-function timeline(entries) {
-  draw("timeline", entries, () =>
-    [...entries].reverse().map((each) => {
+/** "10:05:48", with its day where that is not today. */
+function clockOf(at) {
+  const time = at.toLocaleTimeString([], { hour12: false });
+  const isToday = at.toDateString() === new Date().toDateString();
+  return isToday ? time : `${at.toLocaleDateString([], { day: "numeric", month: "short" })} ${time}`;
+}
+
+function timeline(entries, targets) {
+  const isPlace = (service) => {
+    const regions = regionsOf(service, targets); // an order that was refused may have named another
+    return (region) => !targets.length || regions.includes(region);
+  };
+  const facts = entries.map((each) => ({ ...each, places: (each.regions ?? []).filter(isPlace(each.service)).map(where) }));
+  draw("timeline", facts, () =>
+    [...facts].reverse().map((each) => {
       const at = new Date(each.at * 1000);
-      const places = (each.regions ?? []).map(where).join(", ");
+      const [, begins, told] = MARKED.exec(each.text);
       const book = RUNBOOK.test(each.runbook ?? "") ? el("a", { href: `/runbooks/${each.runbook}` }, "Runbook") : null;
+      const text = told.includes(each.service ?? "") ? told : `${each.service}: ${told}`;
+      const mark = MARKS[each.happening] ?? MARKS[begins];
       return el(
         "li",
         { class: each.happening },
-        el("time", { datetime: at.toISOString(), title: at.toISOString() }, at.toLocaleTimeString([], { hour12: false })),
-        el("div", {}, el("p", {}, each.text.includes(each.service ?? "") ? each.text : `${each.service}: ${each.text}`), el("small", {}, [places, `${each.member}/${each.who ?? "amaro"}`].filter(Boolean).join(" · "), book ? " · " : null, book)),
+        el("time", { datetime: at.toISOString(), title: at.toISOString() }, clockOf(at)),
+        el(
+          "div",
+          {},
+          el("p", {}, ...(mark ? [badge(...mark), " "] : []), text),
+          el("small", {}, [each.places.join(", "), `${each.member}/${each.who ?? "amaro"}`].filter(Boolean).join(" · "), book ? " · " : null, book),
+        ),
       );
     }),
   );
 }
 
-function summary(said) {
-  const led = said.led;
+function summary(led, targets) {
   if (!led) return "Nobody leads just now.";
-  const those = (state) => unique(led.targets.filter((each) => each.state === state).map((each) => `${each.service}/${each.target}`));
+  const those = (state) => unique(targets.filter((each) => each.state === state).map((each) => `${each.service}/${each.target}`));
   const bad = ["down", "suspect", "held"].filter((state) => those(state).length);
   const works = bad.map((state) => `${WORDS[state][0].toUpperCase()}${WORDS[state].slice(1)}: ${those(state).join(", ")}.`).join(" ") || "Every target works.";
-  const left = led.steps ? ` ${led.steps} steps are left to do.` : " All is as decided.";
-  return `${works}${left} ${led.controller.name} leads, epoch ${led.controller.epoch}.`;
+  return `${works} ${left(led)} ${led.controller.name} leads, epoch ${led.controller.epoch}.`;
+}
+
+function left({ decision, steps, dns }) {
+  if (!decision) return "Nothing is decided yet.";
+  if (steps) return steps === 1 ? "1 step is left to do." : `${steps} steps are left to do.`;
+  return dns.every((each) => each.state === "in force") ? "All is as decided." : "DNS is not as decided yet.";
 }
 
 function suppositions(targets) {
@@ -185,9 +181,9 @@ async function plan() {
   const query = new URLSearchParams(target ? { service, target } : {});
   let rows;
   try {
-    const { steps } = await fetched(`/failover/plan.json?${query}`);
+    const { steps, why } = await fetched(`/failover/plan.json?${query}`);
     rows = steps.map((each) => each.text);
-    if (!rows.length) rows = ["Nothing to do: what is there is what is decided."];
+    if (!rows.length) rows = [`${target ? "Nothing would be done" : "Nothing to do"}: ${why ?? "what is there is what is decided"}.`];
   } catch (error) {
     rows = [`No plan: ${error.message}.`];
   }
@@ -210,17 +206,19 @@ async function ask() {
     const said = await fetched("/failover.json", { signal: asking.signal });
     byId("entry").hidden = true;
     byId("told").hidden = false;
-    if (byId("summary").textContent !== summary(said)) byId("summary").textContent = summary(said);
-    alerts(said);
     const facts = known(said);
+    const words = summary(said.led, facts.targets);
+    if (byId("summary").textContent !== words) byId("summary").textContent = words;
+    const rows = alertsOf(said, facts);
+    alerts(rows);
     services(facts);
     suppositions(facts.targets);
-    form.know(facts.targets);
+    form.know(facts, rows);
     if (said.led) {
       vantages(said.led);
       dns(said.led);
     }
-    timeline(said.entries);
+    timeline(said.entries, facts.targets);
     await plan();
   } catch (error) {
     if (error.name === "AbortError") return;
@@ -230,7 +228,7 @@ async function ask() {
   timer = setTimeout(ask, EVERY_MS);
 }
 
-const form = orderForm({ fetched, where, done: ask });
+const form = orderForm({ fetched, done: ask });
 
 byId("entry").addEventListener("submit", (event) => {
   event.preventDefault();

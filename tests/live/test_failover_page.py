@@ -12,22 +12,27 @@ from tests.support.browser import DESKTOP, chromium, watched_page
 from tests.support.console import console
 
 NAMES = ("a", "b", "edges")
+REGIONS = ("north", "south")
+DRILL = {"service": "media", "target": "a", "who": "ada", "why": "monthly", "left_s": 25.5}
 ENTRY = {"at": 1.0, "happening": "fell", "service": "media", "text": "c <b>is</b> down: 503"}
 GONE = "http://127.0.0.1:1"  # nobody listens there
 
 
 class Leader:
-    """What a member that leads knows; a switch is carried out at once."""
+    """What a member that leads knows of a service without DNS; a switch is carried out at once."""
 
     def __init__(self) -> None:
         self.first = "a"
+        self.shares = [["a", 1.0]]
+        self.drill: dict[str, object] | None = None
+        self.kept: list[dict[str, object]] = []
         self.entries = [ENTRY | {"regions": ["north"], "runbook": "provider-down"}]
         self.is_leading = True
 
     def status(self) -> dict[str, object]:
         choices = [
-            {"service": "media", "region": region, "order": NAMES, "shares": [[self.first, 1.0]]}
-            for region in ("north", "*")
+            {"service": "media", "region": region, "order": NAMES, "shares": self.shares}
+            for region in REGIONS
         ]
         told = {
             "leads": self.is_leading,
@@ -40,24 +45,30 @@ class Leader:
     def led(self) -> dict[str, object]:
         row = {"service": "media", "why": "", "held_off_s": 0.0, "since_s": 1.0, "state": "up"}
         votes = {"up": 3, "down": 0, "silent": 0}
-        pin = {"service": "media", "region": "north", "target": "b", "who": "ada"}
+        pin = {"service": "media", "region": "north", "target": "b", "who": "ada", "why": "a test"}
         return {
             "targets": [
                 row | {"region": region, "target": name, "votes": votes}
-                for region in ("north", "*")
+                for region in REGIONS
                 for name in NAMES
             ],
             "vantages": [{"name": "m1", "region": "north", "counts": True, "why_not": ""}],
             "pins": [pin] * (self.first == "b"),
             "frozen": [],
             "dns": [],
+            "drill": self.drill,
+            "kept": self.kept,
             "steps": 0,
         }
 
     def order(self, order: dict[str, str]) -> tuple[int, dict[str, object]]:
         if order["order"] != "switch":
+            text = "refused: unfreeze: nothing is frozen (because: a test)"
+            said = {"happening": "refused", "regions": ["nope"], "who": order["who"]}
+            self.entries.append({"at": 3.0, "text": text} | said)
             return 409, {"carried_out": False, "text": "nothing is frozen by these names"}
         self.first = order["target"]
+        self.shares = [[self.first, 1.0]]
         text = f"switch media b: b is used first (because: {order['why']})"
         self.entries.append({"at": 2.0, "happening": "ordered", "text": text, "who": order["who"]})
         return 200, {"carried_out": True, "text": "b is used first"}
@@ -69,11 +80,16 @@ def member(leader: Leader) -> Iterator[str]:
         def do_GET(self) -> None:
             if self.headers["authorization"] != "Bearer right":
                 return self.answer(401, {"error": "token"})
-            known = {
+            known: dict[str, dict[str, object]] = {
                 "/status": leader.status(),
                 "/history": {"entries": leader.entries},
                 "/plan": {"steps": [{"text": "answer media with b"}]},
             }
+            if self.path.endswith("target=b"):
+                known["/plan"] = {
+                    "steps": [],
+                    "why": "frozen by bob (one): nothing moves by itself",
+                }
             return self.answer(200, known[self.path.partition("?")[0]])
 
         def do_POST(self) -> None:
@@ -125,6 +141,9 @@ def test_the_failover_page() -> None:
         )
         page.locator("#suppose").select_option("media/a")
         page.get_by_text("answer media with b").wait_for()
+        page.locator("#suppose").select_option("media/b")
+        page.get_by_text("Nothing would be done: frozen by bob (one)").wait_for()
+        assert page.get_by_text("DNS").locator("visible=true").count() == 0  # the service has none
 
         button = page.locator("#give")
         page.locator("#target").select_option("b")
@@ -137,19 +156,41 @@ def test_the_failover_page() -> None:
         page.get_by_role("button", name="Switch media to b").click()
         page.get_by_text("Done: b is used first.").wait_for()
         assert button.is_disabled()  # the next one is typed anew
-        page.get_by_text("Switched: media to b, by ada").wait_for()
+        page.locator("#alerts").get_by_text("Switched in North: media to b, by ada").wait_for()
+        now = page.locator("#now")  # beside the button: what has come of it
+        now.get_by_text("media in North, South: b 100 %").wait_for()
+        now.get_by_text("Switched in North: media to b, by ada: a test").wait_for()
         page.locator(".carried li", has_text="b 100 %").first.wait_for()
         page.locator("#timeline li", has_text="(because: a test)").wait_for()
 
         page.locator("#kind").select_option("unfreeze")
+        assert page.locator("#answer").inner_text() == ""  # that was of another order
         page.locator("#service").select_option("")
         page.get_by_label("Type everything to confirm").fill("everything")
         page.get_by_role("button", name="Unfreeze everything").click()
         page.get_by_text("Not done: nothing is frozen by these names.").wait_for()
+        refused = page.locator("#timeline li.refused")
+        refused.get_by_text("Refused", exact=True).wait_for()
+        assert refused.locator("p").inner_text().startswith("Refused unfreeze: nothing is frozen")
+        assert "Nope" not in refused.inner_text()  # it named a place that there is not
+
+        leader.shares = [["edge-south", 0.75], ["edge-north", 0.25]]
+        leader.drill = DRILL | {"is_failing": True}
+        stays = {"service": "media", "target": "a", "share": 0.75, "why": "frozen by bob (one)"}
+        leader.kept = [stays | {"region": region} for region in REGIONS]
+        page.locator("#alerts").get_by_text(
+            "A drill is running: media/a is taken to fail"
+        ).wait_for()
+        page.get_by_text(
+            "In North, South, media/a is down, but carries 75 %: frozen by bob (one)."
+        ).wait_for()
 
         leader.is_leading = False
         page.get_by_text("No member leads (the store is gone).").wait_for()
-        page.locator(".carried li", has_text="b 100 %").first.wait_for()  # still in force
+        page.locator(".carried li", has_text="edge-south 75 %, edge-north 25 %").first.wait_for()
         assert "right" not in page.url
         page.set_viewport_size({"width": 390, "height": 844})
         assert page.evaluate("document.documentElement.scrollWidth") == 390
+        place = page.locator(".carried .place", has_text="North").bounding_box()
+        assert place is not None
+        assert place["width"] > place["height"]  # its letters stand in a line
