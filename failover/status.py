@@ -13,6 +13,7 @@ from failover.member import Member
 from failover.memory import Memory
 from failover.model import Model, ProbeKind, Vantage
 from failover.plan import plan, wanted
+from failover.quorum import Verdict
 from failover.staying import scopes, stays, why_no_steps
 from failover.target_state import Standing, State
 from failover.votes import NOBODY, Attendance
@@ -129,12 +130,29 @@ def drill(controller: Controller) -> dict[str, Any]:
 def _standing(standing: Standing) -> dict[str, Any]:
     return {
         "state": standing.state.value,
-        "why": standing.why if standing.state is not State.UP else "",
+        "why": _why(standing),
         "since_s": round(standing.since_s, 1),
         "held_off_s": round(max(0.0, standing.hold_off_s - standing.good_s), 1)
         if standing.state is State.HELD
         else 0.0,
     }
+
+
+def _why(standing: Standing) -> str:
+    """Return why a target stands as it does now; empty: it is up."""
+    match standing.state, standing.verdict:
+        case State.UP, _:
+            return ""
+        case State.DOWN, _:
+            return standing.why
+        case State.HELD, _:
+            return f"it fell: {standing.why}" if standing.why else "it had been left before"
+        case _, None:
+            return "no verdict yet"
+        case _, Verdict.UP:
+            return "it works, and is in doubt until that has lasted"
+        case _:
+            return "too few vantages agree"
 
 
 def _vantage(vantage: Vantage, known: Attendance, silent: str) -> dict[str, Any]:
