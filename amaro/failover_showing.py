@@ -115,7 +115,7 @@ def _left(status: Mapping[str, Any], choices: Sequence[Mapping[str, Any]]) -> st
     waiting = [each["provider"] for each in status["dns"] if each["state"] != "in force"]
     if waiting:
         return f"All is as decided, but not yet in DNS at {', '.join(dict.fromkeys(waiting))}."
-    return "All is as decided."
+    return "All else is as decided." if status.get("kept") else "All is as decided."
 
 
 def counted(number: int, what: str) -> str:

@@ -39,7 +39,6 @@ _WANTED: Final = {
     "dict_type": "want a mapping of keys and values",
     "tuple_type": "want a list",
     "missing": "is missing",
-    "too_short": "has too few entries",
 }
 
 Document = TypeVar("Document", ServiceDocument, MembersDocument)
@@ -138,6 +137,9 @@ def _complaint(kind: type[BaseModel], source: Source, error: Any) -> Complaint:
         text = str(error["ctx"]["error"])
     elif error["type"] == "literal_error":
         text = f"want {error['ctx']['expected']}"
+    elif error["type"] == "too_short":
+        least = error["ctx"]["min_length"]
+        text = f"want {least} or more entries" if least > 1 else "want one entry or more"
     else:
         text = _WANTED.get(error["type"]) or error["msg"][:1].lower() + error["msg"][1:]
     given = error["input"]

@@ -43,6 +43,7 @@ class Stack:
     pid: int  # of `amaro up`
     token: str
     services: tuple[Service, ...]
+    watched: str = ""  # the directory of what failover looks after; empty: nothing
 
     def of_kind(self, kind: str) -> tuple[Service, ...]:
         """Return the services of one kind, in the order they were started."""
@@ -146,7 +147,8 @@ def parse_stack(text: bytes) -> Stack:
     """Return what `write_stack` wrote; ValueError, KeyError or TypeError when it is not that."""
     raw: dict[str, Any] = json.loads(text)
     services = tuple(Service(**service) for service in raw["services"])
-    return Stack(pid=int(raw["pid"]), token=str(raw["token"]), services=services)
+    watched = str(raw.get("watched", ""))
+    return Stack(pid=int(raw["pid"]), token=str(raw["token"]), services=services, watched=watched)
 
 
 def data_dir(path: Path) -> DataDir:

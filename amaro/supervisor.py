@@ -16,6 +16,7 @@ from amaro.stack import Service, Stack, StackError
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from amaro.services import ServicePlan
 
@@ -175,9 +176,10 @@ def as_service(plan: ServicePlan, pid: int | None) -> Service:
     )
 
 
-def stack_of(services: tuple[Service, ...], token: str) -> Stack:
-    """Return the stack that this process runs."""
-    return Stack(pid=os.getpid(), token=token, services=services)
+def stack_of(services: tuple[Service, ...], token: str, watched: Path | None = None) -> Stack:
+    """Return the stack that this process runs; `watched` is what failover looks after."""
+    files = str(watched.absolute()) if watched else ""
+    return Stack(pid=os.getpid(), token=token, services=services, watched=files)
 
 
 def _why_not_ready(plan: ServicePlan, process: Process, patience: Patience) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.markup import escape
 
-from amaro.commands.failover_check import DEFAULT_SERVICES, JsonOption, ServicesOption, read_model
+from amaro.commands.failover_check import DEFAULT_SERVICES, JsonOption, read_model
 from amaro.commands.failover_who import WhoOption, members_of, user_name
-from amaro.stack import DEFAULT_DATA, StackError
+from amaro.stack import DEFAULT_DATA, StackError, data_dir
 from amaro.target import AdminOption, DataOption, TokenFileOption
 from amaro.terminal import err, give_up, out, print_json
 
@@ -34,7 +35,13 @@ def drill(
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="For the audit log.")] = "",
     who: WhoOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Type no confirmation.")] = False,
-    services: ServicesOption = DEFAULT_SERVICES,
+    services: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="With --dry-run: whose services; else the running stack's, or configs/services.",
+        ),
+    ] = None,
     data: DataOption = DEFAULT_DATA,
     admin: AdminOption = None,
     token_file: TokenFileOption = None,
@@ -61,7 +68,10 @@ def drill(
         give_up("name what is taken to fail: SERVICE/TARGET, as media/cloudflare", status=2)
     try:
         if dry_run:
-            model = read_model(services, as_json=as_json)
+            files = services or watched_files(data)
+            model = read_model(files, as_json=as_json)
+            if why_not := model.why_unknown(service, target):
+                give_up(f"{why_not}, by {files}; others: --services DIR")
             told = rehearsed(model, service, target, speed=speed or 1.0, viewers=viewers)
         else:
             if not why.strip():
@@ -88,6 +98,15 @@ def drill(
     else:
         show_receipt(told)
     raise typer.Exit(0 if told.get("back_at") or told.get("is_back") else 1)
+
+
+def watched_files(data: Path) -> Path:
+    """Return what the running stack's failover looks after; the example if there is none."""
+    try:
+        found = data_dir(data).read_stack().watched
+    except StackError:
+        return DEFAULT_SERVICES
+    return Path(found) if found else DEFAULT_SERVICES
 
 
 def _watched(live: LiveDrill, members: Members, who: str) -> dict[str, Any]:

@@ -181,7 +181,7 @@ def recorder(site: Site) -> Callable[[tuple[Service, ...]], None]:
 
     def record(services: tuple[Service, ...]) -> None:
         try:
-            site.data.write_stack(stack_of(services, site.token))
+            site.data.write_stack(stack_of(services, site.token, site.services))
         except OSError as error:  # a full disk must not stop what runs
             err.print(f"Cannot write {site.data.stack_file}: {error.strerror}", soft_wrap=True)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import shutil
 from pathlib import Path
 
 import httpx
@@ -12,6 +14,7 @@ from typer.testing import CliRunner
 
 from amaro.cli import app
 from amaro.failover_members import Members
+from amaro.stack import Stack, data_dir
 
 EXAMPLE = Path(__file__).parents[2] / "configs/services"
 NOBODY = "--admin http://127.0.0.1:1"  # nobody listens there
@@ -37,6 +40,7 @@ CASES = {  # what is typed: (the exit status, what is said of it)
     f"drill {NOBODY}": (2, "name what is taken to fail: SERVICE/TARGET, as media/cloudflare"),
     f"drill media/a {NOBODY}": (2, "a drill needs --why, for the audit log"),
     "drill media/none --dry-run --services EXAMPLE": (1, "no target media/none; known are feed/"),
+    "drill a/none --dry-run --services EXAMPLE": (1, ", by EXAMPLE; others: --services DIR"),
     "check --services /none": (2, "/none: no such directory; name another with --services DIR"),
     "check --services DATA": (1, "DATA: no *.yaml here; name another with --services DIR"),
     "check --services EXAMPLE --resolver quad": (2, "write an address, as 9.9.9.9"),
@@ -62,7 +66,7 @@ def typed(line: str, tmp_path: Path, **variables: str) -> tuple[int, str]:
 def test_a_wrong_use_is_told_in_a_sentence(line: str, tmp_path: Path) -> None:
     status, said = CASES[line]
     code, output = typed(line, tmp_path)
-    assert said.replace("DATA", str(tmp_path)) in output
+    assert said.replace("DATA", str(tmp_path)).replace("EXAMPLE", str(EXAMPLE)) in output
     assert code == status
 
 
@@ -75,6 +79,20 @@ def test_a_script_gets_json_and_the_same_status(tmp_path: Path) -> None:
     for command in ("status", "history", "verify"):
         code, output = typed(f"{command} --json {NOBODY}", tmp_path)
         assert (code, json.loads(output)["silent"]) == (1, ["http://127.0.0.1:1"])
+
+
+def test_the_running_stack_is_rehearsed_where_there_is_one(tmp_path: Path) -> None:
+    """It was the example, of which the stack has nothing."""
+    data = data_dir(tmp_path)
+    data.prepare()
+    files = tmp_path / "files"
+    command = f"drill media/none --dry-run --data {tmp_path}"
+    assert ", by configs/services; others: --services DIR" in typed(command, tmp_path)[1]
+    data.write_stack(Stack(pid=os.getpid(), token="t", services=(), watched=str(files)))
+    assert f"{files}: no such directory" in typed(command, tmp_path)[1]
+    shutil.copytree(EXAMPLE, files)
+    assert f", by {files}; others" in typed(command, tmp_path)[1]
+    assert f", by {EXAMPLE}; others" in typed(f"{command} --services EXAMPLE", tmp_path)[1]
 
 
 @pytest.mark.parametrize("path", ["/status", "/plan", "/history", "/verify"])

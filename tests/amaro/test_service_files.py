@@ -97,7 +97,7 @@ def test_the_example_means_what_it_says():
         ),
         (
             "dns: {name: m.example., zone: example., providers: [one]}",
-            "s:6:41: `providers`: has too few entries",
+            "s:6:41: `providers`: want 2 or more entries",
         ),
         (
             "dns: {name: m.other., zone: example., providers: [one, two]}",
@@ -120,7 +120,7 @@ def test_the_example_means_what_it_says():
             '  - {name: first, provider: cdn, probes: [{name: up, kind: dns, host: "a."}]}',
             "s:6:6: a second `first`",
         ),
-        ("  - {name: b, provider: cdn, probes: []}", "s:6:30: `probes`: has too few entries"),
+        ("  - {name: b, provider: cdn, probes: []}", "s:6:30: `probes`: want one entry or more"),
         (
             "  - {name: b, provider: cdn, probes: [{name: x, kind: dns}]}",
             "s:6:39: `probes`: a dns probe needs `host`, the name to resolve",
