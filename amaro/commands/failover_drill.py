@@ -71,7 +71,7 @@ def drill(
             files = services or watched_files(data)
             model = read_model(files, as_json=as_json)
             if why_not := model.why_unknown(service, target):
-                give_up(f"{why_not}, by {files}; others: --services DIR")
+                give_up(f"{why_not} (in {files}; others: --services DIR)")
             told = rehearsed(model, service, target, speed=speed or 1.0, viewers=viewers)
         else:
             if not why.strip():
@@ -125,8 +125,14 @@ def _end_drill(members: Members, who: str, *, as_json: bool) -> NoReturn:
         said = members.drill("DELETE", params={"who": who}).answer or {}
     except StackError as error:
         give_up(str(error))
+    is_done, text = (
+        bool(said.get("carried_out")),
+        escape(str(said.get("text") or said.get("error"))),
+    )
     if as_json:
         print_json(said)
+    elif is_done:
+        out.print(text, soft_wrap=True)
     else:
-        out.print(escape(str(said.get("text") or said.get("error"))))
-    raise typer.Exit(0 if said.get("carried_out") else 1)
+        err.print(f"[bold red]Not done:[/] {text}", soft_wrap=True)
+    raise typer.Exit(0 if is_done else 1)

@@ -40,7 +40,7 @@ CASES = {  # what is typed: (the exit status, what is said of it)
     f"drill {NOBODY}": (2, "name what is taken to fail: SERVICE/TARGET, as media/cloudflare"),
     f"drill media/a {NOBODY}": (2, "a drill needs --why, for the audit log"),
     "drill media/none --dry-run --services EXAMPLE": (1, "no target media/none; known are feed/"),
-    "drill a/none --dry-run --services EXAMPLE": (1, ", by EXAMPLE; others: --services DIR"),
+    "drill a/none --dry-run --services EXAMPLE": (1, "(in EXAMPLE; others: --services DIR)"),
     "check --services /none": (2, "/none: no such directory; name another with --services DIR"),
     "check --services DATA": (1, "DATA: no *.yaml here; name another with --services DIR"),
     "check --services EXAMPLE --resolver quad": (2, "write an address, as 9.9.9.9"),
@@ -87,12 +87,12 @@ def test_the_running_stack_is_rehearsed_where_there_is_one(tmp_path: Path) -> No
     data.prepare()
     files = tmp_path / "files"
     command = f"drill media/none --dry-run --data {tmp_path}"
-    assert ", by configs/services; others: --services DIR" in typed(command, tmp_path)[1]
+    assert "(in configs/services; others: --services DIR)" in typed(command, tmp_path)[1]
     data.write_stack(Stack(pid=os.getpid(), token="t", services=(), watched=str(files)))
     assert f"{files}: no such directory" in typed(command, tmp_path)[1]
     shutil.copytree(EXAMPLE, files)
-    assert f", by {files}; others" in typed(command, tmp_path)[1]
-    assert f", by {EXAMPLE}; others" in typed(f"{command} --services EXAMPLE", tmp_path)[1]
+    assert f"(in {files}; others" in typed(command, tmp_path)[1]
+    assert f"(in {EXAMPLE}; others" in typed(f"{command} --services EXAMPLE", tmp_path)[1]
 
 
 @pytest.mark.parametrize("path", ["/status", "/plan", "/history", "/verify"])
