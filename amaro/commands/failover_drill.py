@@ -84,7 +84,7 @@ def drill(
                 give_up("not confirmed; nothing was done")
             fast = speed or 60.0
             order = {"service": service, "target": target, "speed": fast, "why": why}
-            live = LiveDrill(members, service, target, viewers, fast, err.print)
+            live = LiveDrill(members, service, target, viewers, fast, _tell)
             live.look()
             begun = members.drill("POST", json=order | {"who": who or user_name()})
             if not (begun.answer or {}).get("carried_out"):
@@ -107,6 +107,10 @@ def watched_files(data: Path) -> Path:
     except StackError:
         return DEFAULT_SERVICES
     return Path(found) if found else DEFAULT_SERVICES
+
+
+def _tell(text: str) -> None:
+    err.print(escape(text), soft_wrap=True)
 
 
 def _watched(live: LiveDrill, members: Members, who: str) -> dict[str, Any]:

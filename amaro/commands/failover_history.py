@@ -111,6 +111,7 @@ def verify(
                 out.print(f"{log['member']}: {log['entries']} entries, [green]unbroken[/]")
             else:
                 where, why = log["broken"]["line"], log["broken"]["why"]
-                out.print(f"{log['member']}: [bold red]broken[/] at line {where}, which {why}")
+                text = f"{log['member']}: [bold red]broken[/] at line {where}, which {why}"
+                out.print(text, soft_wrap=True)
     broken = not found or any(each["broken"] for each in found)
     raise typer.Exit(1 if broken else 0)

@@ -58,3 +58,14 @@ def test_no_more_entries_than_asked_for_however_many_members(how, monkeypatch):
         assert [each["at"] for each in json.loads(found.output)["entries"]] == [3, 4]
     else:
         assert [line.split("  ")[-1] for line in found.output.splitlines()] == ["m2 3", "m1 4"]
+
+
+def test_a_broken_log_is_told_in_one_line(monkeypatch):
+    """It was broken in two where a pipe was taken for 80 columns."""
+    why = "is no entry; a line was damaged, or not written to its end"
+    log = {"member": "north-1", "entries": 7, "broken": {"line": 8, "why": why}}
+    monkeypatch.setattr(Members, "ask", lambda *_: [Said("m1", 200, log)])
+    command = ["failover", "verify", "--admin", "http://127.0.0.1:1"]
+    found = CliRunner().invoke(app, command, env={"AMARO_ADMIN_TOKEN": "x"})
+    told = f"north-1: broken at line 8, which {why}\n"
+    assert (found.exit_code, found.stdout) == (1, told)
