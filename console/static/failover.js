@@ -8,11 +8,13 @@ import { keepToken, takeToken } from "./operator.js";
 import { regionTitle } from "./stack.js";
 
 const EVERY_MS = 2000;
+const NEWEST = 20; // entries of the timeline that are shown at first
 const RANK = ["unknown", "up", "held", "suspect", "down"]; // the worst last
 const byId = (id) => document.getElementById(id);
 
 let token = "";
 let timer = 0;
+let areAllShown = false; // of the timeline's entries
 let asking = null; // AbortController of the request that is on its way
 let shown = {}; // by list: what it shows, so that only what changed is drawn anew
 
@@ -133,8 +135,11 @@ function timeline(entries, targets) {
     return (region) => !targets.length || regions.includes(region);
   };
   const facts = entries.map((each) => ({ ...each, places: (each.regions ?? []).filter(isPlace(each.service)).map(where) }));
-  draw("timeline", facts, () =>
-    [...facts].reverse().map((each) => {
+  const newest = areAllShown ? facts : facts.slice(-NEWEST);
+  byId("earlier").hidden = newest.length === facts.length;
+  byId("earlier").textContent = `Show ${facts.length - newest.length} earlier`;
+  draw("timeline", newest, () =>
+    [...newest].reverse().map((each) => {
       const at = new Date(each.at * 1000);
       const [, begins, told] = MARKED.exec(each.text);
       const book = RUNBOOK.test(each.runbook ?? "") ? el("a", { href: `/runbooks/${each.runbook}` }, "Runbook") : null;
@@ -237,6 +242,10 @@ byId("entry").addEventListener("submit", (event) => {
   ask();
 });
 byId("suppose").addEventListener("change", plan);
+byId("earlier").addEventListener("click", () => {
+  areAllShown = true;
+  ask();
+});
 document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : ask()));
 addEventListener("hashchange", () => {
   token = takeToken();

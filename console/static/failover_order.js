@@ -34,6 +34,7 @@ export function orderForm({ fetched, done }) {
     options(byId("target"), unique(mine.map((each) => each.target)).map((name) => [name, name]));
     options(byId("region"), [["", "Everywhere"], ...regionsOf(byId("service").value, targets).map((name) => [name, where(name)])]);
     byId("target-field").hidden = kind !== "switch";
+    byId("forces").textContent = `Force: ${kind === "switch" ? "even to a target that fails, and " : ""}even without a controller`;
     byId("confirm-label").textContent = `Type ${wanted()} to confirm`;
     byId("give").textContent = kind === "switch" ? `Switch ${wanted()} to ${byId("target").value}` : `${TITLES[kind]} ${wanted()}`;
     const isTold = byId("who").value.trim() && byId("why").value.trim();

@@ -15,6 +15,7 @@ NAMES = ("a", "b", "edges")
 REGIONS = ("north", "south")
 DRILL = {"service": "media", "target": "a", "who": "ada", "why": "monthly", "left_s": 25.5}
 ENTRY = {"at": 1.0, "happening": "fell", "service": "media", "text": "c <b>is</b> down: 503"}
+EARLIER = 20
 GONE = "http://127.0.0.1:1"  # nobody listens there
 
 
@@ -27,6 +28,10 @@ class Leader:
         self.drill: dict[str, object] | None = None
         self.kept: list[dict[str, object]] = []
         self.entries = [ENTRY | {"regions": ["north"], "runbook": "provider-down"}]
+        old = [
+            {"at": at / 100, "happening": "counted", "text": f"once {at}"} for at in range(EARLIER)
+        ]
+        self.entries += old
         self.is_leading = True
 
     def status(self) -> dict[str, object]:
@@ -139,6 +144,8 @@ def test_the_failover_page() -> None:
         assert page.get_by_role("link", name="Runbook").get_attribute("href") == (
             "/runbooks/provider-down"
         )
+        page.get_by_role("button", name="Show 1 earlier").click()
+        page.get_by_text("once 0", exact=True).wait_for()
         page.locator("#suppose").select_option("media/a")
         page.get_by_text("answer media with b").wait_for()
         page.locator("#suppose").select_option("media/b")
@@ -165,6 +172,7 @@ def test_the_failover_page() -> None:
 
         page.locator("#kind").select_option("unfreeze")
         assert page.locator("#answer").inner_text() == ""  # that was of another order
+        page.get_by_text("Force: even without a controller").wait_for()
         page.locator("#service").select_option("")
         page.get_by_label("Type everything to confirm").fill("everything")
         page.get_by_role("button", name="Unfreeze everything").click()
