@@ -168,10 +168,11 @@ function summary(led, targets) {
   return `${works} ${left(led)} ${led.controller.name} leads, epoch ${led.controller.epoch}.`;
 }
 
-function left({ decision, steps, dns }) {
+function left({ decision, steps, dns, kept = [] }) {
   if (!decision) return "Nothing is decided yet.";
   if (steps) return steps === 1 ? "1 step is left to do." : `${steps} steps are left to do.`;
-  return dns.every((each) => each.state === "in force") ? "All is as decided." : "DNS is not as decided yet.";
+  if (dns.some((each) => each.state !== "in force")) return "DNS is not as decided yet.";
+  return kept.length ? "All else is as decided." : "All is as decided.";
 }
 
 function suppositions(targets) {

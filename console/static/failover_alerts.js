@@ -17,15 +17,21 @@ export function alertsOf(said, facts) {
   return rows;
 }
 
+/** Where something holds, in words; "" where it holds in all places of its service. */
+function inSome(places, service, targets, before, after = "") {
+  const all = regionsOf(service, targets).map(where).join(", ");
+  return places === all ? "" : `${before}${places}${after}`;
+}
+
 /** What carries traffic though it fails, and why. */
-function failing({ kept = [] }, { choices }) {
+function failing({ kept = [] }, { choices, targets }) {
   const open = choices.filter((each) => each.fails_open);
   const rows = open.map((each) => ["bad", `Every target of ${each.service} fails in ${where(each.region)}: its traffic stays where it is.`, each.service]);
   const isSaid = ({ service, region }) => open.some((each) => each.service === service && each.region === region);
   for (const service of unique(kept.map((each) => each.service))) {
     const mine = kept.filter((each) => each.service === service && !isSaid(each));
     const lines = mine.map((each) => [`${service}/${each.target} is down, but carries ${percent(each.share)}: ${each.why}`, each.region]);
-    for (const [text, places] of together(lines)) rows.push(["bad", `In ${places}, ${text}.`, service]);
+    for (const [text, places] of together(lines)) rows.push(["bad", `${inSome(places, service, targets, "In ", ": ")}${text}.`, service]);
   }
   return rows;
 }
@@ -41,11 +47,10 @@ function held({ drill, frozen, pins }, { targets }) {
   for (const each of frozen)
     rows.push(["hold", `Frozen${each.region ? ` in ${where(each.region)}` : ""}: ${each.service || "everything"}, by ${each.who}: ${each.why}`, each.service]);
   for (const service of unique(pins.map((each) => each.service))) {
-    const all = regionsOf(service, targets).map(where).join(", ");
     const lines = pins
       .filter((each) => each.service === service)
       .map((each) => [`${service} to ${each.target}, by ${each.who}${each.why ? `: ${each.why}` : ""}`, each.region]);
-    for (const [text, places] of together(lines)) rows.push(["hold", `Switched${places === all ? "" : ` in ${places}`}: ${text}`, service]);
+    for (const [text, places] of together(lines)) rows.push(["hold", `Switched${inSome(places, service, targets, " in ")}: ${text}`, service]);
   }
   return rows;
 }
