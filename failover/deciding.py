@@ -229,11 +229,21 @@ class Decider:
         answers: list[Answer] = []
         at_once: set[Place] = set()
         for order in orders:
+            is_known = order.service in {"", *self._services}
+            if order.region == EVERYWHERE and is_known and not self._has_dns(order.service):
+                what = f"{order.service} has no" if order.service else "nothing has a"
+                answers.append(Answer(False, f"{what} name in DNS"))
+                continue
             held, answer = carry_out(order, held, standings)
             answers.append(answer)
             if order.kind is Kind.SWITCH and answer.is_carried_out:
                 at_once |= {place for place in self.places if order.covers(place)}
         return held, tuple(answers), {each for each in at_once if held.courses[each].pin}
+
+    def _has_dns(self, service: str) -> bool:
+        """Say whether a service has a name in DNS; any of them, where none is named."""
+        named = [self._services[service]] if service else self._services.values()
+        return any(each.dns is not None for each in named)
 
     def _moved(
         self,

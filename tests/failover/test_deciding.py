@@ -169,6 +169,15 @@ def test_what_two_reports_say_counts_though_one_step_hears_both(lab: Lab) -> Non
     assert lab.shares() == {"b": 1.0}
 
 
+def test_dns_is_not_switched_where_there_is_none(lab: Lab) -> None:
+    """Nobody looks there, and nobody saw what held there."""
+    switch = Order(kind=Kind.SWITCH, who="ada", why="a test", service="media", target="b")
+    [answer] = lab.second((), replace(switch, region="*")).answers
+    assert (answer.is_carried_out, answer.text) == (False, "media has no name in DNS")
+    [answer] = lab.second((), replace(switch, service="none", region="*")).answers
+    assert answer.text.startswith("there is no service none;")
+
+
 def test_a_freeze_of_what_is_gone_is_gone(lab: Lab) -> None:
     """Nobody could end it by its name, and no drill began."""
     lab.second((), Order(kind=Kind.FREEZE, who="ada", why="a release", service="media"))
