@@ -313,12 +313,8 @@ async def test_an_order_that_a_slow_store_holds_up_is_answered(tmp_path, monkeyp
     task.cancel()
 
 
-async def test_what_a_member_does_alone_is_in_its_audit_log(tmp_path, monkeypatch):
-    monkeypatch.setattr(member_module, "ALONE_AFTER_S", 0.0)
-    member = member_in(tmp_path / "m1", f"sqlite:///{tmp_path}/none/lease.sqlite")
-    member.take(kept(1).decision, kept(1).ordered)
-    member.edge = Edge(MODEL, MODEL.vantages[0], httpx.AsyncClient())
-    member._journal.controls(Answer())
+async def moved_alone(member: Member) -> asyncio.Task[None]:
+    """Have a member that hears of no controller see its first target fail, and leave it."""
     fails = [Round("media", "a", number, Outcome.FAIL, "refused", 1.0) for number in range(1, 9)]
     works = [Round("media", "b", number, Outcome.OK) for number in range(1, 9)]
     member._journal.add([*fails, *works])
@@ -326,6 +322,15 @@ async def test_what_a_member_does_alone_is_in_its_audit_log(tmp_path, monkeypatc
     async with asyncio.timeout(30):
         while member.decision.choice("media", "north").first != "b":  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+    return task
+
+
+async def test_what_a_member_does_alone_is_in_its_audit_log(tmp_path, monkeypatch):
+    monkeypatch.setattr(member_module, "ALONE_AFTER_S", 0.0)
+    member = member_in(tmp_path / "m1", f"sqlite:///{tmp_path}/none/lease.sqlite")
+    member.take(kept(1).decision, kept(1).ordered)
+    member.edge = Edge(MODEL, MODEL.vantages[0], httpx.AsyncClient())
+    task = await moved_alone(member)
     monkeypatch.setattr(member_module, "ALONE_AFTER_S", 60.0)
     audit = AuditFile(tmp_path / "m1" / "audit.jsonl")
     async with asyncio.timeout(30):
@@ -345,14 +350,7 @@ async def test_who_decides_alone_goes_above_what_its_edge_refuses_to_leave(tmp_p
     member.take(replace(theirs.decision, number=8), theirs.ordered)
     member.edge = Edge(MODEL, MODEL.vantages[0], httpx.AsyncClient())
     member.edge._above["routes"] = 5, 10
-    member._journal.controls(Answer())
-    fails = [Round("media", "a", number, Outcome.FAIL, "refused", 1.0) for number in range(1, 9)]
-    works = [Round("media", "b", number, Outcome.OK) for number in range(1, 9)]
-    member._journal.add([*fails, *works])
-    task = asyncio.create_task(member._decide_alone())
-    async with asyncio.timeout(30):
-        while member.decision.choice("media", "north").first != "b":  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    task = await moved_alone(member)
     assert (5, 10) < member.version < (6, 0)
     member.edge._above["routes"] = 57, 3
     async with asyncio.timeout(30):
